@@ -1,0 +1,1 @@
+"""Hands: MCP servers that run alone and know nobody."""

@@ -1,0 +1,1 @@
+"""A lean MCP server for the GitHub REST API."""

@@ -1,0 +1,238 @@
+"""The inbox: one committed row for every delivery, and one for every decision taken on it.
+
+This module is the vocabulary and the protocol; it knows no SQL. `sql.py` keeps it on SQLite or Postgres.
+
+An entry's life:     received -> decided          (quarantined: same delivery id, other bytes)
+A decision's life:   ready -> delivered           (a `start`, `resume` or `control` that a run must get)
+                     settled                      (an `ignore`: nothing to deliver)
+                     dead                         (buried after too many attempts, with the reason)
+
+All decisions of an event are written in one transaction, before anything acts on them. A decision that must be
+delivered stands in a lane; of each lane only the oldest undelivered one may be claimed, so order is kept and a
+stuck lane blocks only itself. A claim is a lease with a fencing number: settling names the number, and a claim
+that was taken over can no longer settle.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from orchestrator.errors import Reason
+from orchestrator.events import Actor, Event
+from orchestrator.rules.rule import Finding
+
+
+class EntryState(StrEnum):
+    """Where an entry is."""
+
+    RECEIVED = "received"
+    DECIDED = "decided"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A verified, read delivery on its way into the inbox. `dedupe_body`: equal bytes are the same delivery."""
+
+    id: str
+    source: str
+    delivery_id: str | None
+    type: str
+    subject: str | None
+    actor: Actor | None
+    keys: tuple[str, ...]
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+    dedupe_body: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """On disk now, as a new entry."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The same delivery is on disk already, as entry `of`."""
+
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """The delivery id of entry `of` came again with other bytes; kept aside as entry `id` for a person."""
+
+    id: str
+    of: str
+
+
+Receipt = Kept | Duplicate | Quarantined
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One kept delivery. `position` grows with every entry. `body` is the raw bytes."""
+
+    position: int
+    id: str
+    source: str
+    delivery_id: str | None
+    type: str
+    subject: str | None
+    actor: Actor | None
+    keys: tuple[str, ...]
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+    state: EntryState
+    duplicates: int = 0
+    duplicate_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A delivery that was not kept: what the bounded refusal log remembers. Never a body or a header value."""
+
+    at: datetime
+    source: str
+    reason: Reason
+    detail: str
+    headers: tuple[str, ...]
+
+
+class Action(StrEnum):
+    """What a decision asks for."""
+
+    START = "start"
+    RESUME = "resume"
+    CONTROL = "control"
+    IGNORE = "ignore"
+
+
+class DecisionState(StrEnum):
+    """Where a decision is."""
+
+    READY = "ready"
+    DELIVERED = "delivered"
+    SETTLED = "settled"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What was decided about one event by one cause, before anything acted on it.
+
+    `id` is derived from (event, cause, n), so deciding again changes nothing. `cause` is a rule's id, `wait:ID`
+    or `operator`. `rule` is the name people read. `with_` are the playbook's inputs as the templates gave them.
+    `lane` orders deliveries; `workflow_id` says which run gets it; `run_id` is filled when a run took it.
+    """
+
+    id: str
+    event_id: str
+    cause: str
+    rule: str
+    action: Action
+    reason: str
+    trace: tuple[Finding, ...] = ()
+    playbook: str | None = None
+    with_: Mapping[str, Any] = field(default_factory=dict)
+    key: str | None = None
+    stage: str | None = None
+    workflow_id: str | None = None
+    lane: str | None = None
+    wait_id: str | None = None
+    configuration: str = ""
+    state: DecisionState = DecisionState.READY
+    attempts: int = 0
+    decided_at: datetime | None = None
+    delivered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to deliver one decision until `until`; `fence` grows with every claim of it."""
+
+    decision: Decision
+    fence: int
+    until: datetime
+
+
+class Inbox(Protocol):
+    """What the door, the dispatcher and the CLI ask of it. Every method is one transaction."""
+
+    async def keep(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
+        """Commit (fsync) a batch; the receipts are in the arrivals' order. Repeats within a batch count too."""
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Remember a refusal in the bounded log (the newest 1,000 are kept)."""
+
+    async def refusals(self, limit: int) -> list[Refusal]:
+        """The newest refusals first."""
+
+    async def entry(self, event_id: str) -> Entry | None:
+        """The entry with exactly this id."""
+
+    async def find(self, text: str) -> list[Entry]:
+        """Entries whose id or delivery id is `text` or begins with it (at most 10)."""
+
+    async def entries(self, limit: int, source: str | None = None) -> list[Entry]:
+        """The newest entries first, bodies left out (b"")."""
+
+    async def undecided(self, limit: int) -> list[Entry]:
+        """Received entries in the order they were kept."""
+
+    async def decide(self, event_id: str, decisions: Sequence[Decision], now: datetime) -> None:
+        """Write all decisions of an event and mark it decided, in one transaction; known ids are left alone."""
+
+    async def add(self, decisions: Sequence[Decision], now: datetime) -> None:
+        """Add later decisions (a wait that looked back); known ids are left alone."""
+
+    async def decisions(self, event_ids: Sequence[str]) -> dict[str, list[Decision]]:
+        """The decisions of these events, oldest first."""
+
+    async def decision(self, decision_id: str) -> Decision | None:
+        """The decision with exactly this id."""
+
+    async def claim(self, now: datetime, lease: timedelta, limit: int) -> list[Lease]:
+        """Lease the head of each lane that is due and not leased; oldest lanes first."""
+
+    async def settle(self, decision_id: str, fence: int, now: datetime) -> bool:
+        """Mark delivered; False when the claim was taken over in the meantime."""
+
+    async def release(
+        self, decision_id: str, fence: int, until: datetime, reason: str, *, count: bool
+    ) -> bool:
+        """Give a claim back, due again at `until`; `count` says whether it was an attempt."""
+
+    async def bury(self, decision_id: str, fence: int, reason: str) -> bool:
+        """Make it a dead letter, so that its lane goes on."""
+
+    async def look_back(self, pattern: str, key: str, since: int, limit: int) -> list[Entry]:
+        """Entries after position `since` whose `source/type` matches the glob and that carry the key, oldest first."""
+
+    async def head(self) -> int:
+        """The position of the newest entry, 0 when empty."""
+
+    async def waiting(self) -> int:
+        """How many entries and decisions still have to be worked off."""
+
+
+def event_of(entry: Entry, data: Any) -> Event:
+    """The event an entry means; `data` is its payload, parsed by the source's dialect."""
+    return Event(
+        id=entry.id,
+        source=entry.source,
+        delivery_id=entry.delivery_id,
+        type=entry.type,
+        subject=entry.subject,
+        actor=entry.actor,
+        keys=entry.keys,
+        received_at=entry.received_at,
+        headers=entry.headers,
+        data=data,
+    )

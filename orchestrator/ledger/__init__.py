@@ -1,0 +1,1 @@
+"""What runs did: conversations, turns, tool calls, waits, artifacts, money."""

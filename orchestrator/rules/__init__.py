@@ -1,0 +1,1 @@
+"""Which playbook answers: declarative rules, matched with a trace of every leaf."""

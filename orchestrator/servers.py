@@ -1,0 +1,33 @@
+"""The hands, as configured: how to reach an MCP server and what it can't be trusted to say about itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.secrets import Secret
+from workflows.playbook import Effect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StdioServer:
+    """A child process; its environment is PATH and HOME plus what is declared."""
+
+    name: str
+    command: tuple[str, ...]
+    env: Mapping[str, str | Secret] = field(default_factory=dict)
+    directory: Path = Path()
+    effects: Mapping[str, Effect] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpServer:
+    """A Streamable HTTP endpoint."""
+
+    name: str
+    url: str
+    bearer: Secret | None = None
+    headers: Mapping[str, str | Secret] = field(default_factory=dict)
+    effects: Mapping[str, Effect] = field(default_factory=dict)
+
+
+Server = StdioServer | HttpServer

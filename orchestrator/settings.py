@@ -1,0 +1,51 @@
+"""The process settings: flags, or `DOORBELL_*` in the environment; the only reader of the environment.
+
+Parts receive values, never a Settings object. The model's address and key keep the names their vendor gave
+them (`ANTHROPIC_API_KEY`, `ANTHROPIC_BASE_URL`).
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One frozen tree of values; a flag that was given wins over the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="DOORBELL_", frozen=True, extra="ignore")
+
+    config: Path = Path("doorbell.d")
+    state: Path = Path(".doorbell")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8787, ge=0, le=65535)
+    temporal: str | None = None
+    """Address of a Temporal server; None means the embedded one."""
+    namespace: str = "default"
+    temporal_ui: str | None = None
+    """Where people reach the Temporal UI, if it isn't the embedded one."""
+    database: str | None = None
+    """A SQLAlchemy URL; None means SQLite files in the state directory."""
+    task_queue: str = "doorbell"
+    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
+    anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
+    scripted: bool = False
+    """True when the model is the demo's scripted server; only shown to people, never acted on."""
+
+
+def environment(dotenv: Path | None = None) -> dict[str, str]:
+    """The environment, with `NAME=value` lines of a dotenv file beneath it."""
+    beneath = _dotenv(dotenv) if dotenv is not None and dotenv.is_file() else {}
+    return {**beneath, **os.environ}
+
+
+def _dotenv(path: Path) -> Mapping[str, str]:
+    values = {}
+    for raw in path.read_text(encoding="utf-8").splitlines():
+        line = raw.strip().removeprefix("export ")
+        name, equals, value = line.partition("=")
+        if equals and not name.startswith("#"):
+            values[name.strip()] = value.strip().strip("\"'")
+    return values

@@ -1,0 +1,1 @@
+"""The deterministic heart: standard library and temporalio, nothing of ours from above."""
