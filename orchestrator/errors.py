@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from typing_extensions import override
+
 
 class Reason(StrEnum):
     """Why a delivery was refused: the closed set that logs, counters and `events list --refused` use."""
@@ -25,6 +27,7 @@ class Reason(StrEnum):
     STALE = "stale"
     FUTURE = "future"
     UNKNOWN_SOURCE = "unknown_source"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
     TOO_LARGE = "too_large"
     TOO_SLOW = "too_slow"
     UNSUPPORTED_ENCODING = "unsupported_encoding"
@@ -75,8 +78,19 @@ class Mistake:
     column: int
     message: str
 
+    @override
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """One thing wrong at a place in a document, named by the keys that lead there; a `Mistake` before its line."""
+
+    at: tuple[str | int, ...]
+    message: str
+    key: bool = False
+    """Whether the key is wrong rather than its value."""
 
 
 class ConfigurationError(OperatorError):

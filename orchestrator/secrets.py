@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Protocol
 
+from typing_extensions import override
+
 REFERENCE = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)")
 
 
@@ -20,6 +22,7 @@ class Secret:
         """The value, for the one line that needs it."""
         return self._value
 
+    @override
     def __repr__(self) -> str:
         return f"Secret({self.reference})"
 

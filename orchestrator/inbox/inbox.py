@@ -3,7 +3,7 @@
 This module is the vocabulary and the protocol; it knows no SQL. `sql.py` keeps it on SQLite or Postgres.
 
 An entry's life:     received -> decided          (quarantined: same delivery id, other bytes)
-A decision's life:   ready -> delivered           (a `start`, `resume` or `control` that a run must get)
+A decision's life:   ready -> delivered -> settled  (a `start`, `resume` or `control`; settled: a run took it)
                      settled                      (an `ignore`: nothing to deliver)
                      dead                         (buried after too many attempts, with the reason)
 
@@ -211,6 +211,15 @@ class Inbox(Protocol):
 
     async def bury(self, decision_id: str, fence: int, reason: str) -> bool:
         """Make it a dead letter, so that its lane goes on."""
+
+    async def delivered(self, before: datetime, limit: int) -> list[Decision]:
+        """Decisions delivered before then and not yet closed, oldest first."""
+
+    async def close(self, decision_ids: Sequence[str]) -> None:
+        """Their runs have taken them: `delivered` becomes `settled`."""
+
+    async def reopen(self, decision_id: str) -> None:
+        """Deliver it again: `delivered` becomes `ready`. The run's claim keeps it from acting twice."""
 
     async def look_back(self, pattern: str, key: str, since: int, limit: int) -> list[Entry]:
         """Entries after position `since` whose `source/type` matches the glob and that carry the key, oldest first."""

@@ -46,9 +46,10 @@ class Cel:
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Every one holds; true when empty."""
+    """Every one holds; true when empty. `listed` means it stood as `all: [...]`, not as the lines of a mapping."""
 
     conditions: tuple["Condition", ...]
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,21 @@ class Match:
 
     @property
     def failed(self) -> Finding | None:
-        """The first finding that did not hold, for the one-line reason."""
-        return next((finding for finding in self.trace if not finding.held), None)
+        """The first finding that decided against the event, for the one-line reason; None when it matched.
+
+        What stands inside an `any` or a `not` decides nothing by itself: their own finding does.
+        """
+        if self.matched:
+            return None
+        groups: tuple[str, ...] = ()
+        for finding in self.trace:
+            if finding.path.startswith(groups):
+                continue
+            if not finding.held:
+                return finding
+            if finding.operator in {"any", "not"}:
+                groups = (*groups, f"{finding.path}[", f"{finding.path}.")
+        return None
 
 
 class Mode(StrEnum):

@@ -1,0 +1,38 @@
+# Everything a person does with a checkout; no target needs another one run before it.
+#   make demo ARGS="--stay"       make setup PYTHON=python3.13
+
+PYTHON ?= python3
+ARGS ?=
+RUN := .venv/bin
+
+.PHONY: setup demo test bench check format lock
+.DEFAULT_GOAL := demo
+
+setup:
+	@PYTHON="$(PYTHON)" .ci/setup
+
+demo: setup
+	@$(RUN)/doorbell demo $(ARGS)
+
+test: setup
+	$(RUN)/pytest -n 2 -m "not temporal" $(ARGS)
+	$(RUN)/pytest -m temporal $(ARGS)
+
+bench: setup
+	@for script in tests/bench/*.py; do echo "== $$script"; PYTHONPATH=. $(RUN)/python "$$script" || exit 1; done
+
+check: setup
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+	$(RUN)/lint-imports
+	$(RUN)/mypy
+
+format: setup
+	$(RUN)/ruff format .
+	$(RUN)/ruff check --fix .
+
+# Needs uv. The two files hold names, versions and hashes for every platform, and no address.
+LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header
+lock:
+	$(LOCK) --output-file requirements.lock
+	$(LOCK) --extra dev --output-file requirements-dev.lock

@@ -1,0 +1,178 @@
+"""The activities as Temporal runs them: each a few lines round a function that knows no Temporal.
+
+Failures become what the workflow understands: `PersonError` parks the run, everything else is tried again.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection
+from temporalio import activity
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+from typing_extensions import override
+
+from orchestrator.agent import asking, calling, opening, waiting
+from orchestrator.agent.beating import beating
+from orchestrator.agent.calling import TryAgain
+from orchestrator.agent.means import Means, for_a_person
+from orchestrator.agent.model import Unavailable
+from orchestrator.errors import PersonError
+from orchestrator.ledger import calls, claims, conversations
+from workflows.activities import Outside
+from workflows.messages import (
+    Answer,
+    Ask,
+    CallOutcome,
+    CallRequest,
+    CallState,
+    Claimed,
+    ClaimRequest,
+    Done,
+    EndWait,
+    Limits,
+    Note,
+    Opened,
+    OpenRequest,
+    Proposals,
+    Record,
+    Reply,
+    RunRef,
+    ToolCall,
+    WaitEnded,
+    Waiting,
+    WaitRequest,
+)
+
+LONGEST_PAUSE = 600.0
+
+
+class Activities(Outside):
+    """What a run asks for, done with the worker's means."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+
+    @override
+    @activity.defn
+    async def claim(self, request: ClaimRequest) -> Claimed:
+        entry = request.entry
+        mine = await self._means.ledger.write(
+            claims.claim,
+            entry.decision_id,
+            entry.token,
+            request.how,
+            request.workflow_id,
+            self._means.now(),
+        )
+        return Claimed(mine=mine)
+
+    @override
+    @activity.defn
+    async def open_conversation(self, request: OpenRequest) -> Opened:
+        async with beating():
+            try:
+                return await opening.open_conversation(self._means, request)
+            except PersonError as error:
+                raise for_a_person(error) from error
+
+    @override
+    @activity.defn
+    async def ask_model(self, ask: Ask) -> Reply:
+        async with beating():
+            try:
+                return await asking.ask(self._means, ask, activity.info().attempt)
+            except PersonError as error:
+                raise for_a_person(error) from error
+            except Unavailable as error:
+                raise _later(error) from error
+
+    @override
+    @activity.defn
+    async def propose(self, request: CallRequest) -> CallOutcome:
+        return await calling.propose(self._means, request)
+
+    @override
+    @activity.defn
+    async def settle_lost(self, request: CallRequest) -> CallOutcome:
+        return await calling.settle_lost(self._means, request)
+
+    @override
+    @activity.defn
+    async def answer(self, answer: Answer) -> CallOutcome:
+        result = calling.answer_words(answer.state, answer.text)
+        await self._means.ledger.write(
+            calls.finish, answer.run_id, answer.call_id, result, self._means.now()
+        )
+        return CallOutcome(call_id=answer.call_id, state=answer.state)
+
+    @override
+    @activity.defn
+    async def note(self, note: Note) -> Done:
+        return await waiting.note(self._means, note)
+
+    @override
+    @activity.defn
+    async def open_wait(self, request: WaitRequest) -> Waiting:
+        return await waiting.open_wait(self._means, request)
+
+    @override
+    @activity.defn
+    async def end_wait(self, request: EndWait) -> WaitEnded:
+        return await waiting.end_wait(self._means, request)
+
+    @override
+    @activity.defn
+    async def limits(self, ref: RunRef) -> Limits:
+        opened = await opening.opened(self._means, ref.run_id)
+        return Limits(budget=opened.budget)
+
+    @override
+    @activity.defn
+    async def proposals(self, ref: RunRef) -> Proposals:
+        made = await self._means.ledger.write(_apply, ref.run_id, self._means.now())
+        opened = await opening.opened(self._means, ref.run_id)
+        return Proposals(calls=made, tools=opened.tools)
+
+    @override
+    @activity.defn
+    async def record(self, record: Record) -> Done:
+        await self._means.ledger.write(
+            conversations.record,
+            record.run_id,
+            record.state,
+            record.reason,
+            record.outcome,
+            self._means.now(),
+        )
+        return Done()
+
+
+class ToolActivity:
+    """Every tool call, under the tool's own name in the Temporal UI."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+
+    @activity.defn(dynamic=True)
+    async def call(self, given: Sequence[RawValue]) -> CallOutcome:
+        """One tool call; the activity's type is `server.tool`."""
+        request = activity.payload_converter().from_payload(given[0].payload, CallRequest)
+        async with beating():
+            try:
+                return await calling.call(self._means, request, activity.info().attempt)
+            except TryAgain as error:
+                raise ApplicationError(str(error), type="no answer") from error
+
+
+def _apply(connection: Connection, run_id: str, at: float) -> tuple[ToolCall, ...]:
+    made = calls.apply(connection, run_id, at)
+    open_ones = [call for call in made if call.state in {CallState.INTENDED, CallState.SENT}]
+    return tuple(ToolCall(call_id=call.call_id, alias=call.alias) for call in open_ones)
+
+
+def _later(error: Unavailable) -> ApplicationError:
+    pause = None
+    if error.retry_after is not None:
+        pause = timedelta(seconds=min(error.retry_after, LONGEST_PAUSE))
+    return ApplicationError(str(error), type="model unavailable", next_retry_delay=pause)

@@ -1,0 +1,155 @@
+"""One model turn: check the money, reserve it, ask, record the reply with its calls. It makes no tool call.
+
+A recorded reply is returned and never paid twice; an attempt that was lost is charged as assumed.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection
+
+from orchestrator.agent import frozen as pins
+from orchestrator.agent import prices, prompt
+from orchestrator.agent.frozen import Frozen, Planned
+from orchestrator.agent.means import Means
+from orchestrator.agent.model import Rejected, Request, Said, Unavailable
+from orchestrator.agent.opening import frozen_of
+from orchestrator.ledger import calls, turns
+from orchestrator.ledger.turns import Charge, Turn
+from workflows.messages import Ask, Reply, Spent, Stop
+from workflows.playbook import Budget
+
+NOTHING = Charge(usd=Decimal(0), input_tokens=0, output_tokens=0, cached_tokens=0)
+SMALLEST_REPLY = 256
+"""Tokens: with less than this left, a turn isn't begun."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A turn that may be asked, with what it may cost at most."""
+
+    request: Request
+    estimate: Charge
+
+
+async def ask(means: Means, asked: Ask, attempt: int) -> Reply:
+    """One turn. Raises Unavailable or Rejected."""
+    _, frozen = await frozen_of(means, asked.run_id)
+    recorded = await means.ledger.read(turns.replied, asked.run_id)
+    for turn in recorded:
+        if turn.turn == asked.turn:
+            return await _reply(means, frozen, asked, turn)
+    messages = await means.ledger.read(_messages, asked.run_id, recorded)
+    spent = await means.ledger.read(turns.spent, asked.run_id)
+    prepared = prepare(frozen, messages, asked.budget, spent)
+    if prepared is None:
+        return Reply(turn=asked.turn, stop=Stop.OVER_BUDGET, spent=spent)
+    said = await _paid(means, asked, attempt, prepared)
+    await means.ledger.write(_record, asked, attempt, frozen, said, means.now())
+    turn = Turn(turn=asked.turn, content=_json(said.content), stop=said.stop)
+    return await _reply(means, frozen, asked, turn)
+
+
+def prepare(
+    frozen: Frozen, messages: Sequence[prompt.Message], budget: Budget, spent: Spent
+) -> Prepared | None:
+    """The request with `max_tokens` clamped to what is left; None when even a short reply could pass a limit."""
+    system, tools = pins.system(frozen), pins.definitions(frozen)
+    needed = prompt.tokens(system, tools, list(messages))
+    allowed = min(frozen.max_tokens, budget.tokens - spent.tokens - needed)
+    allowed = _affordable(frozen.model, needed, allowed, budget.usd - spent.usd)
+    if allowed < min(SMALLEST_REPLY, frozen.max_tokens):
+        return None
+    request = Request(
+        model=frozen.model,
+        max_tokens=allowed,
+        system=system,
+        tools=tools,
+        messages=prompt.with_breakpoints(messages),
+    )
+    usd = prices.estimated(frozen.model, needed, allowed)
+    estimate = Charge(usd=usd, input_tokens=needed, output_tokens=allowed, cached_tokens=0)
+    return Prepared(request=request, estimate=estimate)
+
+
+def _affordable(model: str, needed: int, allowed: int, usd_left: Decimal) -> int:
+    reading = prices.estimated(model, needed, 0)
+    writing = prices.estimated(model, needed, 1_000_000)
+    if reading is None or writing is None or writing <= reading:
+        # Without a known price only the token budget holds; the run's record says that it is unpriced.
+        return allowed
+    if reading >= usd_left:
+        return 0
+    return min(allowed, int((usd_left - reading) / (writing - reading) * 1_000_000))
+
+
+async def _paid(means: Means, asked: Ask, attempt: int, prepared: Prepared) -> Said:
+    run_id, turn = asked.run_id, asked.turn
+    await means.ledger.write(turns.reserve, run_id, turn, attempt, prepared.estimate, means.now())
+    try:
+        return await means.model.say(prepared.request)
+    except Rejected:
+        await means.ledger.write(turns.settle, run_id, turn, attempt, NOTHING, "rejected")
+        raise
+    except Unavailable as error:
+        charge = prepared.estimate if error.begun else NOTHING
+        await means.ledger.write(
+            turns.settle, run_id, turn, attempt, charge, "assumed" if error.begun else "failed"
+        )
+        raise
+
+
+def _record(
+    connection: Connection, asked: Ask, attempt: int, frozen: Frozen, said: Said, at: float
+) -> None:
+    charge = _charge(frozen.model, said)
+    turns.settle(connection, asked.run_id, asked.turn, attempt, charge, "settled")
+    first = turns.reply(
+        connection, asked.run_id, asked.turn, _json(said.content), said.stop, said.request_id, at
+    )
+    if first:
+        for plan in pins.planned(frozen, asked.run_id, said.content):
+            calls.intend(connection, asked.run_id, asked.turn, plan.intent, at)
+
+
+def _charge(model: str, said: Said) -> Charge:
+    usage = said.usage
+    cached = int(usage.get("cache_read_input_tokens") or 0)
+    written = int(usage.get("cache_creation_input_tokens") or 0)
+    return Charge(
+        usd=prices.charged(model, usage),
+        input_tokens=int(usage.get("input_tokens") or 0) + cached + written,
+        output_tokens=int(usage.get("output_tokens") or 0),
+        cached_tokens=cached,
+    )
+
+
+async def _reply(means: Means, frozen: Frozen, asked: Ask, turn: Turn) -> Reply:
+    plans = pins.planned(frozen, asked.run_id, json.loads(turn.content))
+    spent = await means.ledger.read(turns.spent, asked.run_id)
+    return Reply(
+        turn=turn.turn,
+        stop=_stop(turn.stop, plans),
+        calls=tuple(plan.call for plan in plans),
+        spent=spent,
+    )
+
+
+def _stop(stop: str, plans: tuple[Planned, ...]) -> Stop:
+    known = Stop(stop) if stop in set(Stop) else Stop.OTHER
+    return Stop.OTHER if known is Stop.TOOL_USE and not plans else known
+
+
+def _messages(
+    connection: Connection, run_id: str, recorded: Sequence[Turn]
+) -> list[prompt.Message]:
+    return prompt.conversation(
+        turns.noted(connection, run_id), recorded, calls.of_run(connection, run_id)
+    )
+
+
+def _json(content: list[dict[str, Any]]) -> str:
+    return json.dumps(content, ensure_ascii=False)

@@ -1,0 +1,185 @@
+"""Make one tool call and never silently repeat a write (promise A2). It decides nothing about policy.
+
+The call's row is moved to `sent` by compare-and-set just before the bytes leave. A later attempt therefore
+knows: `intended` never left and may be made; `sent` may have happened. A read is simply made again; for a write
+the attempt waits until the first request is past its own deadline, and then says in words that nobody knows.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from sqlalchemy import Connection
+
+from orchestrator.agent.definitions import Answered, Lost, NotSent
+from orchestrator.agent.means import Means
+from orchestrator.errors import DoorbellError
+from orchestrator.ledger import artifacts, calls
+from orchestrator.ledger.calls import Call, Result
+from workflows.messages import CallOutcome, CallRequest, CallState
+from workflows.playbook import Effect
+
+MARGIN = 5.0
+"""Seconds past a request's own deadline after which its server can no longer be working on it."""
+
+LOOK_EVERY = 0.5
+ATTEMPTS_OF_A_READ = 3
+FINAL = frozenset(
+    {CallState.DONE, CallState.FAILED, CallState.UNKNOWN, CallState.PROPOSED, CallState.REFUSED}
+)
+
+UNKNOWN = (
+    "The outcome of this call is unknown: it was sent, and then the connection or the worker was lost ({reason})."
+    " It may have taken effect. Check before you repeat it."
+)
+PROPOSED = "Recorded as a proposal (preview): nothing was changed. A person can apply exactly this call later."
+
+
+class TryAgain(DoorbellError):
+    """A call that may be repeated got no answer this time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A result on its way into the ledger, with the whole of it for the artifact store."""
+
+    result: Result
+    full: bytes = b""
+    media_type: str = "text/plain"
+
+
+async def call(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
+    """Make the call, or return how it ended before. Raises TryAgain."""
+    found = await _one(means, request)
+    if found.state in FINAL:
+        return _outcome(found)
+    repeatable = found.effect is not Effect.WRITE_ONCE
+    taken = await means.ledger.write(
+        calls.take, request.run_id, request.call_id, attempt, again=repeatable
+    )
+    if not taken:
+        return await _another_attempts(means, request)
+    kept = await _sent(means, found, request, attempt)
+    if kept is None:
+        return await _another_attempts(means, request)
+    return await _finish(means, request, kept)
+
+
+async def propose(means: Means, request: CallRequest) -> CallOutcome:
+    """Record the call as a proposal."""
+    return await _finish(means, request, Kept(result=_words(CallState.PROPOSED, PROPOSED)))
+
+
+async def settle_lost(means: Means, request: CallRequest) -> CallOutcome:
+    """End a call of which no attempt came back."""
+    found = await _one(means, request)
+    if found.state is CallState.SENT and found.effect is not Effect.READ:
+        return await _finish(means, request, Kept(result=unknown("its worker was lost")))
+    if found.state in {CallState.SENT, CallState.INTENDED}:
+        text = "This call was given up after several attempts; nothing was changed by it."
+        return await _finish(means, request, Kept(result=_words(CallState.FAILED, text)))
+    return _outcome(found)
+
+
+def answer_words(state: CallState, text: str) -> Result:
+    """An answer in words: an error, except where the state says that all is well."""
+    return _words(state, text)
+
+
+def unknown(reason: str) -> Result:
+    """Nobody knows whether it happened."""
+    return _words(CallState.UNKNOWN, UNKNOWN.format(reason=reason))
+
+
+async def _sent(means: Means, found: Call, request: CallRequest, attempt: int) -> Kept | None:
+    run_id, call_id = request.run_id, request.call_id
+
+    async def just_before_the_bytes_leave() -> bool:
+        now = means.now()
+        return await means.ledger.write(
+            calls.send, run_id, call_id, attempt, now, now + request.deadline
+        )
+
+    outcome = await means.hands.call(
+        found.server,
+        found.tool,
+        found.arguments,
+        deadline=request.deadline,
+        key=f"{run_id}/{call_id}",
+        before_send=just_before_the_bytes_leave,
+        progress=None,
+    )
+    match outcome:
+        case Answered():
+            return _answered(outcome)
+        case NotSent(reason=reason):
+            if (await _one(means, request)).attempt != attempt:
+                return None
+            text = (
+                f"The server {found.server!r} could not be reached, so nothing was done: {reason}"
+            )
+            return Kept(result=_words(CallState.FAILED, text))
+        case Lost(reason=reason):
+            return _lost(found, reason, attempt)
+        case _:
+            assert_never(outcome)
+
+
+def _lost(found: Call, reason: str, attempt: int) -> Kept:
+    if found.effect is Effect.WRITE_ONCE:
+        return Kept(result=unknown(reason))
+    if attempt < ATTEMPTS_OF_A_READ:
+        raise TryAgain(f"{found.server}.{found.tool} gave no answer: {reason}")
+    text = f"{found.server}.{found.tool} gave no answer in {attempt} attempts: {reason}"
+    return Kept(result=_words(CallState.FAILED, text))
+
+
+async def _another_attempts(means: Means, request: CallRequest) -> CallOutcome:
+    """Wait for the end of what an earlier attempt sent; past its deadline, nobody will ever know."""
+    while True:
+        found = await _one(means, request)
+        if found.state in FINAL:
+            return _outcome(found)
+        if found.deadline_at is None or means.now() > found.deadline_at + MARGIN:
+            return await settle_lost(means, request)
+        await asyncio.sleep(LOOK_EVERY)
+
+
+async def _finish(means: Means, request: CallRequest, kept: Kept) -> CallOutcome:
+    await means.ledger.write(_keep, request, kept, means.now())
+    return _outcome(await _one(means, request))
+
+
+def _keep(connection: Connection, request: CallRequest, kept: Kept, at: float) -> None:
+    result = kept.result
+    if kept.full:
+        digest = artifacts.put(connection, kept.full, kept.media_type, at)
+        result = Result(
+            state=result.state,
+            content=result.content,
+            is_error=result.is_error,
+            artifact=digest,
+            size=len(kept.full),
+        )
+    calls.finish(connection, request.run_id, request.call_id, result, at)
+
+
+def _answered(outcome: Answered) -> Kept:
+    state = CallState.FAILED if outcome.is_error else CallState.DONE
+    content: Sequence[Mapping[str, Any]] = outcome.content
+    result = Result(state=state, content=content, is_error=outcome.is_error)
+    return Kept(result=result, full=outcome.full, media_type=outcome.full_media_type)
+
+
+def _words(state: CallState, text: str) -> Result:
+    good = state in {CallState.DONE, CallState.PROPOSED}
+    return Result(state=state, content=[{"type": "text", "text": text}], is_error=not good)
+
+
+async def _one(means: Means, request: CallRequest) -> Call:
+    return await means.ledger.read(calls.one, request.run_id, request.call_id)
+
+
+def _outcome(found: Call) -> CallOutcome:
+    return CallOutcome(call_id=found.call_id, state=found.state, size=found.size)

@@ -1,0 +1,71 @@
+"""What a server offers and how a call to it ended, as values; it knows no protocol and no vendor.
+
+A call ends in exactly one of three ways: `Answered`, `NotSent` (safe to repeat) or `Lost` (nobody knows
+whether it acted). There is no fourth, and none of them is an exception.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.errors import PersonError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolDefinition:
+    """One tool in its server's own words; the three hints are claims, None where nothing was claimed."""
+
+    server: str
+    name: str
+    title: str | None = None
+    description: str | None = None
+    input_schema: Mapping[str, Any]
+    read_only: bool | None = None
+    destructive: bool | None = None
+    idempotent: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovered:
+    """What a server said when it was asked; `identity` is its name and version, as it tells them."""
+
+    server: str
+    protocol: str
+    identity: str
+    tools: tuple[ToolDefinition, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The server answered, well or badly.
+
+    `content` is ready for a `tool_result` of the Messages API; `full` is everything that came, for the
+    artifact store, and `truncated` says that `content` shows only part of it.
+    """
+
+    content: tuple[dict[str, Any], ...]
+    is_error: bool
+    full: bytes
+    full_media_type: str
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """The request did not reach the server: nothing happened, asking again is safe."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """The request was sent and no answer came: it may have acted, or not."""
+
+    reason: str
+
+
+Outcome = Answered | NotSent | Lost
+
+
+class HandsUnreachable(PersonError):
+    """A server could not be reached, or did not answer: the text says what was tried."""

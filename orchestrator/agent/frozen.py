@@ -1,0 +1,130 @@
+"""What a conversation is made of, pinned when it opens: prompt, tools, model; it survives as JSON in the ledger.
+
+Frozen are prompt, schemas and binds. Live at every act are caps and configuration (mechanics: live and frozen).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from orchestrator.agent.toolset import WAIT as WAIT_DEFINITION
+from orchestrator.agent.toolset import Tool, check_arguments, complaints, full_arguments
+from orchestrator.ledger.calls import Intent
+from workflows.messages import BUILTIN, WAIT, ToolCall, ToolCard
+from workflows.playbook import Budget, Effect
+
+VERSION = 1
+
+MARKED = "body"
+"""The argument of a writing tool whose text gets our hidden marker, as GitHub's tools name it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """The pinned part. `version` is of this shape, so that an old pin stays readable."""
+
+    version: int
+    playbook: str
+    playbook_digest: str
+    model: str
+    max_tokens: int
+    budget: Budget
+    system: str
+    tools: tuple[Tool, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One tool call of a reply: what the ledger keeps and what the loop sees."""
+
+    intent: Intent
+    call: ToolCall
+
+
+_JSON: TypeAdapter[Frozen] = TypeAdapter(Frozen)
+
+
+def dump(frozen: Frozen) -> bytes:
+    """As JSON; the same value gives the same bytes."""
+    return _JSON.dump_json(frozen)
+
+
+def load(data: bytes) -> Frozen:
+    """From JSON. Raises pydantic's ValidationError on a pin that is none of ours."""
+    return _JSON.validate_json(data)
+
+
+def definitions(frozen: Frozen) -> list[dict[str, Any]]:
+    """The tools as the Messages API wants them; the last one carries the cache breakpoint of all."""
+    listed = [dict(tool.definition) for tool in frozen.tools] + [dict(WAIT_DEFINITION)]
+    ordered = sorted(listed, key=lambda definition: str(definition["name"]))
+    ordered[-1] = {**ordered[-1], "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    return ordered
+
+
+def system(frozen: Frozen) -> list[dict[str, Any]]:
+    """The instructions as one cached block."""
+    return [
+        {"type": "text", "text": frozen.system, "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    ]
+
+
+def cards(frozen: Frozen) -> tuple[ToolCard, ...]:
+    """What the loop must know of the tools."""
+    return tuple(
+        ToolCard(
+            alias=tool.alias, server=tool.server, name=tool.name, effect=tool.effect, max=tool.max
+        )
+        for tool in frozen.tools
+    )
+
+
+def planned(
+    frozen: Frozen, run_id: str, content: Sequence[Mapping[str, Any]]
+) -> tuple[Planned, ...]:
+    """The tool calls of a reply, in its order, with the full arguments that would be sent."""
+    asked = [block for block in content if block.get("type") == "tool_use"]
+    tools = {tool.alias: tool for tool in frozen.tools}
+    return tuple(
+        _planned(position, block, tools.get(str(block["name"])), run_id)
+        for position, block in enumerate(asked)
+    )
+
+
+def _planned(position: int, block: Mapping[str, Any], tool: Tool | None, run_id: str) -> Planned:
+    alias, given = str(block["name"]), block.get("input")
+    if tool is None:
+        problem = (
+            complaints(WAIT, WAIT_DEFINITION["input_schema"], given) if alias == WAIT else None
+        )
+        server, name, effect = (
+            (BUILTIN, "wait", Effect.READ) if alias == WAIT else ("", alias, Effect.READ)
+        )
+        arguments = given if isinstance(given, dict) else {}
+    else:
+        problem = check_arguments(tool, given)
+        server, name, effect = tool.server, tool.name, tool.effect
+        arguments = _complete(tool, given, run_id) if isinstance(given, dict) else {}
+    intent = Intent(
+        call_id=str(block["id"]),
+        position=position,
+        alias=alias,
+        server=server,
+        tool=name,
+        effect=effect,
+        arguments=arguments,
+    )
+    return Planned(
+        intent=intent, call=ToolCall(call_id=intent.call_id, alias=alias, problem=problem)
+    )
+
+
+def _complete(tool: Tool, given: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+    arguments = full_arguments(tool, given)
+    text = arguments.get(MARKED)
+    if tool.effect is not Effect.READ and isinstance(text, str):
+        # So that our own words are known when they ring back (promise R4).
+        arguments[MARKED] = f"{text.rstrip()}\n\n<!-- doorbell:{run_id} -->"
+    return arguments

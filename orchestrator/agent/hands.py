@@ -1,0 +1,177 @@
+"""The hands: a pool of MCP connections by server name; it knows no run, no ledger and no model.
+
+A call ends as `Answered`, `NotSent` or `Lost`. A dead server is connected again once before anything is sent,
+never after.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from orchestrator.agent.connection import Connection, Limits
+from orchestrator.agent.definitions import (
+    Answered,
+    Discovered,
+    HandsUnreachable,
+    Lost,
+    NotSent,
+    Outcome,
+)
+from orchestrator.servers import Server
+
+ATTEMPTS = 2
+FAREWELL = 10.0
+"""Seconds all connections together have to end in good order."""
+
+BeforeSend = Callable[[], Awaitable[bool]]
+Progress = Callable[[str], None]
+
+
+class Permission:
+    """Asked for once, good for as long as the deadline that was promised with it."""
+
+    def __init__(self, ask: BeforeSend | None, deadline: float) -> None:
+        self._ask = ask
+        self._deadline = deadline
+        self._until: float | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether sending was allowed."""
+        return self._until is not None
+
+    async def left(self) -> float:
+        """Seconds left to send and be answered; nothing where sending isn't allowed."""
+        now = asyncio.get_running_loop().time()
+        if self._until is None:
+            if self._ask is not None and not await self._ask():
+                return 0.0
+            # From before the asking: whoever wrote the deadline down did so after that.
+            self._until = now + self._deadline
+        return self._until - asyncio.get_running_loop().time()
+
+
+class Hands:
+    """Reach any configured server; one connection each, opened when it's first needed.
+
+    `environment` is where a child's PATH and HOME come from; `stderr` is a directory for what children say there.
+    """
+
+    def __init__(
+        self,
+        servers: Mapping[str, Server],
+        *,
+        environment: Mapping[str, str],
+        connect_timeout: float = 20.0,
+        idle_timeout: float = 600.0,
+        result_limit: int = Limits().result,
+        stderr: Path | None = None,
+    ) -> None:
+        self._servers = servers
+        self._environment = environment
+        self._limits = Limits(connect=connect_timeout, idle=idle_timeout, result=result_limit)
+        self._stderr = stderr
+        self._pool: dict[str, Connection] = {}
+        self._open: set[Connection] = set()
+        self._closed = False
+
+    async def discover(self, server: str) -> Discovered:
+        """What a server offers now.
+
+        Raises:
+            HandsUnreachable: in words, with what was tried.
+        """
+        connection = await self._connected(server)
+        with connection.held():
+            return await connection.discover()
+
+    async def call(
+        self,
+        server: str,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        deadline: float,
+        key: str,
+        before_send: BeforeSend | None = None,
+        progress: Progress | None = None,
+    ) -> Outcome:
+        """Call a tool at most once; `deadline` is in seconds.
+
+        `before_send` is awaited once, when the connection is up and nothing has been sent; its False is `NotSent`.
+        `key` reaches the server as `_meta["doorbell/idempotency-key"]`.
+        """
+        allowed = Permission(before_send, deadline)
+        outcome: Outcome = NotSent(reason=f"server {server!r} ended before anything was sent")
+        for _ in range(ATTEMPTS):
+            try:
+                connection = await self._connected(server)
+            except HandsUnreachable as unreachable:
+                return NotSent(reason=str(unreachable))
+            with connection.held():
+                left = await allowed.left()
+                if left <= 0:
+                    return (
+                        outcome if allowed.given else NotSent(reason="withdrawn before it was sent")
+                    )
+                outcome = await connection.call(
+                    tool, arguments, deadline=left, key=key, progress=progress
+                )
+            if isinstance(outcome, Answered | Lost):
+                return outcome
+        return outcome
+
+    async def close(self) -> None:
+        """End every connection, within seconds; what is in flight is lost."""
+        self._closed = True
+        owners = [connection.owner for connection in self._open]
+        for connection in self._open:
+            connection.leave()
+        if owners:
+            _, late = await asyncio.wait(owners, timeout=FAREWELL)
+            for owner in late:
+                owner.cancel()
+            if late:
+                await asyncio.wait(late, timeout=FAREWELL)
+
+    async def _connected(self, name: str) -> Connection:
+        connection = self._pooled(name)
+        await connection.ready()
+        if connection.suspect and not await self._trusted(connection):
+            connection.retire()
+            connection = self._pooled(name)
+            await connection.ready()
+        return connection
+
+    async def _trusted(self, connection: Connection) -> bool:
+        with connection.held():
+            return await connection.answers()
+
+    def _pooled(self, name: str) -> Connection:
+        # No await between the look and the entry: two callers never open the same server twice.
+        found = self._pool.get(name)
+        if found is not None and found.usable:
+            return found
+        if found is not None:
+            found.retire()
+        opened = Connection(
+            self._server(name),
+            environment=self._environment,
+            limits=self._limits,
+            stderr=None if self._stderr is None else self._stderr / f"{name}.log",
+        )
+        self._pool[name] = opened
+        self._open.add(opened)
+        opened.owner.add_done_callback(lambda _: self._open.discard(opened))
+        return opened
+
+    def _server(self, name: str) -> Server:
+        if self._closed:
+            raise HandsUnreachable(f"server {name!r} can't be reached: this process is stopping")
+        if name not in self._servers:
+            close = get_close_matches(name, self._servers, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise HandsUnreachable(f"no server is named {name!r} in the configuration{hint}")
+        return self._servers[name]

@@ -1,0 +1,154 @@
+"""Ask the model for one reply; the only door to `anthropic`. It knows no run, no ledger and no Temporal.
+
+The vendor's errors become two: `Unavailable` (try again, perhaps later) and `Rejected` (somebody must mend
+something). A broken, truncated or silent stream is `Unavailable`: nothing of it was acted on.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import anthropic
+import httpx2
+from anthropic import AsyncAnthropic
+from anthropic.types import Message
+
+from orchestrator.errors import DoorbellError, PersonError
+
+READ_TIMEOUT = 120.0
+"""Seconds without a byte after which a stream counts as dead."""
+
+OK = 200
+_RETRIED = frozenset({408, 409, 425, 429})
+_RETRIED_TYPES = frozenset({"overloaded_error", "api_error", "timeout_error", "rate_limit_error"})
+_MENDS = {
+    400: "the request was refused as invalid; look at the playbook's model and tools",
+    401: "the API key is not accepted; set ANTHROPIC_API_KEY and restart the worker",
+    402: "billing needs attention at the provider",
+    403: "the API key may not use this model",
+    404: "there is no such model at this address; correct `model:` in the playbook or ANTHROPIC_BASE_URL",
+    413: "the conversation is larger than the API takes",
+}
+
+
+class Unavailable(DoorbellError):
+    """The model gave no usable reply this time.
+
+    `retry_after` is in seconds, if it said so. `begun` says that a reply may have been begun, and so paid.
+    """
+
+    def __init__(
+        self, message: str, retry_after: float | None = None, *, begun: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.begun = begun
+
+
+class Rejected(PersonError):
+    """The model's provider will refuse this until somebody mends it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request of the Messages API, our side of it."""
+
+    model: str
+    max_tokens: int
+    system: Sequence[Mapping[str, Any]]
+    tools: Sequence[Mapping[str, Any]]
+    messages: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One reply: content blocks as they came, why it stopped, what it used, the provider's request id."""
+
+    content: list[dict[str, Any]]
+    stop: str
+    usage: Mapping[str, Any]
+    request_id: str | None
+
+
+class Claude:
+    """The Messages API over the vendor's SDK. Without a key every question is `Rejected`, saying what to set."""
+
+    def __init__(self, api_key: str | None, base_url: str | None) -> None:
+        # The SDK's own retries are off: Temporal's would multiply them, and a repeated turn is paid twice.
+        timeout = httpx2.Timeout(READ_TIMEOUT, connect=10.0)
+        self._client = (
+            AsyncAnthropic(api_key=api_key, base_url=base_url, max_retries=0, timeout=timeout)
+            if api_key
+            else None
+        )
+
+    async def say(self, request: Request) -> Said:
+        """One turn, streamed. Raises Unavailable or Rejected."""
+        if self._client is None:
+            message = "no model key: set ANTHROPIC_API_KEY (in ./.env or the environment), restart, resume"
+            raise Rejected(message)
+        try:
+            message_ = await self._streamed(self._client, request)
+        except anthropic.APIStatusError as error:
+            raise _status(error) from None
+        except (anthropic.APIConnectionError, httpx2.TransportError) as error:
+            begun = not isinstance(error, anthropic.APIConnectionError)
+            text = f"the model could not be reached: {type(error).__name__}"
+            raise Unavailable(text, begun=begun) from None
+        except json.JSONDecodeError:
+            raise Unavailable("the model's stream was not readable", begun=True) from None
+        if message_.stop_reason is None:
+            raise Unavailable("the model's stream ended early", begun=True)
+        return _said(message_)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.close()
+
+    @staticmethod
+    async def _streamed(client: AsyncAnthropic, request: Request) -> Message:
+        given: dict[str, Any] = {
+            "model": request.model,
+            "max_tokens": request.max_tokens,
+            "system": request.system,
+            "tools": request.tools,
+            "messages": request.messages,
+        }
+        async with client.messages.stream(**given) as stream:
+            return await stream.get_final_message()
+
+
+def _said(message: Message) -> Said:
+    # to_dict leaves out what was not sent, so the blocks go back byte for byte; model_dump would not.
+    return Said(
+        content=[block.to_dict(mode="json") for block in message.content],
+        stop=str(message.stop_reason),
+        usage=message.usage.to_dict(mode="json"),
+        request_id=message._request_id,  # noqa: SLF001 - the SDK's documented name for it
+    )
+
+
+def _status(error: anthropic.APIStatusError) -> DoorbellError:
+    headers = error.response.headers
+    status, kind = error.status_code, str(error.type or error.status_code)
+    # An error event inside a stream keeps the status 200: there, only its type tells.
+    again = status >= 500 or status in _RETRIED or (status == OK and kind in _RETRIED_TYPES)
+    again = {"true": True, "false": False}.get(headers.get("x-should-retry", ""), again)
+    if again:
+        return Unavailable(
+            f"the model answered {status} {kind}", _retry_after(headers), begun=status == OK
+        )
+    return Rejected(
+        f"the model's provider answered {status} {kind}: {_MENDS.get(status, 'look at the worker log')}"
+    )
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    try:
+        if "retry-after-ms" in headers:
+            return float(headers["retry-after-ms"]) / 1000
+        return float(headers["retry-after"])
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,150 @@
+"""Open a conversation: choose the playbook, discover and curate its tools, freeze the prompt. It asks no model."""
+
+import asyncio
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from orchestrator.agent import frozen as pins
+from orchestrator.agent import prompt
+from orchestrator.agent.frozen import Frozen
+from orchestrator.agent.means import Means, event
+from orchestrator.agent.toolset import curate
+from orchestrator.configuration.configuration import Configuration
+from orchestrator.errors import OperatorError, PersonError
+from orchestrator.inbox.inbox import Decision
+from orchestrator.ledger import artifacts, conversations, turns
+from orchestrator.ledger.conversations import Conversation, Opening
+from orchestrator.templates import Template, render_tree
+from workflows.messages import Opened, OpenRequest, RunState
+from workflows.playbook import Playbook, Stage
+
+
+async def open_conversation(means: Means, request: OpenRequest) -> Opened:
+    """Open it, or return what was opened before. Raises PersonError; the conversation is then parked with it."""
+    decision = await _decision(means, request.entry.decision_id)
+    configuration = await asyncio.to_thread(means.configuration)
+    conversation = await _begun(means, request, decision, configuration)
+    try:
+        if conversation.frozen is None:
+            await _freeze(means, conversation, decision, configuration)
+    except OperatorError as error:
+        await _parked(means, conversation, str(error))
+        raise PersonError(str(error)) from error
+    except PersonError as error:
+        await _parked(means, conversation, str(error))
+        raise
+    return await opened(means, conversation.run_id)
+
+
+async def opened(means: Means, run_id: str) -> Opened:
+    """What the run must know of a frozen conversation."""
+    conversation, frozen = await frozen_of(means, run_id)
+    # Limits are live: a cap that was raised in the file counts from the next look on.
+    playbook = means.configuration().playbooks.get(conversation.playbook)
+    return Opened(
+        run_id=run_id,
+        playbook=conversation.playbook,
+        model=frozen.model,
+        stage=Stage(conversation.stage),
+        budget=playbook.budget if playbook else frozen.budget,
+        tools=pins.cards(frozen),
+        notice="scripted model: no real model is asked" if conversation.scripted else "",
+    )
+
+
+async def frozen_of(means: Means, run_id: str) -> tuple[Conversation, Frozen]:
+    """A conversation and its pin."""
+    return await means.ledger.read(_frozen, run_id)
+
+
+def _frozen(connection: Connection, run_id: str) -> tuple[Conversation, Frozen]:
+    conversation = conversations.one(connection, run_id)
+    artifact = artifacts.get(connection, conversation.frozen or "")
+    if artifact is None:
+        raise PersonError(
+            f"run {run_id!r} has no pinned prompt; cancel it and send its event again"
+        )
+    return conversation, pins.load(artifact.body)
+
+
+async def _decision(means: Means, decision_id: str) -> Decision:
+    decision = await means.inbox.decision(decision_id)
+    if decision is None:
+        raise PersonError(f"decision {decision_id!r} is no longer in the inbox")
+    return decision
+
+
+async def _begun(
+    means: Means, request: OpenRequest, decision: Decision, configuration: Configuration
+) -> Conversation:
+    entry = await means.inbox.entry(decision.event_id)
+    if entry is None:
+        raise PersonError(f"event {decision.event_id!r} is no longer in the inbox")
+    opening = Opening(
+        workflow_id=request.workflow_id,
+        decision_id=decision.id,
+        event_id=decision.event_id,
+        position=entry.position,
+        rule=decision.rule,
+        playbook=decision.playbook or "",
+        key=decision.key or decision.event_id,
+        source=entry.source,
+        stage=decision.stage or Stage.PREVIEW,
+        scripted=means.scripted,
+        configuration=configuration.digest,
+    )
+    return await means.ledger.write(conversations.begin, opening, means.now())
+
+
+async def _freeze(
+    means: Means, conversation: Conversation, decision: Decision, configuration: Configuration
+) -> None:
+    playbook = configuration.playbooks.get(conversation.playbook)
+    if playbook is None:
+        raise PersonError(f"there is no playbook {conversation.playbook!r}; run `doorbell check`")
+    frozen = await _pinned(means, playbook, decision, configuration, Stage(conversation.stage))
+    _, happened = await event(means, conversation.event_id)
+    words = f"Rule {conversation.rule!r} was rung by this event."
+    block = prompt.event_block(happened, words)
+    await means.ledger.write(_pin, conversation, frozen, block, means.now())
+
+
+async def _pinned(
+    means: Means, playbook: Playbook, decision: Decision, configuration: Configuration, stage: Stage
+) -> Frozen:
+    scope = {"with": dict(decision.with_)}
+    discovered = await asyncio.gather(*(means.hands.discover(name) for name in playbook.tools))
+    tools = curate(
+        playbook,
+        {found.server: found for found in discovered},
+        configuration.servers,
+        {name: render_tree(dict(arguments), scope) for name, arguments in playbook.bind.items()},
+    )
+    prose = str(Template.parse(playbook.prose).render(scope))
+    return Frozen(
+        version=pins.VERSION,
+        playbook=playbook.name,
+        playbook_digest=playbook.digest,
+        model=playbook.model,
+        max_tokens=playbook.max_tokens,
+        budget=playbook.budget,
+        system=prompt.system(prose, stage),
+        tools=tools,
+    )
+
+
+def _pin(
+    connection: Connection, conversation: Conversation, frozen: Frozen, block: str, at: float
+) -> None:
+    digest = artifacts.put(connection, pins.dump(frozen), "application/json", at)
+    turns.note(connection, conversation.run_id, 1, 0, block)
+    conversations.freeze(connection, conversation.run_id, digest, frozen.model)
+    conversations.record(connection, conversation.run_id, RunState.RUNNING, "", None, at)
+
+
+async def _parked(means: Means, conversation: Conversation, reason: str) -> None:
+    parked = replace(conversation, state=RunState.PARKED)
+    await means.ledger.write(
+        conversations.record, parked.run_id, parked.state, reason, None, means.now()
+    )

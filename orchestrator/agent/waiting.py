@@ -1,0 +1,147 @@
+"""Waits and what they bring: registered in the ledger before anybody looks, ended once, answered with the event.
+
+It wakes nobody: that is the dispatcher's part, which finds the wait by its key.
+"""
+
+import hashlib
+import re
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from orchestrator.agent import calling, prompt
+from orchestrator.agent.means import Means, event
+from orchestrator.errors import PersonError, SenderError
+from orchestrator.inbox.inbox import Entry, EntryState
+from orchestrator.ledger import calls, conversations, turns, waits
+from orchestrator.ledger.waits import Wait
+from workflows.messages import (
+    CallState,
+    Done,
+    EndWait,
+    Note,
+    WaitEnd,
+    WaitEnded,
+    Waiting,
+    WaitRequest,
+)
+
+DEFAULT = "7d"
+LONGEST = timedelta(days=30)
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LOOKED_AT = 50
+
+
+def duration(text: str) -> timedelta:
+    """`30m`, `12h`, `7d` as a time span, 30 days at most; what can't be read counts as 7 days."""
+    found = re.fullmatch(r"([0-9]{1,5})([smhd])", text) or re.fullmatch(
+        r"([0-9]+)([smhd])", DEFAULT
+    )
+    if found is None:
+        return LONGEST
+    return min(timedelta(**{UNITS[found[2]]: int(found[1])}), LONGEST)
+
+
+async def open_wait(means: Means, request: WaitRequest) -> Waiting:
+    """Register the wait of this call, or return the one registered before."""
+    wait = await means.ledger.write(_begun, request, means.now())
+    wants = f"{', '.join(wait.patterns)} for {wait.key}"
+    return Waiting(
+        wait_id=wait.wait_id,
+        call_id=request.call_id,
+        wants=wants,
+        seconds=max(wait.deadline_at - means.now(), 0.0),
+    )
+
+
+async def end_wait(means: Means, ending: EndWait) -> WaitEnded:
+    """End a wait; if this way is the first, its call is answered."""
+    wait = await means.ledger.read(waits.one, ending.wait_id)
+    if ending.end is WaitEnd.EXPIRED and await _coming(means, wait):
+        return WaitEnded(first=False)
+    block, position = None, 0
+    if ending.event_id is not None:
+        block, position = await _block(means, ending.event_id, "This is what you waited for.")
+    first = await means.ledger.write(_ended, wait, ending, block, position, means.now())
+    return WaitEnded(first=first)
+
+
+async def note(means: Means, noted: Note) -> Done:
+    """Put words or an event before the next turn; an event the conversation has heard is not said twice."""
+    text, position = noted.text, 0
+    if noted.event_id is not None:
+        words = "Another event of this run's key came in."
+        text, position = await _block(means, noted.event_id, words)
+    await means.ledger.write(_noted, noted, text, position, means.now())
+    return Done()
+
+
+async def _block(means: Means, event_id: str, words: str) -> tuple[str, int]:
+    try:
+        entry, happened = await event(means, event_id)
+    except (PersonError, SenderError) as error:
+        return f"Event {event_id} came in, but it can no longer be read: {error}", 0
+    return prompt.event_block(happened, words), entry.position
+
+
+def _begun(connection: Connection, request: WaitRequest, at: float) -> Wait:
+    call = calls.one(connection, request.run_id, request.call_id)
+    conversation = conversations.one(connection, request.run_id)
+    span = duration(str(call.arguments.get("timeout", DEFAULT)))
+    name = hashlib.sha256(f"{request.run_id}/{request.call_id}".encode()).hexdigest()[:16]
+    wait = Wait(
+        wait_id=f"wait_{name}",
+        run_id=request.run_id,
+        workflow_id=conversation.workflow_id,
+        call_id=request.call_id,
+        patterns=tuple(str(pattern) for pattern in call.arguments.get("events", ())),
+        key=conversation.key,
+        since=conversations.newest_position(connection, request.run_id),
+        opened_at=at,
+        deadline_at=at + span.total_seconds(),
+        state="open",
+        event_id=None,
+    )
+    return waits.begin(connection, wait)
+
+
+def _ended(
+    connection: Connection, wait: Wait, ending: EndWait, block: str | None, position: int, at: float
+) -> bool:
+    if not waits.end(connection, wait.wait_id, ending.end, ending.event_id):
+        return False
+    text = prompt.waited(ending.end, block)
+    result = calling.answer_words(CallState.DONE, text)
+    calls.finish(connection, wait.run_id, wait.call_id, result, at)
+    if ending.event_id is not None:
+        conversations.hear(connection, wait.run_id, ending.event_id, position, "waited for", at)
+    return True
+
+
+def _noted(connection: Connection, noted: Note, text: str, position: int, at: float) -> None:
+    heard = noted.event_id is not None and noted.event_id in conversations.heard(
+        connection, noted.run_id
+    )
+    if noted.event_id is not None and not heard:
+        conversations.hear(connection, noted.run_id, noted.event_id, position, "handed in", at)
+    if not heard:
+        turns.note(connection, noted.run_id, noted.turn, noted.ordinal, text)
+
+
+async def _coming(means: Means, wait: Wait) -> bool:
+    """Whether an event that came in time is still on its way: kept but undecided, or decided for this wait."""
+    for pattern in wait.patterns:
+        found = await means.inbox.look_back(pattern, wait.key, wait.since, LOOKED_AT)
+        in_time = [entry for entry in found if entry.received_at.timestamp() <= wait.deadline_at]
+        if await _undelivered(means, wait, in_time):
+            return True
+    return False
+
+
+async def _undelivered(means: Means, wait: Wait, entries: list[Entry]) -> bool:
+    if any(entry.state is EntryState.RECEIVED for entry in entries):
+        return True
+    decided = await means.inbox.decisions([entry.id for entry in entries])
+    return any(
+        decision.wait_id == wait.wait_id for listed in decided.values() for decision in listed
+    )

@@ -1,0 +1,46 @@
+"""The options that verbs share: where the configuration and the state are, and how to print."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from orchestrator.settings import Settings
+from orchestrator.state import StateDirectory
+from orchestrator.stores import Stores
+
+F = TypeVar("F", bound=Callable[..., Any])
+DOTENV = Path(".env")
+
+state_option = click.option(
+    "--state", type=click.Path(path_type=Path), help="State directory [./.doorbell]."
+)
+config_option = click.option(
+    "--config", type=click.Path(path_type=Path), help="Configuration [./doorbell.d]."
+)
+database_option = click.option(
+    "--database", metavar="URL", help="A Postgres database [SQLite in the state directory]."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+def local(command: F) -> F:
+    """A verb that opens the state directory."""
+    return state_option(database_option(json_option(command)))
+
+
+def settings_from(**flags: Any) -> Settings:
+    """The settings, with the flags that were given over the environment and `./.env`."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    return Settings(**{"_env_file": DOTENV, **given})
+
+
+def stores_of(settings: Settings) -> tuple[StateDirectory, Stores]:
+    """The databases of an installation that exists. Exits when there is none."""
+    state = StateDirectory(settings.state.resolve())
+    if settings.database is None and not state.inbox.exists():
+        raise click.ClickException(
+            f"there is no installation in {str(settings.state)!r}: run `doorbell up`, or give --state DIR"
+        )
+    return state, Stores.open(state, settings.database)

@@ -1,0 +1,30 @@
+"""`doorbell serve`: one service process."""
+
+import asyncio
+
+import click
+
+from orchestrator import logs, service
+from orchestrator.cli.options import (
+    DOTENV,
+    config_option,
+    database_option,
+    settings_from,
+    state_option,
+)
+from orchestrator.settings import environment
+
+
+@click.command("serve")
+@config_option
+@state_option
+@database_option
+@click.option("--host", help="Address the door listens on [127.0.0.1].")
+@click.option("--port", type=click.IntRange(1, 65535), help="The door's port [8787].")
+@click.option("--temporal", metavar="ADDRESS", help="The Temporal server.")
+@click.option("--namespace", help="Temporal namespace [default].")
+def serve(**flags: object) -> None:
+    """Run the service: the door and the dispatcher."""
+    logs.configure("service")
+    settings = settings_from(**flags)
+    asyncio.run(service.serve(settings, environment(DOTENV)))

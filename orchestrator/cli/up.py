@@ -1,0 +1,251 @@
+"""`doorbell up`: everything on one machine; it knows which processes there are, and not how they're kept running."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import click
+
+from orchestrator import embedded
+from orchestrator.cli.options import (
+    DOTENV,
+    config_option,
+    database_option,
+    json_option,
+    settings_from,
+    state_option,
+)
+from orchestrator.errors import OperatorError
+from orchestrator.settings import Settings, environment
+from orchestrator.state import StateDirectory
+from orchestrator.supervisor import Child, Supervisor
+
+PROGRAM = (sys.executable, "-m", "orchestrator")
+LOOPBACK = "127.0.0.1"
+SERVICE_BOOT = 60.0
+STOP_ORDER = ("service", "worker", "temporal")
+PATIENCE: Mapping[str, float] = {"service": 15.0, "worker": 35.0, "temporal": 10.0}
+"""Seconds between SIGTERM and SIGKILL: longer than what each allows itself to drain."""
+PASSED_ON = ("PATH", "HOME", "TMPDIR")
+"""Of our environment, what the Temporal server sees: no key of ours, and no `TEMPORAL_*` that would redirect it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Where things listen; Temporal's are the two after the door's, so that one flag moves everything."""
+
+    door: int
+    temporal: int
+    temporal_ui: int
+    metrics: int
+
+
+@click.command("up")
+@config_option
+@state_option
+@click.option("--host", help="Address the door listens on [127.0.0.1].")
+@click.option("--port", type=click.IntRange(0, 65535), help="The door's port; 0 picks one [8787].")
+@click.option("--temporal", metavar="ADDRESS", help="A Temporal server of yours [embedded].")
+@click.option("--namespace", help="Temporal namespace [default].")
+@database_option
+@json_option
+def up(*, as_json: bool, **flags: Any) -> None:
+    """Run everything on this machine: Temporal, the door and a worker."""
+    asyncio.run(_up(settings_from(**flags), as_json=as_json))
+
+
+async def _up(settings: Settings, *, as_json: bool) -> None:
+    with StateDirectory.open(settings.state, role="up") as state:
+        state.refuse_if_held("service")
+        ports = choose_ports(settings)
+        if settings.temporal is None:
+            embedded.record_version(state.path, embedded.version())
+        settled = settle(settings, state, ports)
+        await _supervise(
+            settled, state, _children(settings, settled, state, ports), as_json=as_json
+        )
+
+
+async def _supervise(
+    settings: Settings, state: StateDirectory, children: list[Child], *, as_json: bool
+) -> None:
+    names = {child.name for child in children}
+    width = max(len(name) for name in (*names, "doorbell"))
+    supervisor = Supervisor(
+        children=children,
+        stop_order=[name for name in STOP_ORDER if name in names],
+        logs=state.logs,
+        echo=partial(_echo, width),
+        on_ready=partial(_announce, settings, state, as_json=as_json),
+        on_pids=lambda pids: state.record_pids({"up": os.getpid(), **pids}),
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, supervisor.stop)
+    try:
+        await supervisor.run()
+    finally:
+        state.record_pids({})
+
+
+def choose_ports(settings: Settings) -> Ports:
+    """The ports to listen on, each free a moment ago.
+
+    Raises `OperatorError` naming the first that is taken.
+    """
+    any_port = settings.port == 0
+    with ExitStack() as held:
+        door = _port(held, settings.host, settings.port, "the door")
+        if settings.temporal is not None:
+            return Ports(door=door, temporal=0, temporal_ui=0, metrics=0)
+        temporal = 0 if any_port else door + 1
+        temporal_ui = 0 if any_port else door + 2
+        return Ports(
+            door=door,
+            temporal=_port(held, LOOPBACK, temporal, "the embedded Temporal server"),
+            temporal_ui=_port(held, settings.temporal_ui_host, temporal_ui, "the Temporal UI"),
+            metrics=_port(held, LOOPBACK, 0, "Temporal's metrics"),
+        )
+
+
+def _port(held: ExitStack, host: str, port: int, whose: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    probe = held.enter_context(socket.socket(family, socket.SOCK_STREAM))
+    # Without it a port we just left would count as taken for a minute.
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((host, port))
+    except (OSError, OverflowError) as error:
+        raise OperatorError(
+            f"port {port} on {host}, for {whose}, cannot be had ({error}); stop what uses it, choose "
+            f"another with --port N (the door takes N, Temporal N+1, its UI N+2), or --port 0 for any"
+        ) from error
+    return int(probe.getsockname()[1])
+
+
+def settle(settings: Settings, state: StateDirectory, ports: Ports) -> Settings:
+    """The settings with nothing left open: what the children are told."""
+    known: dict[str, Any] = {"state": state.path, "port": ports.door}
+    known["config"] = settings.config.resolve()
+    if settings.temporal is None:
+        known["temporal"] = f"{LOOPBACK}:{ports.temporal}"
+        known["temporal_ui"] = settings.temporal_ui or f"http://{LOOPBACK}:{ports.temporal_ui}"
+    return settings.model_copy(update=known)
+
+
+def environment_of(settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a child: what we inherited, and the settings as `DOORBELL_*`."""
+    told = {
+        f"DOORBELL_{name.upper()}": str(value)
+        for name in Settings.model_fields
+        if not name.startswith("anthropic_") and (value := getattr(settings, name)) is not None
+    }
+    return {**inherited, **told, "PYTHONUNBUFFERED": "1"}
+
+
+def _children(
+    settings: Settings, settled: Settings, state: StateDirectory, ports: Ports
+) -> list[Child]:
+    told = environment_of(settled, environment(DOTENV))
+    door = partial(_door_ready, settled.host, ports.door)
+    ours = [
+        _child("service", [*PROGRAM, "serve"], told, door),
+        _child("worker", [*PROGRAM, "work"], told, _at_once),
+    ]
+    return [_temporal(settings, state, ports), *ours] if settings.temporal is None else ours
+
+
+def _child(
+    name: str, command: list[str], told: Mapping[str, str], ready: Callable[[], Awaitable[None]]
+) -> Child:
+    return Child(name=name, command=command, environment=told, ready=ready, patience=PATIENCE[name])
+
+
+def _temporal(settings: Settings, state: StateDirectory, ports: Ports) -> Child:
+    command = embedded.command(
+        embedded.binary(),
+        ip=LOOPBACK,
+        port=ports.temporal,
+        ui_ip=settings.temporal_ui_host,
+        ui_port=ports.temporal_ui,
+        metrics_port=ports.metrics,
+        database=state.temporal,
+        namespace=settings.namespace,
+    )
+    return Child(
+        name="temporal",
+        command=command,
+        environment={name: value for name, value in environment().items() if name in PASSED_ON},
+        ready=partial(_temporal_ready, ports, settings.namespace),
+        patience=PATIENCE["temporal"],
+        quiet_when_stopping=True,
+    )
+
+
+async def _temporal_ready(ports: Ports, namespace: str) -> None:
+    address = f"{LOOPBACK}:{ports.temporal}"
+    await embedded.ready(address, namespace=namespace, metrics=f"{LOOPBACK}:{ports.metrics}")
+    await embedded.prepare(address, namespace)
+
+
+async def _door_ready(host: str, port: int) -> None:
+    try:
+        async with asyncio.timeout(SERVICE_BOOT):
+            await _answering(_reachable(host), port)
+    except TimeoutError as error:
+        raise OperatorError(
+            f"the service does not answer GET /ready on port {port} within {SERVICE_BOOT:.0f} s; "
+            f"see its log in the state directory"
+        ) from error
+
+
+async def _answering(host: str, port: int) -> None:
+    while True:
+        if b" 200 " in await _status_line(host, port):
+            return
+        await asyncio.sleep(0.05)
+
+
+async def _status_line(host: str, port: int) -> bytes:
+    with suppress(OSError):
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            writer.write(b"GET /ready HTTP/1.1\r\nHost: doorbell\r\nConnection: close\r\n\r\n")
+            return await reader.readline()
+        finally:
+            writer.close()
+    return b""
+
+
+async def _at_once() -> None:
+    """A worker has no port: it takes work as soon as it can."""
+
+
+def _reachable(host: str) -> str:
+    everywhere = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - looked up, not listened on
+    return everywhere.get(host, host)
+
+
+def _echo(width: int, name: str, line: bytes) -> None:
+    click.echo(f"{name:<{width}} | {line.decode('utf-8', 'replace')}", err=True)
+
+
+def _announce(settings: Settings, state: StateDirectory, *, as_json: bool) -> None:
+    host = _reachable(settings.host)
+    url = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+    facts = {"url": url, "temporal": settings.temporal, "temporal_ui": settings.temporal_ui}
+    if as_json:
+        click.echo(json.dumps({**facts, "state": str(state.path), "pids": state.pids()}))
+        return
+    click.echo(f"Doorbell is up. Senders ring {url}/hooks/SOURCE")
+    click.echo(f"  Temporal     {settings.temporal}, UI {settings.temporal_ui or 'unknown'}")
+    click.echo(f"  state, logs  {state.path}")
+    click.echo("  Ctrl-C stops it; nothing is lost.")

@@ -1,0 +1,141 @@
+"""The configuration directory as one checked value; it knows how the parts fit, each part reads itself.
+
+All mistakes are found at once, and none of them is fatal here: what is sound stands in the `Configuration`.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+from orchestrator.configuration import document as yaml
+from orchestrator.configuration.configuration import Configuration
+from orchestrator.configuration.document import Document
+from orchestrator.configuration.files import SERVERS, SOURCES, Files, files_of
+from orchestrator.configuration.playbooks import playbook_of, prose_flaws_of
+from orchestrator.configuration.rules import Surroundings, rules_of
+from orchestrator.configuration.servers import servers_of
+from orchestrator.configuration.sources import sources_of
+from orchestrator.errors import Flaw, Mistake
+from orchestrator.playbooks import split
+from orchestrator.rules.rule import Rule
+from orchestrator.secrets import ReadFile
+from workflows.playbook import Playbook
+
+
+def load(directory: Path, environment: Mapping[str, str], read_file: ReadFile) -> Configuration:
+    """The configuration in a directory; its mistakes are in it, not raised."""
+    return configured(files_of(directory), environment, read_file)
+
+
+def configured(files: Files, environment: Mapping[str, str], read_file: ReadFile) -> Configuration:
+    """The configuration in these texts."""
+    reading = _Reading(files)
+    sources = sources_of(reading.document(SOURCES, "who may ring"), environment, read_file)
+    reading.note(SOURCES, sources.flaws, sources.warnings)
+    servers = servers_of(reading.document(SERVERS, None), files.root, environment, read_file)
+    reading.note(SERVERS, servers.flaws, servers.warnings)
+    playbooks, playbook_names = reading.playbooks(servers.names, frozenset(servers.things))
+    around = Surroundings(
+        sources=frozenset(sources.names),
+        publishes=sources.publishes,
+        playbooks=playbooks,
+        playbook_names=playbook_names,
+    )
+    return Configuration(
+        digest=files.digest(),
+        sources=sources.things,
+        servers=servers.things,
+        playbooks=playbooks,
+        rules=reading.rules(around),
+        mistakes=tuple(sorted(set(reading.mistakes))),
+        warnings=tuple(sorted(set(reading.warnings))),
+    )
+
+
+class _Reading:
+    """One pass over the files, collecting what is wrong."""
+
+    def __init__(self, files: Files) -> None:
+        self.mistakes: list[Mistake] = list(files.mistakes)
+        self.warnings: list[Mistake] = list(files.warnings)
+        self._files = files
+        self._documents: dict[str, Document] = {}
+
+    def document(self, name: str, needed: str | None) -> Document:
+        """The document of a file; one that isn't there is empty, and a mistake where it is needed."""
+        text = self._files.texts.get(name)
+        if text is None:
+            found = Document(file=self._files.named(name), value={})
+            if needed and not self.mistakes:
+                self.mistakes.append(
+                    found.mistake(Flaw((), f"expected this file: it says {needed}"))
+                )
+        else:
+            found = yaml.read(self._files.named(name), text)
+            self.mistakes += found.mistakes
+        self._documents[name] = found
+        return found
+
+    def note(self, name: str, flaws: Iterable[Flaw], warnings: Iterable[Flaw] = ()) -> None:
+        document = self._documents[name]
+        self.mistakes += [document.mistake(flaw) for flaw in flaws]
+        self.warnings += [document.mistake(flaw) for flaw in warnings]
+
+    def playbooks(
+        self, servers: Iterable[str], sound: frozenset[str]
+    ) -> tuple[dict[str, Playbook], frozenset[str]]:
+        known = frozenset(servers)
+        read = {
+            PurePosixPath(name).stem: self._playbook(name, known)
+            for name in self._files.texts
+            if name.startswith("playbooks/")
+        }
+        usable = {
+            name: playbook
+            for name, playbook in read.items()
+            if playbook is not None and playbook.tools.keys() <= sound
+        }
+        return usable, frozenset(read)
+
+    def _playbook(self, name: str, servers: frozenset[str]) -> Playbook | None:
+        text, file = self._files.texts[name], self._files.named(name)
+        pages = split(text)
+        if pages.matter is None:
+            said = "expected front matter: a line `---`, keys, another line `---`, then the prose"
+            self.mistakes.append(Mistake(file=file, line=1, column=1, message=said))
+            return None
+        document = yaml.read(file, pages.matter, first_line=pages.matter_line)
+        self._documents[name] = document
+        self.mistakes += document.mistakes
+        if document.value is None and document.mistakes:
+            return None
+        playbook, flaws = playbook_of(
+            PurePosixPath(name).stem, text, document, pages.prose, servers
+        )
+        self.note(name, flaws)
+        prose = prose_flaws_of(document, pages.prose)
+        self.mistakes += [
+            Mistake(file=file, line=pages.prose_line + line - 1, column=1, message=said)
+            for line, said in prose
+        ]
+        return None if prose else playbook
+
+    def rules(self, around: Surroundings) -> tuple[Rule, ...]:
+        rules: list[Rule] = []
+        taken: dict[str, str] = {}
+        for name in self._files.texts:
+            if name.startswith("rules/"):
+                found = rules_of(self.document(name, None), around)
+                self.note(name, found.flaws, found.warnings)
+                rules += [rule for rule in found.things.values() if self._fresh(name, rule, taken)]
+        return tuple(rules)
+
+    def _fresh(self, file: str, rule: Rule, taken: dict[str, str]) -> bool:
+        """Whether nobody before has the rule's name or id: a run's identity hangs on it."""
+        where = f"{rule.file}:{rule.line}"
+        for word in dict.fromkeys((rule.name, rule.id)):
+            if word in taken:
+                said = f"the rule {word!r} is already at {taken[word]}: names and ids must differ"
+                self.note(file, [Flaw((rule.name,), said, key=True)])
+                return False
+        taken.update(dict.fromkeys((rule.name, rule.id), where))
+        return True

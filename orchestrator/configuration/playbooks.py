@@ -1,0 +1,134 @@
+"""playbooks/*.md as playbooks; it knows which servers there are, and asks none which tools it has."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from orchestrator.configuration.document import Document, Place
+from orchestrator.configuration.shapes import PlaybookShape
+from orchestrator.configuration.shaping import NAME, shaped
+from orchestrator.errors import Flaw
+from orchestrator.playbooks import digest_of, prose_flaws
+from orchestrator.rules.load import closest
+from orchestrator.templates import TemplateError, templates_of
+from workflows.playbook import MAX_TOOLS, Budget, Playbook, WriteLimit
+
+BUILT_IN_TOOLS = 1
+"""`doorbell__wait`."""
+
+
+def playbook_of(
+    name: str, text: str, document: Document, prose: str, servers: Collection[str]
+) -> tuple[Playbook | None, list[Flaw]]:
+    """The playbook of one file's text, taken apart, and everything wrong with its front matter."""
+    shape, flaws = shaped(PlaybookShape, document.value, ())
+    if NAME.fullmatch(name) is None:
+        flaws.append(
+            Flaw((), f"expected a file name of letters, digits, `-` and `_`, got {name!r}")
+        )
+    if shape is None:
+        return None, flaws
+    flaws += [*_tools(shape, servers), *_binds(shape), *_writes(shape), *_inputs(shape)]
+    if flaws or not document.sound(()):
+        return None, flaws
+    return _playbook(name, text, shape, prose), []
+
+
+def prose_flaws_of(document: Document, prose: str) -> list[tuple[int, str]]:
+    """What may not stand in the prose, once the inputs can be read."""
+    shape, _ = shaped(PlaybookShape, document.value, ())
+    return [] if shape is None else list(prose_flaws(prose, shape.inputs))
+
+
+def _playbook(name: str, text: str, shape: PlaybookShape, prose: str) -> Playbook:
+    return Playbook(
+        name=name,
+        digest=digest_of(text),
+        model=shape.model,
+        max_tokens=shape.max_tokens,
+        inputs=dict(shape.inputs),
+        tools={server: tuple(tools) for server, tools in shape.tools.items()},
+        bind={target: dict(arguments) for target, arguments in shape.bind.items()},
+        writes={tool: WriteLimit(max=limit.max) for tool, limit in shape.writes.items()},
+        budget=Budget(
+            usd=shape.budget.usd,
+            tokens=shape.budget.tokens,
+            turns=shape.budget.turns,
+            tool_calls=shape.budget.tool_calls,
+        ),
+        prose=prose,
+    )
+
+
+def _tools(shape: PlaybookShape, servers: Collection[str]) -> Iterator[Flaw]:
+    for server, tools in shape.tools.items():
+        if server not in servers:
+            yield Flaw(
+                ("tools", server), f"unknown server {server!r}{closest(server, servers)}", key=True
+            )
+        yield from _listed(server, tools)
+    count = sum(map(len, shape.tools.values()))
+    if count > MAX_TOOLS - BUILT_IN_TOOLS:
+        yield Flaw(
+            ("tools",),
+            f"{count} tools are listed; with doorbell__wait that is {count + BUILT_IN_TOOLS}, and a playbook may "
+            f"have {MAX_TOOLS}. Nothing is cut by itself: take {count - MAX_TOOLS + BUILT_IN_TOOLS} off the list",
+            key=True,
+        )
+
+
+def _listed(server: str, tools: list[str]) -> Iterator[Flaw]:
+    at: Place = ("tools", server)
+    if not tools:
+        yield Flaw(at, f"expected the names of {server!r}'s tools, got none")
+    for index, tool in enumerate(tools):
+        if "*" in tool or "?" in tool:
+            yield Flaw((*at, index), f"expected a tool's own name, got the pattern {tool!r}")
+        elif tool in tools[:index]:
+            yield Flaw((*at, index), f"the tool {tool!r} is listed twice")
+
+
+def _binds(shape: PlaybookShape) -> Iterator[Flaw]:
+    for target, arguments in shape.bind.items():
+        at: Place = ("bind", target)
+        if target not in shape.tools:
+            yield from _target(shape, target, at)
+        for name, value in arguments.items():
+            yield from _bound(shape, value, (*at, name))
+
+
+def _bound(shape: PlaybookShape, value: Any, at: Place) -> Iterator[Flaw]:
+    try:
+        templates = templates_of(value)
+    except TemplateError as error:
+        yield Flaw(at, str(error))
+        return
+    for path in sorted(path for template in templates for path in template.paths):
+        root, _, rest = path.partition(".")
+        if root != "with" or not rest:
+            yield Flaw(at, f"a bind knows the rule's inputs, as {{{{ with.name }}}}; got {path!r}")
+        elif (name := rest.partition(".")[0]) not in shape.inputs:
+            yield Flaw(at, f"with.{name} is not among the inputs{closest(name, shape.inputs)}")
+
+
+def _writes(shape: PlaybookShape) -> Iterator[Flaw]:
+    for target in shape.writes:
+        yield from _target(shape, target, ("writes", target))
+
+
+def _target(shape: PlaybookShape, target: str, at: Place) -> Iterator[Flaw]:
+    server, dot, tool = target.partition(".")
+    listed: Mapping[str, list[str]] = shape.tools
+    if server not in listed:
+        yield Flaw(at, f"{server!r} is not under `tools:`{closest(server, listed)}", key=True)
+    elif not dot:
+        yield Flaw(at, f"expected server.tool, got {target!r}", key=True)
+    elif tool not in listed[server]:
+        hint = closest(tool, listed[server])
+        yield Flaw(at, f"the tool {tool!r} is not listed under {server!r}{hint}", key=True)
+
+
+def _inputs(shape: PlaybookShape) -> Iterator[Flaw]:
+    for name in shape.inputs:
+        if not name.isidentifier():
+            said = f"expected an input's name of letters, digits and `_`, got {name!r}"
+            yield Flaw(("inputs", name), said, key=True)

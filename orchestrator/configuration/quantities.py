@@ -1,0 +1,74 @@
+"""The words for amounts in our files (`5m`, `1MiB`, `300k`); it knows nothing of what they limit."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+DURATION = re.compile(r"(\d{1,9})([smhd])")
+SIZE = re.compile(r"(\d{1,9})(KiB|MiB|GiB|B)?")
+COUNT = re.compile(r"(\d{1,9})([kM])?")
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+SIZES = {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+COUNTS = {None: 1, "k": 1_000, "M": 1_000_000}
+
+
+def duration(value: Any) -> timedelta:
+    """`30s`, `5m`, `2h` or `14d`. Raises `ValueError`."""
+    found = DURATION.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"expected a duration such as 30s, 5m, 2h or 14d, got {value!r}")
+    try:
+        return timedelta(**{UNITS[found[2]]: int(found[1])})
+    except OverflowError:
+        raise ValueError(f"expected a duration of at most a few years, got {value!r}") from None
+
+
+def size(value: Any) -> int:
+    """Bytes: `1MiB`, `512KiB` or a plain number. Raises `ValueError`."""
+    found = SIZE.fullmatch(_text(value))
+    if found is None or int(found[1]) == 0:
+        raise ValueError(f"expected a size such as 512KiB or 1MiB, got {value!r}")
+    return int(found[1]) * SIZES[found[2]]
+
+
+def count(value: Any) -> int:
+    """`25`, `300k` or `2M`. Raises `ValueError`."""
+    found = COUNT.fullmatch(_text(value))
+    if found is None:
+        raise ValueError(f"expected a count such as 25 or 300k, got {value!r}")
+    return int(found[1]) * COUNTS[found[2]]
+
+
+def positive(value: Any) -> int:
+    """A count that isn't zero. Raises `ValueError`."""
+    counted = count(value)
+    if counted == 0:
+        raise ValueError("expected at least 1, got 0")
+    return counted
+
+
+def dollars(value: Any) -> Decimal:
+    """US dollars. Raises `ValueError`."""
+    text = value if isinstance(value, str) else repr(value)
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if isinstance(value, bool) or not amount.is_finite() or amount < 0:
+        raise ValueError(f"expected an amount in US dollars such as 0.50, got {value!r}")
+    return amount
+
+
+def _text(value: Any) -> str:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+Size = Annotated[int, BeforeValidator(size)]
+Count = Annotated[int, BeforeValidator(count)]
+Positive = Annotated[int, BeforeValidator(positive)]
+Dollars = Annotated[Decimal, BeforeValidator(dollars)]

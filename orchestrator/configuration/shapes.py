@@ -1,0 +1,177 @@
+"""The keys of our files and what may stand under each; it knows shapes only, not whether they fit together.
+
+A key whose enforcement isn't built isn't here, so it is an unknown key.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from orchestrator.configuration.quantities import Count, Dollars, Duration, Positive, Size
+from orchestrator.errors import OperatorError
+from orchestrator.rules.rule import Mode
+from orchestrator.secrets import REFERENCE
+from orchestrator.templates import Template
+from workflows.playbook import Budget, Effect, InputType, Stage
+
+DEFAULT_BUDGET = Budget()
+
+
+def _reference(value: Any) -> str:
+    # What came isn't repeated: it may be the secret itself, written where its name belongs.
+    if not isinstance(value, str) or REFERENCE.fullmatch(value) is None:
+        raise ValueError("expected a reference, env:NAME or file:/path, not the secret itself")
+    return value
+
+
+def _maybe_reference(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str | int | float):
+        raise ValueError("expected a text, env:NAME or file:/path")  # noqa: TRY004 - pydantic's word
+    text = str(value)
+    return _reference(text) if text.startswith(("env:", "file:")) else text
+
+
+def _template(value: Any) -> Template:
+    if not isinstance(value, str):
+        raise ValueError(f"expected a template in quotes, got {value!r}")  # noqa: TRY004 - pydantic's word
+    try:
+        return Template.parse(value)
+    except OperatorError as error:
+        raise ValueError(str(error)) from None
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _bare(value: str) -> str:
+    if not value.strip():
+        raise ValueError("expected a text, got nothing")
+    return value
+
+
+Reference = Annotated[str, BeforeValidator(_reference)]
+Text = Annotated[str, BeforeValidator(_maybe_reference)]
+Words = Annotated[str, Field(strict=True), AfterValidator(_bare)]
+Parsed = Annotated[Template, BeforeValidator(_template)]
+
+
+class Shape(BaseModel):
+    """A mapping of known keys; any other key is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class HmacShape(Shape):
+    """`scheme:` of a source whose vendor has no preset. `id` and `timestamp` name headers."""
+
+    hmac: Literal["sha256", "sha512"]
+    header: Words
+    prefix: str = ""
+    encoding: Literal["hex", "base64"] = "hex"
+    signed: Words = "{body}"
+    timestamp: Words | None = None
+    tolerance: Duration | None = None
+    id: Words | None = None
+
+
+class DedupeShape(Shape):
+    """Whether equal signed bytes are the same delivery."""
+
+    body: Literal["forever", "off"]
+
+
+class SourceShape(Shape):
+    """One entry of sources.yaml; `scheme` is a preset's name or a `HmacShape`, told apart by its reader."""
+
+    scheme: Any
+    secrets: Annotated[list[Reference], BeforeValidator(_listed), Field(min_length=1)]
+    own_actors: list[str | int] = Field(default_factory=list)
+    max_body: Size | None = None
+    id: Parsed | None = None
+    type: Parsed | None = None
+    subject: Parsed | None = None
+    actor: Parsed | None = None
+    keys: list[Parsed] = Field(default_factory=list)
+    dedupe: DedupeShape | None = None
+
+
+class AuthShape(Shape):
+    """How we prove ourselves to an MCP server."""
+
+    bearer: Reference
+
+
+class ToolShape(Shape):
+    """What a server can't be trusted to say about one of its tools."""
+
+    effect: Effect
+
+
+class ServerShape(Shape):
+    """One entry of servers.yaml: `url` or `command`."""
+
+    url: Words | None = None
+    auth: AuthShape | None = None
+    headers: Mapping[str, Text] = Field(default_factory=dict)
+    command: Annotated[list[str], Field(min_length=1)] | None = None
+    env: Mapping[str, Text] = Field(default_factory=dict)
+    directory: Words | None = None
+    tools: Mapping[str, ToolShape] = Field(default_factory=dict)
+
+
+class FlowShape(Shape):
+    """How events of one key meet a run that is already there."""
+
+    mode: Mode = Mode.SIGNAL
+
+
+class TrustShape(Shape):
+    """Whose events may start anything."""
+
+    bots: list[Words] = Field(default_factory=list)
+    ignore_self: Annotated[bool, Field(strict=True)] = True
+
+
+class RuleShape(Shape):
+    """One entry of a rule file; `when` is read on its own."""
+
+    id: Words | None = None
+    on: Annotated[list[Words], BeforeValidator(_listed), Field(min_length=1)]
+    when: Any = Field(default_factory=dict)
+    run: Words
+    with_: Mapping[str, Any] = Field(default_factory=dict, alias="with")
+    key: Parsed | None = None
+    flow: FlowShape = FlowShape()
+    trust: TrustShape = TrustShape()
+    stage: Stage = Stage.PREVIEW
+
+
+class WriteShape(Shape):
+    """How often a run may use one write tool."""
+
+    max: Positive = 1
+
+
+class BudgetShape(Shape):
+    """What one run may spend."""
+
+    usd: Dollars = DEFAULT_BUDGET.usd
+    tokens: Positive = DEFAULT_BUDGET.tokens
+    turns: Positive = DEFAULT_BUDGET.turns
+    tool_calls: Count = DEFAULT_BUDGET.tool_calls
+
+
+class PlaybookShape(Shape):
+    """The front matter of a playbook."""
+
+    model: Words
+    max_tokens: Positive = 8192
+    inputs: Mapping[str, InputType] = Field(default_factory=dict)
+    tools: Mapping[str, list[Words]] = Field(default_factory=dict)
+    bind: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    writes: Mapping[str, WriteShape] = Field(default_factory=dict)
+    budget: BudgetShape = BudgetShape()

@@ -1,0 +1,144 @@
+"""Deliver decisions into runs over the Temporal client; it knows no inbox and decides nothing.
+
+Every delivery is a signal-with-start, acknowledged durably by the server: with the run there it reaches its
+mailbox, without it starts one. Sending one twice is harmless, because the run claims it in the ledger.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDReusePolicy,
+)
+from temporalio.service import RPCError, RPCStatusCode
+from typing_extensions import override
+
+from orchestrator.errors import OperatorError
+from orchestrator.inbox.inbox import Action, Decision
+from workflows.messages import Entry, Kind, Title
+from workflows.run import Run, RunInput
+
+RPC_DEADLINE = timedelta(seconds=10)
+
+
+class Unreachable(OperatorError):
+    """The Temporal server did not answer: nothing is wrong with what was sent, it waits."""
+
+
+class Undeliverable(OperatorError):
+    """The Temporal server refused it."""
+
+
+class Runs(Protocol):
+    """Where decisions go."""
+
+    async def deliver(self, decision: Decision, source: str) -> None:
+        """Put a decision into its run's mailbox, durably. Raises Unreachable or Undeliverable."""
+
+    async def running(self, workflow_id: str) -> bool:
+        """Whether that run is there and open. Raises Unreachable."""
+
+
+@dataclass(frozen=True, slots=True)
+class TemporalRuns(Runs):
+    """Runs on a Temporal server."""
+
+    client: Client
+    task_queue: str
+
+    @override
+    async def deliver(self, decision: Decision, source: str) -> None:
+        try:
+            await self._signal(decision, title_of(decision, source))
+        except RPCError as error:
+            raise _translated(error) from error
+
+    @override
+    async def running(self, workflow_id: str) -> bool:
+        try:
+            described = await self.client.get_workflow_handle(workflow_id).describe(
+                rpc_timeout=RPC_DEADLINE
+            )
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise _translated(error) from error
+        return described.status is WorkflowExecutionStatus.RUNNING
+
+    async def _signal(self, decision: Decision, title: Title) -> None:
+        await self.client.start_workflow(
+            Run.run,
+            RunInput(title=title),
+            id=decision.workflow_id or decision.id,
+            task_queue=self.task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            start_signal="deliver",
+            start_signal_args=[entry_of(decision)],
+            static_summary=f"{title.rule}: {title.key}"[:190],
+            static_details=f"**{title.playbook}** for `{title.key}`, {title.stage}, rung by {title.source}",
+            search_attributes=_attributes(title),
+            rpc_timeout=RPC_DEADLINE,
+        )
+
+
+def _translated(error: RPCError) -> OperatorError:
+    waiting = {
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.UNKNOWN,
+        RPCStatusCode.INTERNAL,
+        RPCStatusCode.ABORTED,
+        RPCStatusCode.NOT_FOUND,
+    }
+    kind = Unreachable if error.status in waiting else Undeliverable
+    return kind(f"Temporal: {error.status.name}: {error.message}")
+
+
+def entry_of(decision: Decision) -> Entry:
+    """What the mailbox gets: a reference, never the event itself."""
+    kind = Kind.EVENT
+    if decision.action is Action.RESUME:
+        kind = Kind.WOKEN
+    elif decision.action is Action.CONTROL:
+        kind = Kind(str(decision.with_["kind"]))
+    return Entry(
+        decision_id=decision.id,
+        kind=kind,
+        event_id=decision.event_id,
+        wait_id=decision.wait_id,
+        run_id=str(decision.with_["run"]) if kind is not Kind.EVENT else None,
+    )
+
+
+def title_of(decision: Decision, source: str) -> Title:
+    """What people read of the run in the Temporal UI."""
+    return Title(
+        rule=decision.rule or "-",
+        playbook=decision.playbook or "-",
+        source=source,
+        key=decision.key or "-",
+        stage=decision.stage or "-",
+    )
+
+
+def _attributes(title: Title) -> TypedSearchAttributes:
+    values = {
+        "Rule": title.rule,
+        "Playbook": title.playbook,
+        "Source": title.source,
+        "Key": title.key,
+        "RunState": "running",
+    }
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(SearchAttributeKey.for_keyword(name), value[:200])
+            for name, value in values.items()
+        ]
+    )

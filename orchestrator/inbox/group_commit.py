@@ -1,0 +1,43 @@
+"""The door's way into the inbox: many deliveries, one fsync; it answers a delivery only after its commit."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from orchestrator.inbox.batches import Batches
+from orchestrator.inbox.inbox import Arrival, Inbox, Receipt, Refusal
+
+HEAVIEST: Final = 128 * 1024 * 1024
+"""Bytes of bodies that may queue for the disk."""
+
+
+class RemembersRefusals(Protocol):
+    """Where refusals go, several at a time."""
+
+    async def refuse_all(self, refusals: Sequence[Refusal]) -> None:
+        """Remember them in one transaction."""
+
+
+class GroupCommit(Batches[Arrival, Receipt]):
+    """`async with GroupCommit(inbox) as commit: receipt = await commit.keep(arrival)`."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        super().__init__(inbox.keep, weigh=lambda arrival: len(arrival.body), heaviest=HEAVIEST)
+
+    async def keep(self, arrival: Arrival) -> Receipt:
+        """Keep it; when this returns it is on disk. Raises `Overloaded` or `DatabaseError`."""
+        return await self.put(arrival)
+
+
+class RefusalLog(Batches[Refusal, None]):
+    """The bounded log of refusals, written in batches so that refusing stays cheaper than knocking."""
+
+    def __init__(self, inbox: RemembersRefusals) -> None:
+        async def commit(refusals: Sequence[Refusal]) -> Sequence[None]:
+            await inbox.refuse_all(refusals)
+            return [None] * len(refusals)
+
+        super().__init__(commit)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Remember it. Raises `Overloaded` or `DatabaseError`; then it is only in the process's log."""
+        await self.put(refusal)

@@ -1,0 +1,195 @@
+"""The inbox's tables and their numbered migrations; it knows columns, and no query.
+
+Moments are whole microseconds since 1970, so that they compare alike everywhere; JSON is text, written and
+read by `rows.py`. Texts that are searched by their beginning sort by code point.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.types import TypeEngine
+from typing_extensions import override
+
+from orchestrator.database import Migration
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware datetime, as microseconds since 1970."""
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = BigInteger
+    cache_ok: bool | None = True
+
+    @override
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    @override
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+metadata: Final = MetaData()
+
+
+def _key() -> Text:
+    # Only in this collation does "begins with" mean a range, and order the same on both databases.
+    return Text().with_variant(Text(collation="C"), "postgresql")
+
+
+def _serial() -> BigInteger:
+    # SQLite counts by itself only in a column that is exactly INTEGER PRIMARY KEY.
+    return BigInteger().with_variant(Integer(), "sqlite")
+
+
+ENTRIES: Final = Table(
+    "entries",
+    metadata,
+    Column("position", _serial(), primary_key=True),
+    Column("id", _key(), nullable=False, unique=True),
+    Column("source", _key(), nullable=False),
+    Column("delivery_id", _key()),
+    Column("seen_id", _key()),
+    Column("body_hash", LargeBinary, nullable=False),
+    Column("seen_hash", LargeBinary),
+    Column("type", Text, nullable=False),
+    Column("subject", Text),
+    Column("actor", Text),
+    Column("keys", Text, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("duplicates", Integer, nullable=False),
+    Column("duplicate_of", _key()),
+    sqlite_autoincrement=True,
+)
+"""`seen_id` and `seen_hash` are what later deliveries are compared with; None where they must not be (quarantine)."""
+
+Index("entries_seen_id", ENTRIES.c.seen_id, ENTRIES.c.source, unique=True)
+Index("entries_seen_hash", ENTRIES.c.seen_hash, ENTRIES.c.source, unique=True)
+_QUARANTINED: Final = text("state = 'quarantined'")
+Index(
+    "entries_quarantined",
+    ENTRIES.c.delivery_id,
+    ENTRIES.c.source,
+    ENTRIES.c.body_hash,
+    unique=True,
+    sqlite_where=_QUARANTINED,
+    postgresql_where=_QUARANTINED,
+)
+_RECEIVED: Final = text("state = 'received'")
+Index(
+    "entries_received",
+    ENTRIES.c.position,
+    sqlite_where=_RECEIVED,
+    postgresql_where=_RECEIVED,
+)
+
+KEYS: Final = Table(
+    "entry_keys",
+    metadata,
+    Column("key", _key(), primary_key=True),
+    Column("position", BigInteger, ForeignKey("entries.position"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+DECISIONS: Final = Table(
+    "decisions",
+    metadata,
+    Column("number", _serial(), primary_key=True),
+    Column("id", _key(), nullable=False, unique=True),
+    Column("event_id", _key(), ForeignKey("entries.id"), nullable=False, index=True),
+    Column("cause", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("note", Text),
+    Column("trace", Text, nullable=False),
+    Column("playbook", Text),
+    Column("with", Text, nullable=False),
+    Column("key", Text),
+    Column("stage", Text),
+    Column("workflow_id", Text),
+    Column("lane", _key()),
+    Column("lane_number", BigInteger),
+    Column("wait_id", Text),
+    Column("configuration", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("decided_at", Moment, nullable=False),
+    Column("delivered_at", Moment),
+    Column("due_at", Moment, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("leased_until", Moment),
+    sqlite_autoincrement=True,
+)
+"""`note` is the newest word on why it isn't delivered; `fence` counts the claims of it."""
+
+_READY: Final = text("state = 'ready'")
+Index(
+    "decisions_ready",
+    DECISIONS.c.number,
+    sqlite_where=_READY,
+    postgresql_where=_READY,
+)
+Index(
+    "decisions_lane",
+    DECISIONS.c.lane,
+    DECISIONS.c.lane_number,
+    sqlite_where=_READY,
+    postgresql_where=_READY,
+)
+
+LANES: Final = Table(
+    "lanes",
+    metadata,
+    Column("lane", _key(), primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+
+REFUSALS: Final = Table(
+    "refusals",
+    metadata,
+    Column("number", _serial(), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("headers", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+PULSE: Final = Table(
+    "inbox_pulse",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+)
+"""One row that `/ready` writes, to know that a delivery could be."""
+
+
+def m001_inbox(connection: Connection) -> None:
+    """The first shape of the inbox."""
+    metadata.create_all(connection, checkfirst=False)
+
+
+MIGRATIONS: Final[Sequence[Migration]] = (m001_inbox,)

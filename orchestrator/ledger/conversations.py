@@ -1,0 +1,206 @@
+"""Conversations: what was opened for which event, where it is, how it ended. It knows no turn and no tool."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, update
+
+from orchestrator.ledger.schema import conversation_events, conversations
+from orchestrator.ledger.upsert import leave
+from workflows.messages import Outcome, RunState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """One conversation of one run. `position` is its opening event's place in the inbox."""
+
+    run_id: str
+    workflow_id: str
+    number: int
+    decision_id: str
+    event_id: str
+    position: int
+    rule: str
+    playbook: str
+    key: str
+    source: str
+    stage: str
+    state: RunState
+    reason: str
+    outcome: Outcome | None
+    frozen: str | None
+    model: str | None
+    scripted: bool
+    configuration: str
+    opened_at: float
+    ended_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What is known when a conversation is opened."""
+
+    workflow_id: str
+    decision_id: str
+    event_id: str
+    position: int
+    rule: str
+    playbook: str
+    key: str
+    source: str
+    stage: str
+    scripted: bool
+    configuration: str
+
+
+def run_id_of(workflow_id: str, number: int) -> str:
+    """The short id people use: the hash at the end of the workflow id, and the conversation's number."""
+    return f"{workflow_id.rsplit('~', 1)[-1]}.{number}"
+
+
+def begin(connection: Connection, opening: Opening, at: float) -> Conversation:
+    """Open the conversation of this decision, or return the one that is open for it already."""
+    found = by_decision(connection, opening.decision_id)
+    if found is not None:
+        return found
+    counted = select(func.count()).where(conversations.c.workflow_id == opening.workflow_id)
+    number = connection.execute(counted).scalar_one() + 1
+    run_id = run_id_of(opening.workflow_id, number)
+    values = {name: getattr(opening, name) for name in Opening.__slots__}
+    leave(
+        connection,
+        conversations,
+        **values,
+        run_id=run_id,
+        number=number,
+        state=RunState.RUNNING,
+        reason="choosing tools",
+        opened_at=at,
+    )
+    hear(connection, run_id, opening.event_id, opening.position, "opened", at)
+    return one(connection, run_id)
+
+
+def freeze(connection: Connection, run_id: str, frozen: str, model: str) -> None:
+    """Pin what this conversation is made of; the first pin stays."""
+    connection.execute(
+        update(conversations)
+        .where(conversations.c.run_id == run_id, conversations.c.frozen.is_(None))
+        .values(frozen=frozen, model=model)
+    )
+
+
+def record(
+    connection: Connection,
+    run_id: str,
+    state: RunState,
+    reason: str,
+    outcome: Outcome | None,
+    at: float,
+) -> None:
+    """Write down where a conversation is; an ended one stays ended."""
+    connection.execute(
+        update(conversations)
+        .where(conversations.c.run_id == run_id, conversations.c.state != RunState.ENDED)
+        .values(
+            state=state,
+            reason=reason,
+            outcome=outcome,
+            ended_at=at if state is RunState.ENDED else None,
+        )
+    )
+
+
+def hear(
+    connection: Connection, run_id: str, event_id: str, position: int, how: str, at: float
+) -> bool:
+    """Note that an event reached a conversation; False when it had reached it before."""
+    return leave(
+        connection,
+        conversation_events,
+        run_id=run_id,
+        event_id=event_id,
+        position=position,
+        how=how,
+        at=at,
+    )
+
+
+def heard(connection: Connection, run_id: str) -> list[str]:
+    """The ids of the events that reached a conversation, in the order of the inbox."""
+    rows = connection.execute(
+        select(conversation_events.c.event_id)
+        .where(conversation_events.c.run_id == run_id)
+        .order_by(conversation_events.c.position)
+    )
+    return list(rows.scalars())
+
+
+def newest_position(connection: Connection, run_id: str) -> int:
+    """The place in the inbox of the newest event that reached it."""
+    newest = select(func.max(conversation_events.c.position)).where(
+        conversation_events.c.run_id == run_id
+    )
+    return int(connection.execute(newest).scalar_one() or 0)
+
+
+def one(connection: Connection, run_id: str) -> Conversation:
+    """The conversation of that id. Raises LookupError."""
+    found = find(connection, run_id)
+    if found is None:
+        message = f"there is no run {run_id!r}"
+        raise LookupError(message)
+    return found
+
+
+def find(connection: Connection, run_id: str) -> Conversation | None:
+    """The conversation of exactly that id."""
+    row = connection.execute(
+        select(conversations).where(conversations.c.run_id == run_id)
+    ).one_or_none()
+    return None if row is None else _conversation(row)
+
+
+def beginning_with(connection: Connection, text: str, limit: int = 10) -> list[Conversation]:
+    """Conversations whose id begins with the text."""
+    rows = connection.execute(
+        select(conversations)
+        .where(conversations.c.run_id.startswith(text, autoescape=True))
+        .order_by(conversations.c.number.desc())
+        .limit(limit)
+    )
+    return [_conversation(row) for row in rows]
+
+
+def by_decision(connection: Connection, decision_id: str) -> Conversation | None:
+    """The conversation that this decision opened."""
+    row = connection.execute(
+        select(conversations).where(conversations.c.decision_id == decision_id)
+    ).one_or_none()
+    return None if row is None else _conversation(row)
+
+
+def by_events(connection: Connection, event_ids: Sequence[str]) -> dict[tuple[str, str], str]:
+    """(event id, workflow id) -> run id, for every conversation these events reached."""
+    rows = connection.execute(
+        select(conversation_events.c.event_id, conversations.c.workflow_id, conversations.c.run_id)
+        .join(conversations, conversations.c.run_id == conversation_events.c.run_id)
+        .where(conversation_events.c.event_id.in_(event_ids))
+    )
+    return {(row.event_id, row.workflow_id): row.run_id for row in rows}
+
+
+def newest(connection: Connection, limit: int) -> list[Conversation]:
+    """The newest conversations first."""
+    rows = connection.execute(
+        select(conversations).order_by(conversations.c.opened_at.desc()).limit(limit)
+    )
+    return [_conversation(row) for row in rows]
+
+
+def _conversation(row: Row[Any]) -> Conversation:
+    values = dict(row._mapping)  # noqa: SLF001 - the documented way to a row's names
+    values["state"] = RunState(values["state"])
+    values["outcome"] = Outcome(values["outcome"]) if values["outcome"] else None
+    return Conversation(**values)

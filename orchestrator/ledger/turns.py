@@ -1,0 +1,135 @@
+"""Turns: what was said to the model and what it said, what each attempt cost. It asks no model.
+
+An attempt is `reserved` before the request leaves and `settled` when its reply is recorded. One that was begun
+and never settled is charged as `assumed` by the next attempt (mechanics: reservations).
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy import Connection, select, update
+
+from orchestrator.ledger.schema import attempts, notes, turns
+from orchestrator.ledger.upsert import leave
+from workflows.messages import Spent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """What one attempt used. `usd` None means that the price is unknown, never that it was free."""
+
+    usd: Decimal | None
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A recorded reply: its content blocks as JSON, byte for byte as they came."""
+
+    turn: int
+    content: str
+    stop: str
+
+
+def reserve(
+    connection: Connection, run_id: str, turn: int, attempt: int, estimate: Charge, at: float
+) -> None:
+    """Begin an attempt; earlier ones of this turn that never came back are charged as assumed."""
+    connection.execute(
+        update(attempts)
+        .where(
+            attempts.c.run_id == run_id,
+            attempts.c.turn == turn,
+            attempts.c.attempt < attempt,
+            attempts.c.state == "reserved",
+        )
+        .values(state="assumed")
+    )
+    leave(
+        connection,
+        attempts,
+        run_id=run_id,
+        turn=turn,
+        attempt=attempt,
+        state="reserved",
+        at=at,
+        **_columns(estimate),
+    )
+
+
+def settle(
+    connection: Connection, run_id: str, turn: int, attempt: int, charge: Charge, state: str
+) -> None:
+    """End an attempt with what it really used (`settled`), or with nothing (`unsent`, `failed`)."""
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.run_id == run_id, attempts.c.turn == turn, attempts.c.attempt == attempt)
+        .values(state=state, **_columns(charge))
+    )
+
+
+def reply(
+    connection: Connection,
+    run_id: str,
+    turn: int,
+    content: str,
+    stop: str,
+    request_id: str | None,
+    at: float,
+) -> bool:
+    """Record a turn's reply; False when one was recorded before, and stays."""
+    return leave(
+        connection,
+        turns,
+        run_id=run_id,
+        turn=turn,
+        content=content,
+        stop=stop,
+        request_id=request_id,
+        at=at,
+    )
+
+
+def replied(connection: Connection, run_id: str) -> list[Turn]:
+    """All recorded replies of a conversation, in order."""
+    rows = connection.execute(select(turns).where(turns.c.run_id == run_id).order_by(turns.c.turn))
+    return [Turn(turn=row.turn, content=row.content, stop=row.stop) for row in rows]
+
+
+def note(connection: Connection, run_id: str, turn: int, ordinal: int, text: str) -> bool:
+    """Put words before a turn."""
+    return leave(connection, notes, run_id=run_id, turn=turn, ordinal=ordinal, text=text)
+
+
+def noted(connection: Connection, run_id: str) -> dict[int, list[str]]:
+    """The words that stand before each turn, in order."""
+    rows = connection.execute(
+        select(notes).where(notes.c.run_id == run_id).order_by(notes.c.turn, notes.c.ordinal)
+    )
+    found: dict[int, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.turn, []).append(row.text)
+    return found
+
+
+def spent(connection: Connection, run_id: str) -> Spent:
+    """What a conversation has spent: settled and assumed attempts, and those still under way."""
+    rows = connection.execute(select(attempts).where(attempts.c.run_id == run_id)).all()
+    return Spent(
+        usd=sum((Decimal(row.usd) for row in rows if row.usd is not None), Decimal(0)),
+        input_tokens=sum(row.input_tokens for row in rows),
+        output_tokens=sum(row.output_tokens for row in rows),
+        cached_tokens=sum(row.cached_tokens for row in rows),
+        unpriced=sum(1 for row in rows if row.usd is None),
+    )
+
+
+def _columns(charge: Charge) -> dict[str, object]:
+    return {
+        "usd": None if charge.usd is None else str(charge.usd),
+        "input_tokens": charge.input_tokens,
+        "output_tokens": charge.output_tokens,
+        "cached_tokens": charge.cached_tokens,
+    }

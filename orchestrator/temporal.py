@@ -1,0 +1,11 @@
+"""The one way to a Temporal client: address, namespace and the data converter, the same for every process."""
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+
+async def connect(address: str, namespace: str, *, lazy: bool = False) -> Client:
+    """A client. With `lazy`, the connection is made at the first call, so a server may come up later."""
+    return await Client.connect(
+        address, namespace=namespace, data_converter=pydantic_data_converter, lazy=lazy
+    )

@@ -1,0 +1,28 @@
+"""Stands in for `doorbell serve` and `doorbell work` where only their being processes matters."""
+
+import http.server
+import os
+import signal
+import sys
+
+
+class Ready(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Say nothing."""
+
+
+def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    print(f"{sys.argv[1]} began", flush=True)  # noqa: T201 - a process speaks by printing
+    if sys.argv[1] == "serve":
+        port = int(os.environ["DOORBELL_PORT"])  # noqa: TID251 - it stands in for a whole process
+        http.server.HTTPServer(("127.0.0.1", port), Ready).serve_forever()
+    signal.pause()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""The tools of a conversation: chosen, bound, priced, refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from orchestrator.agent.definitions import Discovered, ToolDefinition
+from orchestrator.agent.toolset import (
+    WAIT,
+    ToolsetRefused,
+    check_arguments,
+    complaints,
+    curate,
+    full_arguments,
+    tokens,
+)
+from orchestrator.servers import HttpServer, StdioServer
+from workflows.playbook import Effect, Playbook, WriteLimit
+
+COMMENT = {
+    "type": "object",
+    "properties": {
+        "owner": {"type": "string"},
+        "repo": {"type": "string"},
+        "issue_number": {"type": "integer"},
+        "body": {"type": "string", "minLength": 1},
+    },
+    "required": ["owner", "repo", "issue_number", "body"],
+    "additionalProperties": False,
+}
+SERVERS = {
+    "github": HttpServer(
+        name="github", url="http://127.0.0.1/mcp", effects={"label": Effect.WRITE}
+    ),
+    "files": StdioServer(name="files", command=("true",), directory=Path()),
+}
+
+
+def playbook(*, tools: dict[str, tuple[str, ...]], **rest: Any) -> Playbook:
+    return Playbook(
+        name="triage", digest="d", model="m", max_tokens=1, inputs={}, tools=tools, **rest
+    )
+
+
+def tool(name: str, server: str = "github", **rest: Any) -> ToolDefinition:
+    return ToolDefinition(server=server, name=name, **{"input_schema": COMMENT, **rest})
+
+
+def offers(*tools: ToolDefinition) -> dict[str, Discovered]:
+    found: dict[str, list[ToolDefinition]] = {}
+    for one in tools:
+        found.setdefault(one.server, []).append(one)
+    return {
+        server: Discovered(server=server, protocol="2026-07-28", identity="x 1", tools=tuple(of))
+        for server, of in found.items()
+    }
+
+
+def refusal(*args: Any) -> tuple[str, ...]:
+    with pytest.raises(ToolsetRefused) as refused:
+        curate(*args)
+    return refused.value.problems
+
+
+def test_only_the_listed_tools_are_there_sorted_by_alias():
+    found = offers(tool("comment"), tool("read", read_only=True), tool("delete"))
+    chosen = curate(playbook(tools={"github": ("read", "comment")}), found, SERVERS, {})
+    assert [one.alias for one in chosen] == ["github__comment", "github__read"]
+    assert chosen[0].definition["name"] == "github__comment"
+
+
+def test_bound_arguments_vanish_from_what_the_model_sees():
+    book = playbook(tools={"github": ("comment",)})
+    bound = {"github": {"owner": "acme", "repo": "api"}, "github.comment": {"issue_number": 7}}
+    [one] = curate(book, offers(tool("comment")), SERVERS, bound)
+    assert set(one.definition["input_schema"]["properties"]) == {"body"}
+    assert one.definition["input_schema"]["required"] == ["body"]
+    assert "acme" not in json.dumps(one.definition)
+
+
+def test_a_bound_argument_wins_over_the_models():
+    [one] = curate(
+        playbook(tools={"github": ("comment",)}),
+        offers(tool("comment")),
+        SERVERS,
+        {"github": {"owner": "acme", "repo": "api", "issue_number": 7}},
+    )
+    assert check_arguments(one, {"body": "hi", "owner": "evil"}) is not None
+    assert full_arguments(one, {"body": "hi", "owner": "evil"}) == {
+        "owner": "acme",
+        "repo": "api",
+        "issue_number": 7,
+        "body": "hi",
+    }
+
+
+def test_a_tools_own_bind_wins_over_its_servers():
+    bound = {"github": {"owner": "acme"}, "github.comment": {"owner": "other"}}
+    found = offers(tool("comment"), tool("label"))
+    chosen = curate(playbook(tools={"github": ("comment", "label")}), found, SERVERS, bound)
+    assert [one.bound["owner"] for one in chosen] == ["other", "acme"]
+
+
+@pytest.mark.parametrize(
+    ("definition", "effect", "most"),
+    [
+        (tool("read", read_only=True), Effect.READ, None),
+        (tool("comment"), Effect.WRITE_ONCE, 1),
+        (tool("comment", read_only=False, idempotent=True), Effect.WRITE_ONCE, 1),
+        (tool("comment", destructive=False), Effect.WRITE_ONCE, 1),
+        (tool("label", read_only=True), Effect.WRITE, 1),
+    ],
+)
+def test_an_effect_is_what_was_declared_else_read_only_when_it_says_so(definition, effect, most):
+    [one] = curate(playbook(tools={"github": (definition.name,)}), offers(definition), SERVERS, {})
+    assert (one.effect, one.max) == (effect, most)
+
+
+def test_a_playbook_may_allow_more_writes_than_one():
+    book = playbook(tools={"github": ("comment",)}, writes={"github.comment": WriteLimit(max=3)})
+    [one] = curate(book, offers(tool("comment")), SERVERS, {})
+    assert one.max == 3
+
+
+def test_a_tool_that_is_not_there_is_named_with_its_nearest():
+    book = playbook(tools={"github": ("commment",), "files": ("read",)})
+    assert refusal(book, offers(tool("comment")), SERVERS, {}) == (
+        "server 'github' has no tool 'commment'; did you mean 'comment'?",
+        "server 'files' wasn't asked what it offers; it has github",
+    )
+
+
+def test_more_than_forty_tools_are_refused_with_the_built_in_one_counted():
+    names = tuple(f"t{number:02}" for number in range(40))
+    found = offers(*(tool(name, input_schema={}) for name in names))
+    assert len(curate(playbook(tools={"github": names[:39]}), found, SERVERS, {})) == 39
+    [problem] = refusal(playbook(tools={"github": names}), found, SERVERS, {})
+    assert "at most 40 tools with the built-in doorbell__wait, got 41" in problem
+
+
+def test_definitions_beyond_the_budget_are_refused_with_the_dearest_named():
+    schema = {"properties": {"a": {"type": "string", "description": "x" * 60_000}}}
+    found = offers(tool("huge", input_schema=schema), tool("small", input_schema={}))
+    [problem] = refusal(playbook(tools={"github": ("huge", "small")}), found, SERVERS, {})
+    assert "at most 16000 tokens" in problem
+    assert "the most expensive: github.huge 16" in problem
+
+
+def test_two_tools_of_one_alias_are_refused():
+    found = offers(tool("a.b"), tool("a/b"))
+    [problem] = refusal(playbook(tools={"github": ("a.b", "a/b")}), found, SERVERS, {})
+    assert problem.startswith(
+        "more than one tool would be called 'github__a_b': github.a.b, github.a/b"
+    )
+
+
+def test_a_tool_cannot_pose_as_the_built_in_one():
+    found = offers(tool("wait", server="doorbell"))
+    [problem] = refusal(playbook(tools={"doorbell": ("wait",)}), found, SERVERS, {})
+    assert "doorbell__wait" in problem
+
+
+@pytest.mark.parametrize(
+    ("bound", "problem"),
+    [
+        (
+            {"github": {"ownr": "x"}},
+            "bind: no tool takes 'ownr' of 'github'; did you mean 'owner'?",
+        ),
+        (
+            {"github.label": {"owner": "x"}},
+            "bind: no tool of this playbook is named 'github.label'",
+        ),
+        (
+            {"github": {"issue_number": "7"}},
+            "bind: github.comment doesn't take this value for issue_number: '7' is not of type 'integer'",
+        ),
+    ],
+)
+def test_a_bind_that_binds_nothing_is_refused(bound, problem):
+    book = playbook(tools={"github": ("comment",)})
+    assert refusal(book, offers(tool("comment")), SERVERS, bound) == (problem,)
+
+
+def test_a_schema_beyond_repair_names_its_tool():
+    found = offers(tool("odd", input_schema={"type": "array"}))
+    [problem] = refusal(playbook(tools={"github": ("odd",)}), found, SERVERS, {})
+    assert problem.startswith("the schema of github.odd can't be used: expected arguments")
+
+
+def test_every_problem_is_told_at_once():
+    found = offers(tool("odd", input_schema={"type": "array"}))
+    book = playbook(tools={"github": ("odd", "gone")})
+    assert len(refusal(book, found, SERVERS, {"nobody": {"a": 1}})) == 3
+
+
+def test_good_arguments_draw_no_complaint():
+    [one] = curate(playbook(tools={"github": ("comment",)}), offers(tool("comment")), SERVERS, {})
+    good = {"owner": "a", "repo": "b", "issue_number": 1, "body": "hi"}
+    assert check_arguments(one, good) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            {"owner": 1, "repo": "b", "issue_number": 1, "body": "x"},
+            "- owner: 1 is not of type 'string'",
+        ),
+        ({}, "- arguments: 'body' is a required property"),
+        (["x"], "- arguments: ['x'] is not of type 'object'"),
+        ({"owner": "x" * 9999, "body": ""}, "- body: '' should be non-empty"),
+    ],
+)
+def test_bad_arguments_are_explained_to_the_model(arguments, words):
+    [one] = curate(playbook(tools={"github": ("comment",)}), offers(tool("comment")), SERVERS, {})
+    said = check_arguments(one, arguments)
+    assert said is not None
+    assert words in said.splitlines()
+    assert said.startswith("The call of github__comment was not made")
+
+
+def test_complaints_are_few_and_short():
+    schema = {"type": "array", "items": {"type": "integer"}}
+    said = complaints("t", schema, ["x" * 9999] * 9)
+    assert said is not None
+    assert said.endswith("- and 4 more")
+    assert len(said) < 2000
+
+
+def test_the_price_is_estimated_from_the_json():
+    assert tokens({"a": "x" * 30}) == 11
+
+
+def test_the_built_in_wait_is_a_valid_definition_that_takes_what_it_says():
+    schema = WAIT["input_schema"]
+    Draft202012Validator.check_schema(schema)
+    good = {
+        "events": ["github/issue_comment.*"],
+        "reason": "the reporter's answer",
+        "timeout": "12h",
+    }
+    assert complaints("doorbell__wait", schema, good) is None
+    assert complaints("doorbell__wait", schema, {**good, "events": []}) is not None
+    assert complaints("doorbell__wait", schema, {**good, "timeout": "soon"}) is not None

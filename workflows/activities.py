@@ -1,0 +1,101 @@
+"""What a run asks of the outside world: signatures only, implemented in `orchestrator.agent.activities`.
+
+A tool call is a dynamic activity named after its tool (`github.issue_write`), so it has no signature here: it
+takes a `CallRequest` and returns a `CallOutcome`.
+"""
+
+from temporalio import activity
+
+from workflows.messages import (
+    Answer,
+    Ask,
+    CallOutcome,
+    CallRequest,
+    Claimed,
+    ClaimRequest,
+    Done,
+    EndWait,
+    Limits,
+    Note,
+    Opened,
+    OpenRequest,
+    Proposals,
+    Record,
+    Reply,
+    RunRef,
+    WaitEnded,
+    Waiting,
+    WaitRequest,
+)
+
+PERSON = "person"
+"""The error type of a failure that somebody must mend: the run parks with the message."""
+
+
+class Outside:
+    """Every activity but the tools; each may run more than once and leaves the same rows behind."""
+
+    @activity.defn
+    async def claim(self, request: ClaimRequest) -> Claimed:
+        """Take a decision for this run; the guard that makes every event count once."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def open_conversation(self, request: OpenRequest) -> Opened:
+        """Choose the playbook, discover and curate the tools, freeze the prompt."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def ask_model(self, ask: Ask) -> Reply:
+        """One model turn; a recorded reply is returned, never paid twice."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def propose(self, request: CallRequest) -> CallOutcome:
+        """Record a call as a proposal."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def settle_lost(self, request: CallRequest) -> CallOutcome:
+        """Say how a call ended whose worker vanished: its result, or in words that nobody knows."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def answer(self, answer: Answer) -> CallOutcome:
+        """Answer a call without sending it."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def note(self, note: Note) -> Done:
+        """Put words or an event before the model's next turn."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def open_wait(self, request: WaitRequest) -> Waiting:
+        """Register the wait of this call."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def end_wait(self, request: EndWait) -> WaitEnded:
+        """End a wait by compare-and-set, and answer its call if this way was the first."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def limits(self, ref: RunRef) -> Limits:
+        """The limits in force now."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def proposals(self, ref: RunRef) -> Proposals:
+        """What a preview recorded and nobody has applied."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def record(self, record: Record) -> Done:
+        """Write down where the conversation is."""
+        raise NotImplementedError
+
+    @activity.defn(name="tool.signature")
+    async def tool(self, request: CallRequest) -> CallOutcome:
+        """The shape of every tool activity; never called by this name."""
+        raise NotImplementedError

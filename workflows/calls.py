@@ -1,0 +1,140 @@
+"""How a run calls the outside: time-outs, retries and names of every activity; it decides nothing.
+
+Tool calls are attempted again after a lost worker, and that is safe: the implementation compares-and-sets the
+call's row to `sent` just before the bytes leave, so a second attempt sees what the first one did (promise A2).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError
+
+from workflows.activities import Outside
+from workflows.messages import (
+    Answer,
+    CallOutcome,
+    CallRequest,
+    CallState,
+    Proposals,
+    ToolCall,
+    ToolCard,
+)
+from workflows.policy import Propose, Refuse, Send, Verdict, WaitFor
+
+P = TypeVar("P")
+R = TypeVar("R")
+Signature = Callable[[Any, P], Awaitable[R]]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one attempt may take, how long all of them, and after what silence a worker counts as lost."""
+
+    attempt: timedelta
+    altogether: timedelta
+    silence: timedelta
+
+
+MODEL = Patience(timedelta(minutes=15), timedelta(hours=1), timedelta(seconds=10))
+OPENING = Patience(timedelta(minutes=2), timedelta(minutes=5), timedelta(seconds=10))
+TOOL = Patience(timedelta(minutes=3), timedelta(minutes=15), timedelta(seconds=10))
+LEDGER = timedelta(seconds=30)
+
+
+async def outside(signature: Signature[P, R], request: P, summary: str, patience: Patience) -> R:
+    """Run one activity that reaches beyond our own databases."""
+    result: R = await workflow.execute_activity_method(
+        signature,
+        request,
+        start_to_close_timeout=patience.attempt,
+        schedule_to_close_timeout=patience.altogether,
+        heartbeat_timeout=patience.silence,
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)
+        ),
+        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        summary=summary,
+    )
+    return result
+
+
+async def local(signature: Signature[P, R], request: P, summary: str) -> R:
+    """Run one small activity on our own databases; it is repeated until they answer."""
+    result: R = await workflow.execute_local_activity_method(
+        signature,
+        request,
+        start_to_close_timeout=LEDGER,
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10)
+        ),
+        summary=summary,
+    )
+    return result
+
+
+async def any_of(condition: Callable[[], bool], timeout: float, summary: str) -> bool:
+    """Park until the condition holds; False when `timeout` seconds passed first."""
+    try:
+        await workflow.wait_condition(
+            condition, timeout=timedelta(seconds=timeout), timeout_summary=summary
+        )
+    except TimeoutError:
+        return False
+    return True
+
+
+async def carry_out(run_id: str, verdicts: tuple[Verdict, ...], first: int) -> list[CallOutcome]:
+    """Carry out all verdicts but the waits, in parallel; outcomes stand in the order of the calls."""
+    work = [
+        _one(run_id, verdict, first + number)
+        for number, verdict in enumerate(verdicts)
+        if not isinstance(verdict, WaitFor)
+    ]
+    return list(await asyncio.gather(*work))
+
+
+async def apply(run_id: str, proposals: Proposals) -> None:
+    """Make the calls that a preview recorded, exactly, one after the other."""
+    cards = {card.alias: card for card in proposals.tools}
+    for number, call in enumerate(proposals.calls, start=1):
+        await _send(run_id, call, cards[call.alias], number)
+
+
+async def _one(run_id: str, verdict: Verdict, number: int) -> CallOutcome:
+    match verdict:
+        case Send(call, card):
+            return await _send(run_id, call, card, number)
+        case Propose(call, _):
+            request = CallRequest(run_id=run_id, call_id=call.call_id)
+            return await local(Outside.propose, request, f"proposal: {call.alias}")
+        case Refuse(call, text):
+            answer = Answer(run_id=run_id, call_id=call.call_id, state=CallState.REFUSED, text=text)
+            return await local(Outside.answer, answer, f"refused: {call.alias}")
+        case WaitFor(call):
+            return CallOutcome(call_id=call.call_id, state=CallState.INTENDED)
+
+
+async def _send(run_id: str, call: ToolCall, card: ToolCard, number: int) -> CallOutcome:
+    request = CallRequest(run_id=run_id, call_id=call.call_id)
+    name = f"{card.server}.{card.name}"
+    try:
+        outcome: CallOutcome = await workflow.execute_activity(
+            name,
+            request,
+            result_type=CallOutcome,
+            start_to_close_timeout=TOOL.attempt,
+            schedule_to_close_timeout=TOOL.altogether,
+            heartbeat_timeout=TOOL.silence,
+            retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5),
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"{name} #{number}",
+        )
+    except ActivityError:
+        # No attempt came back; what the ledger saw of the last one is all that can be known.
+        outcome = await local(Outside.settle_lost, request, f"lost: {name} #{number}")
+    return outcome

@@ -1,0 +1,224 @@
+"""The agent loop as a state machine with two verbs, `next()` and `receive()`; it performs nothing.
+
+Temporal, the tests and a rehearsal drive the same object:
+
+    loop = Loop(State.of(opened))
+    step = loop.next()          # AskModel | Act | Stay | End
+    loop.receive(reply)         # what became of it
+
+Whatever the model does, every tool call of a turn gets exactly one verdict, and no turn begins beyond the
+budget. `State` is all there is; it survives continue-as-new as one object.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from workflows import budget as money
+from workflows.messages import (
+    CallOutcome,
+    CallState,
+    Opened,
+    Outcome,
+    Reply,
+    Spent,
+    Stop,
+    ToolCall,
+    ToolCard,
+)
+from workflows.playbook import Budget, Effect, Stage
+from workflows.policy import Propose, Refuse, Send, Verdict, WaitFor, judge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What was done, for the honest outcome."""
+
+    done: int = 0
+    proposed: int = 0
+    failed: int = 0
+    unknown: int = 0
+    denied: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A conversation between two steps. `turn` counts the turns begun; `calls` are still unanswered."""
+
+    run_id: str
+    stage: Stage
+    budget: Budget
+    tools: tuple[ToolCard, ...]
+    turn: int = 0
+    notes: int = 0
+    spent: Spent = field(default_factory=Spent)
+    stop: Stop | None = None
+    calls: tuple[ToolCall, ...] = ()
+    tool_calls: int = 0
+    writes: Mapping[str, int] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
+    nudged: bool = False
+
+    @classmethod
+    def of(cls, opened: Opened) -> "State":
+        """The state of a conversation that has just been opened."""
+        return cls(
+            run_id=opened.run_id,
+            stage=opened.stage,
+            budget=opened.budget,
+            tools=opened.tools,
+            notes=1,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AskModel:
+    """Begin turn `turn`; `nudge`, if any, is said to the model first."""
+
+    turn: int
+    nudge: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Carry out the verdicts of one turn: sends in parallel, the wait last."""
+
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """Park, with the reason; a person's word or a new event goes on from here."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Nothing left to do; the reason is empty when the model's last words say it all."""
+
+    outcome: Outcome
+    reason: str
+
+
+Step = AskModel | Act | Stay | End
+
+_UNFINISHED = {
+    Stop.MAX_TOKENS: "the reply was cut at max_tokens; nothing of it was carried out",
+    Stop.REFUSAL: "the model refused",
+    Stop.CONTEXT_EXCEEDED: "the conversation no longer fits the model",
+    Stop.OTHER: "the model stopped for a reason we do not know",
+}
+
+
+class Loop:
+    """Drive it: ask `next()`, do it, tell `receive()`."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    def next(self) -> Step:
+        """What to do now. Asking twice answers the same."""
+        state = self.state
+        if state.calls:
+            return Act(self._verdicts())
+        if state.stop in {Stop.END_TURN, Stop.STOP_SEQUENCE}:
+            return End(self._outcome(), "")
+        if state.stop in _UNFINISHED:
+            return End(Outcome.NEEDS_ATTENTION, _UNFINISHED[state.stop])
+        refusal = money.exhausted(state.budget, state.spent, state.turn)
+        if refusal is None and state.stop is Stop.OVER_BUDGET:
+            refusal = (
+                f"usd budget: the next turn could cost more than what is left of {state.budget.usd}"
+            )
+        return Stay(refusal) if refusal else AskModel(state.turn + 1, self._nudge())
+
+    def receive(self, reply: Reply) -> None:
+        """A turn was answered."""
+        begun = self.state.turn if reply.stop is Stop.OVER_BUDGET else reply.turn
+        self.state = replace(
+            self.state,
+            turn=begun,
+            notes=self.state.notes if reply.stop is Stop.OVER_BUDGET else 0,
+            stop=reply.stop,
+            calls=reply.calls if reply.stop is Stop.TOOL_USE else (),
+            spent=reply.spent,
+        )
+
+    def answered(self, outcomes: tuple[CallOutcome, ...]) -> None:
+        """Every call of the turn has its result in the ledger."""
+        verdicts = {verdict.call.call_id: verdict for verdict in self._verdicts()}
+        tally, writes, used = self.state.tally, dict(self.state.writes), self.state.tool_calls
+        for outcome in outcomes:
+            verdict = verdicts[outcome.call_id]
+            tally = _counted(tally, verdict, outcome)
+            if isinstance(verdict, Send | Propose):
+                used += 1
+                if verdict.card.effect is not Effect.READ:
+                    writes[verdict.card.alias] = writes.get(verdict.card.alias, 0) + 1
+        self.state = replace(self.state, calls=(), tally=tally, writes=writes, tool_calls=used)
+
+    def noted(self, *, nudge: bool = False) -> int:
+        """A note was put before the next turn; returns the ordinal it has. The conversation goes on."""
+        ordinal = self.state.notes
+        stop = None if self.state.stop in {Stop.END_TURN, Stop.STOP_SEQUENCE} else self.state.stop
+        self.state = replace(
+            self.state, notes=ordinal + 1, stop=stop, nudged=self.state.nudged or nudge
+        )
+        return ordinal
+
+    def resumed(self, budget: Budget) -> None:
+        """A person said go on, under the limits in force now."""
+        self.state = replace(self.state, budget=budget, stop=None, nudged=False)
+
+    def _nudge(self) -> str | None:
+        state = self.state
+        if state.nudged or state.turn == 0:
+            return None
+        used = money.nearly(state.budget, state.spent, state.turn, state.tool_calls)
+        if used is None:
+            return None
+        return f"You have used {used}. Finish now: do only what is still necessary, then say what you did."
+
+    def _verdicts(self) -> tuple[Verdict, ...]:
+        state = self.state
+        cards = {card.alias: card for card in state.tools}
+        writes, used, waiting = dict(state.writes), state.tool_calls, False
+        verdicts: list[Verdict] = []
+        for call in state.calls:
+            verdict = judge(
+                call,
+                cards,
+                stage=state.stage,
+                budget=state.budget,
+                tool_calls=used,
+                writes=writes,
+                waiting=waiting,
+            )
+            waiting = waiting or isinstance(verdict, WaitFor)
+            if isinstance(verdict, Send | Propose):
+                used += 1
+                writes[call.alias] = writes.get(call.alias, 0) + 1
+            verdicts.append(verdict)
+        return tuple(verdicts)
+
+    def _outcome(self) -> Outcome:
+        tally = self.state.tally
+        if tally.unknown:
+            return Outcome.NEEDS_ATTENTION
+        return Outcome.COMPLETED_WITH_DENIALS if tally.denied else Outcome.COMPLETED
+
+
+def _counted(tally: Tally, verdict: Verdict, outcome: CallOutcome) -> Tally:
+    if isinstance(verdict, Refuse):
+        return replace(tally, denied=tally.denied + verdict.denied)
+    match outcome.state:
+        case CallState.DONE:
+            return replace(tally, done=tally.done + 1)
+        case CallState.PROPOSED:
+            return replace(tally, proposed=tally.proposed + 1)
+        case CallState.UNKNOWN:
+            return replace(tally, unknown=tally.unknown + 1)
+        case CallState.FAILED | CallState.REFUSED:
+            return replace(tally, failed=tally.failed + 1)
+        case CallState.INTENDED | CallState.SENT:
+            return tally

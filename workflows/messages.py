@@ -1,0 +1,314 @@
+"""All that crosses between a run and the world: small values and references, never a conversation.
+
+Texts, arguments and results live in the ledger; what stands here is written into Temporal's history and read by
+people in its UI. One parameter, one dataclass, for every signal and activity.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from workflows.playbook import Budget, Effect, Stage
+
+BUILTIN = "doorbell"
+"""The server name of the tools that the run itself answers."""
+
+WAIT = "doorbell__wait"
+"""The alias of the tool by which the model parks its run."""
+
+
+class Kind(StrEnum):
+    """What stands in a mailbox: an event of the run's key, the event a wait asked for, a person's word."""
+
+    EVENT = "event"
+    WOKEN = "woken"
+    RESUME = "resume"
+    APPLY = "apply"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One delivered decision. `token` is drawn once by the run and makes its claim its own."""
+
+    decision_id: str
+    kind: Kind
+    event_id: str
+    wait_id: str | None = None
+    run_id: str | None = None
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Title:
+    """What people read of a run before it says anything itself."""
+
+    rule: str
+    playbook: str
+    source: str
+    key: str
+    stage: str
+
+
+class Claim(StrEnum):
+    """How a mailbox entry ended; every entry ends in one of these, exactly once."""
+
+    CONSUMED = "consumed"
+    LATE = "late"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRequest:
+    """Take a decision, with the entry's own token."""
+
+    workflow_id: str
+    entry: Entry
+    how: Claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """Whether it is ours: a repeat with another token is a duplicate and is dropped."""
+
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRequest:
+    """Open a conversation for the decision of this entry."""
+
+    workflow_id: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCard:
+    """What the loop must know of a tool to decide about a call; its schema stays in the ledger."""
+
+    alias: str
+    server: str
+    name: str
+    effect: Effect
+    max: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A conversation is open: its number, its means, its tools."""
+
+    run_id: str
+    playbook: str
+    model: str
+    stage: Stage
+    budget: Budget
+    tools: tuple[ToolCard, ...]
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a conversation has spent, the ledger's figures. `usd` leaves out what has no known price."""
+
+    usd: Decimal = Decimal(0)
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    unpriced: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """All tokens, cached ones included."""
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One model turn. `budget` is what the turn is checked against, just before it is sent."""
+
+    run_id: str
+    turn: int
+    budget: Budget
+
+
+class Stop(StrEnum):
+    """Why the model stopped; the first seven are the vendor's words."""
+
+    END_TURN = "end_turn"
+    TOOL_USE = "tool_use"
+    MAX_TOKENS = "max_tokens"
+    STOP_SEQUENCE = "stop_sequence"
+    PAUSE_TURN = "pause_turn"
+    REFUSAL = "refusal"
+    CONTEXT_EXCEEDED = "model_context_window_exceeded"
+    OVER_BUDGET = "over_budget"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One tool call the model asked for. `problem` says in words why its arguments can't be used."""
+
+    call_id: str
+    alias: str
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a turn came to; its texts stay in the ledger."""
+
+    turn: int
+    stop: Stop
+    calls: tuple[ToolCall, ...] = ()
+    spent: Spent = field(default_factory=Spent)
+
+
+class CallState(StrEnum):
+    """A call's life: `intended -> sent -> done | failed`; the other words are how it ended unsent or unseen."""
+
+    INTENDED = "intended"
+    SENT = "sent"
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    PROPOSED = "proposed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequest:
+    """Make one tool call. `deadline` is in seconds, the hard end of the request at its server."""
+
+    run_id: str
+    call_id: str
+    deadline: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOutcome:
+    """How a call ended; `size` is of its full result, in bytes."""
+
+    call_id: str
+    state: CallState
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Answer a call without sending it anywhere: in words, or with the event that woke its wait."""
+
+    run_id: str
+    call_id: str
+    state: CallState
+    text: str
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Words or an event for the model, standing before its next turn. Repeating one changes nothing."""
+
+    run_id: str
+    turn: int
+    ordinal: int
+    text: str = ""
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitRequest:
+    """Register the wait that the model asked for with this call."""
+
+    run_id: str
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """An open wait: what it wants, in words, and for how many more seconds."""
+
+    wait_id: str
+    call_id: str
+    wants: str
+    seconds: float
+
+
+class WaitEnd(StrEnum):
+    """How a wait ended."""
+
+    RESOLVED = "resolved"
+    EXPIRED = "expired"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndWait:
+    """End a wait by compare-and-set; only the first way counts."""
+
+    run_id: str
+    wait_id: str
+    end: WaitEnd
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitEnded:
+    """Whether this way was the first. After a False for `expired`, an event is on its way."""
+
+    first: bool
+
+
+class RunState(StrEnum):
+    """Where a conversation is (promise A8)."""
+
+    RUNNING = "running"
+    WAITING = "waiting"
+    PARKED = "parked"
+    ENDED = "ended"
+
+
+class Outcome(StrEnum):
+    """The honest end of a conversation (promise A8)."""
+
+    COMPLETED = "completed"
+    COMPLETED_WITH_DENIALS = "completed_with_denials"
+    NEEDS_ATTENTION = "needs_attention"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Write down where a conversation is. `reason` says what it waits for, or why it parked or ended so."""
+
+    run_id: str
+    state: RunState
+    reason: str = ""
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRef:
+    """Just a conversation."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The limits that are in force now: those of the playbook as it stands in the files today."""
+
+    budget: Budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposals:
+    """The calls that a preview recorded and nobody has applied yet."""
+
+    calls: tuple[ToolCall, ...]
+    tools: tuple[ToolCard, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """Nothing to say but that it is on disk."""

@@ -1,0 +1,303 @@
+"""The one workflow: a mailbox in front of the agent loop. It decides nothing itself; `loop` and `policy` do.
+
+A run is addressed by its workflow id (rule + key). Deliveries come by signal-with-start into the mailbox; each
+is claimed in the ledger with a token of its own before it is acted on, so a repeat is dropped. A conversation
+begins with an event, and ends when the loop says so; the workflow closes only in the activation that saw the
+mailbox empty.
+"""
+
+from collections import deque
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from workflows import calls, story
+    from workflows.activities import PERSON, Outside
+    from workflows.loop import Act, AskModel, End, Loop, State, Stay, Step
+    from workflows.messages import (
+        Ask,
+        CallOutcome,
+        CallState,
+        Claim,
+        ClaimRequest,
+        EndWait,
+        Entry,
+        Kind,
+        Note,
+        OpenRequest,
+        Outcome,
+        Record,
+        RunRef,
+        RunState,
+        Title,
+        WaitEnd,
+        Waiting,
+        WaitRequest,
+    )
+    from workflows.policy import WaitFor
+
+RUN_STATE = SearchAttributeKey.for_keyword("RunState")
+OUTCOME = SearchAttributeKey.for_keyword("Outcome")
+WORDS = frozenset({Kind.RESUME, Kind.CANCEL})
+GRACE = timedelta(seconds=5)
+HISTORY_LIMIT = 2_000
+"""Events after which a run continues as new, well before Temporal's own limits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """All state that survives continue-as-new."""
+
+    mailbox: tuple[Entry, ...] = ()
+    conversation: State | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInput:
+    """What a run starts with: its title for people, and what an earlier part of it carried over."""
+
+    title: Title
+    carried: Carried | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """How many conversations this run ended since its last continue-as-new, and how the last one ended."""
+
+    conversations: int
+    outcome: Outcome | None
+
+
+@workflow.defn(name="Run")
+class Run:
+    """Drive the loop; keep the mailbox; never lose an entry."""
+
+    @workflow.init
+    def __init__(self, given: RunInput) -> None:
+        carried = given.carried or Carried()
+        self.title = given.title
+        self.mailbox: deque[Entry] = deque(carried.mailbox)
+        self.loop: Loop | None = Loop(carried.conversation) if carried.conversation else None
+        self.story = story.Story(given.title)
+        self.ended: list[Outcome] = []
+
+    @workflow.signal(
+        description="A decision of the dispatcher: an event, a wake-up, a person's word"
+    )
+    def deliver(self, entry: Entry) -> None:
+        """Keep it, with a token of its own; nothing is done here, so that nothing can be half done."""
+        self.mailbox.append(replace(entry, token=str(workflow.uuid4())))
+
+    @workflow.run
+    async def run(self, given: RunInput) -> RunResult:  # noqa: ARG002 - __init__ took it
+        """Until the mailbox is empty and no conversation is open."""
+        while self.loop is not None or self.mailbox:
+            if self.loop is None:
+                await self._begin(self.mailbox.popleft())
+            if self.loop is not None:
+                await self._converse(self.loop)
+        # No await between the look at the mailbox and this return: a signal in between would be lost.
+        return RunResult(
+            conversations=len(self.ended), outcome=self.ended[-1] if self.ended else None
+        )
+
+    async def _begin(self, entry: Entry) -> None:
+        match entry.kind:
+            case Kind.EVENT if await self._claim(entry, Claim.CONSUMED):
+                await self._open(entry)
+            case Kind.APPLY if await self._claim(entry, Claim.CONSUMED):
+                await self._apply(entry)
+            case Kind.WOKEN | Kind.RESUME | Kind.CANCEL:
+                await self._claim(entry, Claim.LATE)
+            case _:
+                pass
+
+    async def _open(self, entry: Entry) -> None:
+        request = OpenRequest(workflow_id=workflow.info().workflow_id, entry=entry)
+        while self.loop is None:
+            try:
+                opened = await calls.outside(
+                    Outside.open_conversation, request, "open", calls.OPENING
+                )
+            except ActivityError as error:
+                self._show(RunState.PARKED, _reason(error))
+                if await self._word() is Kind.CANCEL:
+                    return
+            else:
+                self.story.opened(opened)
+                self.loop = Loop(State.of(opened))
+
+    async def _word(self) -> Kind:
+        """A person's next word about a parked run; events stay in the mailbox, in their order."""
+        while True:
+            await workflow.wait_condition(
+                lambda: any(entry.kind in WORDS for entry in self.mailbox)
+            )
+            entry = next(entry for entry in self.mailbox if entry.kind in WORDS)
+            self.mailbox.remove(entry)
+            if await self._claim(entry, Claim.CONSUMED):
+                return entry.kind
+
+    async def _converse(self, loop: Loop) -> None:
+        while True:
+            await self._hear(loop)
+            if self.loop is None:
+                return
+            self._continue_as_new_if_long(loop)
+            await self._step(loop, loop.next())
+
+    async def _step(self, loop: Loop, step: Step) -> None:
+        match step:
+            case AskModel(turn, None):
+                await self._ask(loop, turn)
+            case AskModel(_, nudge):
+                await self._note(loop, text=nudge or "", nudge=True)
+            case Act():
+                await self._act(loop, step)
+            case Stay(reason):
+                await self._park(loop, reason)
+            case End(outcome, reason):
+                await self._end(loop, outcome, reason)
+
+    async def _hear(self, loop: Loop) -> None:
+        while self.mailbox and self.loop is not None:
+            entry = self.mailbox.popleft()
+            ours = entry.kind is not Kind.WOKEN or entry.run_id == loop.state.run_id
+            how = Claim.CONSUMED if ours and entry.kind is not Kind.RESUME else Claim.LATE
+            if await self._claim(entry, how) and how is Claim.CONSUMED:
+                await self._heed(loop, entry)
+
+    async def _heed(self, loop: Loop, entry: Entry) -> None:
+        match entry.kind:
+            case Kind.EVENT | Kind.WOKEN:
+                await self._note(loop, event_id=entry.event_id)
+            case Kind.APPLY:
+                await self._apply(entry)
+            case Kind.CANCEL:
+                await self._end(loop, Outcome.CANCELLED, "cancelled by a person")
+            case Kind.RESUME:
+                pass
+
+    async def _ask(self, loop: Loop, turn: int) -> None:
+        state = loop.state
+        self._show(RunState.RUNNING, f"thinking, turn {turn}")
+        ask = Ask(run_id=state.run_id, turn=turn, budget=state.budget)
+        try:
+            reply = await calls.outside(Outside.ask_model, ask, f"turn {turn}", calls.MODEL)
+        except ActivityError as error:
+            await self._park(loop, _reason(error))
+            return
+        loop.receive(reply)
+        self.story.replied(reply)
+
+    async def _act(self, loop: Loop, act: Act) -> None:
+        self._show(RunState.RUNNING, "using tools")
+        state = loop.state
+        outcomes = await calls.carry_out(state.run_id, act.verdicts, state.tool_calls + 1)
+        for verdict in act.verdicts:
+            if isinstance(verdict, WaitFor):
+                outcomes.append(await self._wait(loop, verdict))
+        loop.answered(tuple(outcomes))
+        self.story.acted(act.verdicts, outcomes)
+
+    async def _wait(self, loop: Loop, verdict: WaitFor) -> CallOutcome:
+        call_id = verdict.call.call_id
+        request = WaitRequest(run_id=loop.state.run_id, call_id=call_id)
+        waiting = await calls.local(Outside.open_wait, request, "wait: register")
+        await self._record(RunState.WAITING, waiting.wants)
+        deadline = workflow.now() + timedelta(seconds=waiting.seconds)
+        while True:
+            end = await self._woken(loop, waiting, deadline)
+            if end is None:
+                continue
+            if (await calls.local(Outside.end_wait, end, f"wait: {end.end}")).first:
+                await self._record(RunState.RUNNING, f"the wait was {end.end}")
+                return CallOutcome(call_id=call_id, state=CallState.DONE)
+            # The time was up, but an event that came in time is on its way from the inbox.
+            deadline = workflow.now() + GRACE
+
+    async def _woken(self, loop: Loop, waiting: Waiting, deadline: datetime) -> EndWait | None:
+        left = max((deadline - workflow.now()).total_seconds(), 0.0)
+        end = EndWait(run_id=loop.state.run_id, wait_id=waiting.wait_id, end=WaitEnd.EXPIRED)
+        if not await calls.any_of(lambda: bool(self.mailbox), left, f"until: {waiting.wants}"):
+            return end
+        entry = self.mailbox[0]
+        if entry.kind is not Kind.WOKEN:
+            # An event of the run's own key, or a person: the wait ends, and `_hear` takes the entry.
+            return replace(end, end=WaitEnd.INTERRUPTED)
+        self.mailbox.popleft()
+        ours = entry.wait_id == waiting.wait_id
+        if not await self._claim(entry, Claim.CONSUMED if ours else Claim.LATE) or not ours:
+            return None
+        return replace(end, end=WaitEnd.RESOLVED, event_id=entry.event_id)
+
+    async def _park(self, loop: Loop, reason: str) -> None:
+        await self._record(RunState.PARKED, reason)
+        if await self._word() is Kind.CANCEL:
+            await self._end(loop, Outcome.CANCELLED, "cancelled by a person")
+            return
+        ref = RunRef(run_id=loop.state.run_id)
+        loop.resumed((await calls.local(Outside.limits, ref, "limits in force")).budget)
+        await self._record(RunState.RUNNING, "resumed by a person")
+
+    async def _apply(self, entry: Entry) -> None:
+        run_id = entry.run_id or ""
+        proposals = await calls.local(Outside.proposals, RunRef(run_id=run_id), "proposals")
+        await calls.apply(run_id, proposals)
+
+    async def _note(
+        self, loop: Loop, *, text: str = "", event_id: str | None = None, nudge: bool = False
+    ) -> None:
+        state = loop.state
+        note = Note(
+            run_id=state.run_id,
+            turn=state.turn + 1,
+            ordinal=state.notes,
+            text=text,
+            event_id=event_id,
+        )
+        await calls.local(Outside.note, note, "note")
+        loop.noted(nudge=nudge)
+
+    async def _end(self, loop: Loop, outcome: Outcome, reason: str) -> None:
+        record = Record(
+            run_id=loop.state.run_id, state=RunState.ENDED, reason=reason, outcome=outcome
+        )
+        await calls.local(Outside.record, record, f"ended: {outcome}")
+        self.ended.append(outcome)
+        self.loop = None
+        workflow.upsert_search_attributes([OUTCOME.value_set(str(outcome))])
+        self._show(RunState.ENDED, f"{outcome}: {reason}")
+
+    async def _record(self, state: RunState, reason: str) -> None:
+        if self.loop is not None:
+            record = Record(run_id=self.loop.state.run_id, state=state, reason=reason)
+            await calls.local(Outside.record, record, f"{state}")
+        workflow.upsert_search_attributes([RUN_STATE.value_set(str(state))])
+        self._show(state, reason)
+
+    async def _claim(self, entry: Entry, how: Claim) -> bool:
+        request = ClaimRequest(workflow_id=workflow.info().workflow_id, entry=entry, how=how)
+        return (await calls.local(Outside.claim, request, f"claim: {entry.kind}")).mine
+
+    def _show(self, state: RunState, reason: str) -> None:
+        workflow.set_current_details(
+            self.story.told(state, reason, self.loop.state if self.loop else None)
+        )
+
+    def _continue_as_new_if_long(self, loop: Loop) -> None:
+        info = workflow.info()
+        if info.is_continue_as_new_suggested() or info.get_current_history_length() > HISTORY_LIMIT:
+            carried = Carried(mailbox=tuple(self.mailbox), conversation=loop.state)
+            workflow.continue_as_new(RunInput(title=self.title, carried=carried))
+
+
+def _reason(error: ActivityError) -> str:
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type == PERSON:
+        return cause.message
+    return f"{error.activity_type} failed: {cause}"

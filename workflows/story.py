@@ -1,0 +1,50 @@
+"""What the Temporal UI tells of a run: markdown made of names and figures, never of anybody's text."""
+
+from workflows.loop import State
+from workflows.messages import CallOutcome, CallState, Opened, Reply, RunState, Title
+from workflows.policy import Verdict
+
+SHOWN_TURNS = 12
+
+
+class Story:
+    """The current details of one run, kept short: the newest turns only."""
+
+    def __init__(self, title: Title) -> None:
+        self.title = title
+        self.head = ""
+        self.lines: list[str] = []
+
+    def opened(self, opened: Opened) -> None:
+        """A conversation began."""
+        self.head = (
+            f"run `{opened.run_id}` · {opened.model} · {len(opened.tools)} tools · {opened.stage}"
+        )
+        if opened.notice:
+            self.head += f"\n\n_{opened.notice}_"
+
+    def replied(self, reply: Reply) -> None:
+        """The model answered."""
+        asked = ", ".join(f"`{call.alias}`" for call in reply.calls)
+        self._add(f"turn {reply.turn}: {asked or reply.stop}")
+
+    def acted(self, verdicts: tuple[Verdict, ...], outcomes: list[CallOutcome]) -> None:
+        """The calls of a turn were answered."""
+        aliases = {verdict.call.call_id: verdict.call.alias for verdict in verdicts}
+        noteworthy = [o for o in outcomes if o.state is not CallState.DONE]
+        for outcome in noteworthy:
+            self._add(f"`{aliases[outcome.call_id]}`: **{outcome.state}**")
+
+    def told(self, state: RunState, reason: str, loop: State | None) -> str:
+        """The whole story as markdown. Money is written `USD 0.04`: two dollar signs would render as a formula."""
+        now = f"**{state}**" + (f": {reason}" if reason else "")
+        spent = ""
+        if loop is not None:
+            money = f"USD {loop.spent.usd:.4f} of {loop.budget.usd}"
+            tokens = f"{loop.spent.tokens} of {loop.budget.tokens} tokens"
+            spent = f"{money} · {tokens} · {loop.turn} of {loop.budget.turns} turns"
+        listed = "\n".join(f"- {line}" for line in self.lines)
+        return "\n\n".join(part for part in (now, spent, self.head, listed) if part)
+
+    def _add(self, line: str) -> None:
+        self.lines = [*self.lines, line][-SHOWN_TURNS:]
