@@ -12,13 +12,18 @@ from importlib import metadata
 from pathlib import Path
 
 from google.protobuf.duration_pb2 import Duration
-from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
 from temporalio.api.namespace.v1 import NamespaceConfig
 from temporalio.api.operatorservice.v1 import (
     AddSearchAttributesRequest,
     ListSearchAttributesRequest,
 )
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import (
+    DescribeNamespaceRequest,
+    DescribeTaskQueueRequest,
+    UpdateNamespaceRequest,
+)
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -156,6 +161,36 @@ async def _answering(address: str, namespace: str) -> None:
             await asyncio.sleep(POLL.total_seconds())
         else:
             return
+
+
+async def polled(
+    address: str, *, namespace: str = "default", task_queue: str, within: timedelta = BOOT
+) -> None:
+    """Return as soon as a worker asks for work on the queue.
+
+    Raises `OperatorError` when `within` has passed.
+    """
+    client = await Client.connect(address, namespace=namespace)
+    try:
+        async with asyncio.timeout(within.total_seconds()):
+            while not await _pollers(client, task_queue):  # noqa: ASYNC110 - the server has no event for us
+                await asyncio.sleep(POLL.total_seconds())
+    except TimeoutError as error:
+        raise OperatorError(
+            f"no worker asks for work on task queue {task_queue!r} within "
+            f"{within.total_seconds():.0f} s; see the worker log in the state directory"
+        ) from error
+
+
+async def _pollers(client: Client, task_queue: str) -> int:
+    answer = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace,
+            task_queue=TaskQueue(name=task_queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+    )
+    return len(answer.pollers)
 
 
 async def identity(address: str, namespace: str) -> str:

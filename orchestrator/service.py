@@ -11,9 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from granian.constants import Interfaces
-from granian.http import HTTP1Settings
-from granian.server.embed import Server
 from structlog.typing import FilteringBoundLogger
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -24,6 +21,7 @@ from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.runs import TemporalRuns
 from orchestrator.doorbell import app
 from orchestrator.doorbell.health import Readiness
+from orchestrator.doorbell.listening import listening
 from orchestrator.doorbell.receive import door
 from orchestrator.errors import OperatorError
 from orchestrator.inbox.group_commit import GroupCommit, RefusalLog
@@ -35,8 +33,6 @@ from orchestrator.sources.source import OPERATOR, Source
 from orchestrator.state import Addresses, StateDirectory
 from orchestrator.stores import Stores, configuration_reader
 
-HEADER_TIMEOUT_MS = 10_000
-BACKLOG = 1024
 LOOK_AT_TEMPORAL = 2.0
 
 
@@ -134,31 +130,10 @@ async def _door(parts: Parts) -> AsyncIterator[str]:
         ringing = Ringing(commit, parts.dispatcher.poke)
         handler = door(lambda: parts.sources, ringing, refused.refuse, _now, _new_id, parts.log)
         application = app.build(handler, Readiness(inbox.pulse, _now), _status(parts), parts.log)
-        async with _listening(application, parts.settings.host, parts.settings.port):
+        async with listening(application, parts.settings.host, parts.settings.port):
             url = f"http://{parts.settings.host}:{parts.settings.port}"
             parts.state.announce(_addresses(parts.settings, url))
             yield url
-
-
-@asynccontextmanager
-async def _listening(application: Any, host: str, port: int) -> AsyncIterator[None]:
-    server = Server(
-        application,
-        address=host,
-        port=port,
-        interface=Interfaces.ASGI,
-        backlog=BACKLOG,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS),
-        websockets=False,
-        log_enabled=False,
-    )
-    serving = asyncio.create_task(server.serve())
-    try:
-        yield
-    finally:
-        server.stop()  # type: ignore[no-untyped-call]  # granian has no annotation there
-        with suppress(asyncio.CancelledError):
-            await serving
 
 
 def _addresses(settings: Settings, url: str) -> Addresses:

@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     temporal_ui: str | None = None
     """Where people reach the Temporal UI, if it isn't the embedded one."""
     temporal_ui_host: str = "127.0.0.1"
-    """Where the embedded Temporal UI listens; it asks nobody who they are, so loopback unless something stands before it."""
+    """Where the embedded Temporal UI listens. It asks nobody who they are: loopback, unless it is fenced in."""
     database: str | None = None
     """A SQLAlchemy URL; None means SQLite files in the state directory."""
     task_queue: str = "doorbell"

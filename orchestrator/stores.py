@@ -59,7 +59,7 @@ def read_secret_file(path: PurePath) -> str | None:
     """The text of a `file:` secret, or None where there is none."""
     try:
         return Path(path).read_text(encoding="utf-8")
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 

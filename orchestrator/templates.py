@@ -7,6 +7,7 @@ expression keeps its type. A null or missing value is a `TemplateError`, never t
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import minijinja
@@ -136,9 +137,7 @@ class Template:
 
         Raises `TemplateError`, which says the line where it is broken.
         """
-        names = _undeclared(text, nested=False)
-        _refuse_unwanted(text)
-        return cls(text, _lone_expression(text), names, _undeclared(text, nested=True))
+        return _parsed(text)
 
     @property
     def literal(self) -> bool:
@@ -205,6 +204,13 @@ def templates_of(value: Any) -> list[Template]:
             return [template for item in value for template in templates_of(item)]
         case _:
             return []
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> Template:
+    names = _undeclared(text, nested=False)
+    _refuse_unwanted(text)
+    return Template(text, _lone_expression(text), names, _undeclared(text, nested=True))
 
 
 def _undeclared(text: str, *, nested: bool) -> frozenset[str]:

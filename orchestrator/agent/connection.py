@@ -39,7 +39,7 @@ from orchestrator.agent.definitions import (
 )
 from orchestrator.agent.reach import address, reach, secrets_of
 from orchestrator.agent.wire import Fate, Wire
-from orchestrator.servers import Server
+from orchestrator.servers import Server, StdioServer
 
 KEY = "doorbell/idempotency-key"
 """Where in `_meta` a server finds the key that is the same for every attempt of one call."""
@@ -79,7 +79,7 @@ class Connection:
         self._server = server
         self._limits = limits
         self._reach = reach(server, environment, limits.connect, stderr)
-        self._stderr = stderr
+        self._stderr = stderr if isinstance(server, StdioServer) else None
         self._secrets = secrets_of(server)
         self._client: Client | None = None
         self._settled, self._wake = asyncio.Event(), asyncio.Event()
@@ -133,6 +133,8 @@ class Connection:
         """Leave now; what is in flight is lost."""
         self._leaving = True
         self._wake.set()
+        if not self._settled.is_set():
+            self.owner.cancel()
 
     async def answers(self) -> bool:
         """Whether it still answers something small, asked after a deadline passed in silence."""

@@ -5,7 +5,8 @@ never after.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from orchestrator.servers import Server
 ATTEMPTS = 2
 FAREWELL = 10.0
 """Seconds all connections together have to end in good order."""
+WITHDRAWN = "withdrawn before it was sent"
 
 BeforeSend = Callable[[], Awaitable[bool]]
 Progress = Callable[[str], None]
@@ -83,8 +85,7 @@ class Hands:
         Raises:
             HandsUnreachable: in words, with what was tried.
         """
-        connection = await self._connected(server)
-        with connection.held():
+        async with self._connected(server) as connection:
             return await connection.discover()
 
     async def call(
@@ -107,18 +108,15 @@ class Hands:
         outcome: Outcome = NotSent(reason=f"server {server!r} ended before anything was sent")
         for _ in range(ATTEMPTS):
             try:
-                connection = await self._connected(server)
+                async with self._connected(server) as connection:
+                    left = await allowed.left()
+                    if left <= 0:
+                        return outcome if allowed.given else NotSent(reason=WITHDRAWN)
+                    outcome = await connection.call(
+                        tool, arguments, deadline=left, key=key, progress=progress
+                    )
             except HandsUnreachable as unreachable:
                 return NotSent(reason=str(unreachable))
-            with connection.held():
-                left = await allowed.left()
-                if left <= 0:
-                    return (
-                        outcome if allowed.given else NotSent(reason="withdrawn before it was sent")
-                    )
-                outcome = await connection.call(
-                    tool, arguments, deadline=left, key=key, progress=progress
-                )
             if isinstance(outcome, Answered | Lost):
                 return outcome
         return outcome
@@ -136,18 +134,20 @@ class Hands:
             if late:
                 await asyncio.wait(late, timeout=FAREWELL)
 
-    async def _connected(self, name: str) -> Connection:
+    @asynccontextmanager
+    async def _connected(self, name: str) -> AsyncIterator[Connection]:
+        # Held from the moment it's taken from the pool, or it could be closed for being idle meanwhile.
         connection = self._pooled(name)
-        await connection.ready()
-        if connection.suspect and not await self._trusted(connection):
-            connection.retire()
-            connection = self._pooled(name)
-            await connection.ready()
-        return connection
-
-    async def _trusted(self, connection: Connection) -> bool:
         with connection.held():
-            return await connection.answers()
+            await connection.ready()
+            if not connection.suspect or await connection.answers():
+                yield connection
+                return
+            connection.retire()
+        connection = self._pooled(name)
+        with connection.held():
+            await connection.ready()
+            yield connection
 
     def _pooled(self, name: str) -> Connection:
         # No await between the look and the entry: two callers never open the same server twice.

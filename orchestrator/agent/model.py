@@ -86,10 +86,10 @@ class Claude:
     async def say(self, request: Request) -> Said:
         """One turn, streamed. Raises Unavailable or Rejected."""
         if self._client is None:
-            message = "no model key: set ANTHROPIC_API_KEY (in ./.env or the environment), restart, resume"
-            raise Rejected(message)
+            text = "no model key: set ANTHROPIC_API_KEY (in ./.env or the environment), restart, resume"
+            raise Rejected(text)
         try:
-            message_ = await self._streamed(self._client, request)
+            message, request_id = await self._streamed(self._client, request)
         except anthropic.APIStatusError as error:
             raise _status(error) from None
         except (anthropic.APIConnectionError, httpx2.TransportError) as error:
@@ -98,9 +98,9 @@ class Claude:
             raise Unavailable(text, begun=begun) from None
         except json.JSONDecodeError:
             raise Unavailable("the model's stream was not readable", begun=True) from None
-        if message_.stop_reason is None:
+        if message.stop_reason is None:
             raise Unavailable("the model's stream ended early", begun=True)
-        return _said(message_)
+        return _said(message, request_id)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -108,7 +108,7 @@ class Claude:
             await self._client.close()
 
     @staticmethod
-    async def _streamed(client: AsyncAnthropic, request: Request) -> Message:
+    async def _streamed(client: AsyncAnthropic, request: Request) -> tuple[Message, str | None]:
         given: dict[str, Any] = {
             "model": request.model,
             "max_tokens": request.max_tokens,
@@ -117,16 +117,16 @@ class Claude:
             "messages": request.messages,
         }
         async with client.messages.stream(**given) as stream:
-            return await stream.get_final_message()
+            return await stream.get_final_message(), stream.request_id
 
 
-def _said(message: Message) -> Said:
+def _said(message: Message, request_id: str | None) -> Said:
     # to_dict leaves out what was not sent, so the blocks go back byte for byte; model_dump would not.
     return Said(
         content=[block.to_dict(mode="json") for block in message.content],
         stop=str(message.stop_reason),
         usage=message.usage.to_dict(mode="json"),
-        request_id=message._request_id,  # noqa: SLF001 - the SDK's documented name for it
+        request_id=request_id,
     )
 
 

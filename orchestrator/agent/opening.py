@@ -15,6 +15,7 @@ from orchestrator.errors import OperatorError, PersonError
 from orchestrator.inbox.inbox import Decision
 from orchestrator.ledger import artifacts, conversations, turns
 from orchestrator.ledger.conversations import Conversation, Opening
+from orchestrator.playbooks import admitted
 from orchestrator.templates import Template, render_tree
 from workflows.messages import Opened, OpenRequest, RunState
 from workflows.playbook import Playbook, Stage
@@ -113,7 +114,7 @@ async def _freeze(
 async def _pinned(
     means: Means, playbook: Playbook, decision: Decision, configuration: Configuration, stage: Stage
 ) -> Frozen:
-    scope = {"with": dict(decision.with_)}
+    scope = {"with": admitted(playbook, decision.with_)}
     discovered = await asyncio.gather(*(means.hands.discover(name) for name in playbook.tools))
     tools = curate(
         playbook,

@@ -23,7 +23,7 @@ def repair(schema: Any) -> dict[str, Any]:
     if schema is None or schema is True or schema == {}:
         return {"type": "object", "properties": {}}
     root = _modern(_mapping("a JSON Schema object", schema))
-    merged = _merged(root, root, seen=())
+    merged = _merged(root, root, seen=set())
     if merged.get("type", "object") != "object" and "object" not in merged["type"]:
         raise ValueError(f"expected arguments of type 'object', got type {merged['type']!r}")
     merged |= {"type": "object", "properties": _properties(merged)}
@@ -73,15 +73,16 @@ def _keyword(key: str, value: Any) -> Any:
     return _modern(value)
 
 
-def _merged(
-    node: Mapping[str, Any], root: Mapping[str, Any], *, seen: tuple[str, ...]
-) -> dict[str, Any]:
-    """One flat object schema from a node whose top is a reference or a combination."""
+def _merged(node: Mapping[str, Any], root: Mapping[str, Any], *, seen: set[str]) -> dict[str, Any]:
+    """One flat object schema from a node whose top is a reference or a combination.
+
+    Each reference is followed once: a second time could add nothing but, in a hostile schema, time.
+    """
     flat = {key: value for key, value in node.items() if key not in (*_COMBINATORS, "$ref")}
     reference = node.get("$ref")
     if isinstance(reference, str) and reference not in seen:
-        target = _merged(_target(root, reference), root, seen=(*seen, reference))
-        flat = _joined(flat, target, required=True)
+        seen.add(reference)
+        flat = _joined(flat, _merged(_target(root, reference), root, seen=seen), required=True)
     for combinator in _COMBINATORS:
         for branch in node.get(combinator) or ():
             if isinstance(branch, Mapping):

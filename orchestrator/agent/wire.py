@@ -66,9 +66,9 @@ class Wire(httpx2.AsyncClient):
         try:
             response = await super().send(request, **options)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as broken:
-            return self._told(request, Fate.NOT_SENT, f"could not connect: {broken}")
+            return self._told(request, Fate.NOT_SENT, f"no connection: {broken}")
         except httpx2.TransportError as broken:
-            return self._told(request, Fate.LOST, f"{type(broken).__name__}: {broken}")
+            return self._told(request, Fate.LOST, f"the connection broke: {broken!r}")
         return response if response.status_code < CLIENT_ERROR else await self._refused(response)
 
     async def _refused(self, response: httpx2.Response) -> httpx2.Response:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -31,6 +32,7 @@ from orchestrator.supervisor import Child, Supervisor
 PROGRAM = (sys.executable, "-m", "orchestrator")
 LOOPBACK = "127.0.0.1"
 SERVICE_BOOT = 60.0
+WORKER_BOOT = timedelta(seconds=60)
 STOP_ORDER = ("service", "worker", "temporal")
 PATIENCE: Mapping[str, float] = {"service": 15.0, "worker": 35.0, "temporal": 10.0}
 """Seconds between SIGTERM and SIGKILL: longer than what each allows itself to drain."""
@@ -158,7 +160,7 @@ def _children(
     door = partial(_door_ready, settled.host, ports.door)
     ours = [
         _child("service", [*PROGRAM, "serve"], told, door),
-        _child("worker", [*PROGRAM, "work"], told, _at_once),
+        _child("worker", [*PROGRAM, "work"], told, partial(_worker_ready, settings, ports)),
     ]
     return [_temporal(settings, state, ports), *ours] if settings.temporal is None else ours
 
@@ -225,8 +227,15 @@ async def _status_line(host: str, port: int) -> bytes:
     return b""
 
 
-async def _at_once() -> None:
-    """A worker has no port: it takes work as soon as it can."""
+async def _worker_ready(settings: Settings, ports: Ports) -> None:
+    """A server of somebody else's may be down for long: then the door opens and deliveries wait."""
+    if settings.temporal is None:
+        await embedded.polled(
+            f"{LOOPBACK}:{ports.temporal}",
+            namespace=settings.namespace,
+            task_queue=settings.task_queue,
+            within=WORKER_BOOT,
+        )
 
 
 def _reachable(host: str) -> str:

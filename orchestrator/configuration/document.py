@@ -45,17 +45,14 @@ class Document:
         return not any(place[: len(at)] == at or place == at[: len(place)] for place in self.broken)
 
     def _position(self, flaw: Flaw) -> Position:
-        if flaw.key and flaw.at in self.keys:
-            return self.keys[flaw.at]
+        tables = (self.keys, self.values) if flaw.key else (self.values, self.keys)
         for length in range(len(flaw.at), -1, -1):
-            near = flaw.at[:length]
-            # A missing key is shown at the name of the mapping that lacks it, not at its first line.
-            tables = (
-                (self.values, self.keys) if length == len(flaw.at) else (self.keys, self.values)
-            )
             for table in tables:
-                if near in table:
-                    return table[near]
+                if flaw.at[:length] in table:
+                    return table[flaw.at[:length]]
+            # A missing key is shown at the name of what lacks it, an item of what is no list at the value.
+            named = length and isinstance(flaw.at[length - 1], str)
+            tables = (self.keys, self.values) if named else (self.values, self.keys)
         return (1, 1)
 
 

@@ -94,7 +94,7 @@ def _misfits(name: str, shape: ServerShape, at: Place) -> Iterator[Flaw]:
     if name == BUILT_IN:
         yield Flaw(at, f"{BUILT_IN!r} is built in: give this server another name", key=True)
     if (shape.url is None) == (shape.command is None):
-        yield Flaw(at, "expected either `url:` or `command:`")
+        yield Flaw(at, "expected either `url:` or `command:`", key=True)
         return
     for key in ONLY_STDIO if shape.url else ONLY_HTTP:
         if key in shape.model_fields_set:

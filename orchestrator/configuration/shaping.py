@@ -67,7 +67,7 @@ def _flaw(shape: type[Shape], found: ErrorDetails, at: Place) -> Flaw:
             hint = closest(str(last), _keys_at(shape, loc[:-1]))
             return Flaw((*at, *loc), f"unknown key {last!r}{hint}", key=True)
         case "missing":
-            return Flaw((*at, *loc[:-1]), f"the key {last!r} is missing")
+            return Flaw((*at, *loc[:-1]), f"the key {last!r} is missing", key=True)
         case "value_error":
             return Flaw((*at, *loc), found["msg"].removeprefix("Value error, "))
         case _:

@@ -137,7 +137,7 @@ def _scheme(name: str, shape: HmacShape) -> DeclaredHmac:
 
 def _dialect_flaws(shape: SourceShape, at: Place) -> Iterator[Flaw]:
     if shape.type is None:
-        yield Flaw(at, 'a declared scheme needs a `type:`, such as "{{ event.type }}"')
+        yield Flaw(at, 'a declared scheme needs a `type:`, such as "{{ event.type }}"', key=True)
     templates: list[tuple[Place, Template]] = [
         ((key,), template)
         for key in ("id", "type", "subject", "actor")

@@ -8,13 +8,13 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from orchestrator.errors import OperatorError
 from orchestrator.events import Event
 from orchestrator.inbox.inbox import Action, Decision, DecisionState
-from orchestrator.rules.match import inputs_of, key_of, match, on_matches, trusted
+from orchestrator.rules.match import inputs_of, key_of, match, on, trusted
+from orchestrator.rules.operators import like
 from orchestrator.rules.rule import Finding, Mode, Rule
 from orchestrator.sources.source import OPERATOR
 from workflows.messages import Kind
@@ -75,7 +75,7 @@ def wants(wait: Wanted, event: Event, position: int) -> bool:
         position > wait.since
         and wait.key in event.keys
         and event.received_at.timestamp() <= wait.deadline_at
-        and any(fnmatchcase(f"{event.source}/{event.type}", pattern) for pattern in wait.patterns)
+        and any(like(f"{event.source}/{event.type}", pattern) for pattern in wait.patterns)
     )
 
 
@@ -87,7 +87,8 @@ def woken_later(event: Event, wait: Wanted) -> Decision:
 def ours_because(event: Event, own_actors: frozenset[str]) -> str | None:
     """Why an event is our own doing, in words; None when somebody else did it."""
     actor = event.actor
-    if actor is not None and ({actor.id, actor.login} & own_actors):
+    own = {name.casefold() for name in own_actors}
+    if actor is not None and {(actor.id or "").casefold(), (actor.login or "").casefold()} & own:
         return f"our own write: {actor.login or actor.id} is one of our actors"
     marked = MARKER.search(_newest_text(event.data))
     return f"our own write: it ends in the marker of run {marked[1]}" if marked else None
@@ -114,25 +115,19 @@ def _newest_text(data: Any) -> str:
 
 
 def _rule(event: Event, rule: Rule, known: Known, taken: set[str | None]) -> Decision:
-    on = Finding(
-        path="on",
-        operator="glob",
-        expected=list(rule.on),
-        actual=f"{event.source}/{event.type}",
-        held=on_matches(rule, event),
-    )
-    if not on.held:
-        return _not(event, rule, known, (on,))
+    wanted = on(rule, event)
+    if not wanted.held:
+        return _not(event, rule, known, (wanted,), wanted)
     guard = trusted(rule, event, known.own_actors)
     if guard is not None and not guard.held:
-        return _not(event, rule, known, (on, guard))
+        return _not(event, rule, known, (wanted, guard), guard)
     if rule.trust.ignore_self and (ours := ours_because(event, known.own_actors)):
         self_guard = Finding(
             path="trust.ignore_self", operator="eq", expected=True, actual=ours, held=False
         )
-        return _not(event, rule, known, (on, self_guard))
+        return _not(event, rule, known, (wanted, self_guard), self_guard)
     found = match(rule, event)
-    trace = (on, *found.trace)
+    trace = (wanted, *found.trace)
     return (
         _start(event, rule, known, trace, taken)
         if found.matched
@@ -174,8 +169,9 @@ def _start(
     )
 
 
-def _not(event: Event, rule: Rule, known: Known, trace: tuple[Finding, ...]) -> Decision:
-    failed = next((finding for finding in trace if not finding.held), None)
+def _not(
+    event: Event, rule: Rule, known: Known, trace: tuple[Finding, ...], failed: Finding | None
+) -> Decision:
     reason = "no match" if failed is None else f"no match: {failed.path}"
     return _ignored(event, rule.id, rule.name, reason, trace, known)
 

@@ -227,7 +227,7 @@ def _problem(reason: Reason, line: Mapping[str, Any]) -> Answer:
         body=body_of(reason),
         content_type=CONTENT_TYPE,
         headers=extra,
-        line={"outcome": "deferred", **line} if reason is Reason.OVERLOADED else line,
+        line={**line, "outcome": "deferred"} if reason is Reason.OVERLOADED else line,
     )
 
 

@@ -53,7 +53,7 @@ class All:
 
 
 @dataclass(frozen=True, slots=True)
-class Any_:
+class Any_:  # noqa: N801 - typing has the name without the line
     """At least one holds."""
 
     conditions: tuple["Condition", ...]

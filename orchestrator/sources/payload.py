@@ -5,6 +5,7 @@ length, so that no sender can break an index, a log line or a page with it.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -25,6 +26,7 @@ MAX_KEYS: Final = 32
 MAX_DEPTH: Final = 100
 """Levels of nesting; what comes after the door may then recurse without fear."""
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f]")
 FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -94,7 +96,7 @@ def bounded(reading: Reading) -> Reading:
 
 
 def _line(text: str) -> bool:
-    return len(text) <= MAX_TEXT and not any(ord(character) < ord(" ") for character in text)
+    return len(text) <= MAX_TEXT and _CONTROL.search(text) is None
 
 
 def _strict(body: bytes) -> Any:

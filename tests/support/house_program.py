@@ -1,9 +1,14 @@
 """Stands in for `doorbell serve` and `doorbell work` where only their being processes matters."""
 
+import asyncio
 import http.server
 import os
 import signal
 import sys
+
+from temporalio import workflow
+from temporalio.client import Client
+from temporalio.worker import Worker
 
 
 class Ready(http.server.BaseHTTPRequestHandler):
@@ -16,12 +21,25 @@ class Ready(http.server.BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     print(f"{sys.argv[1]} began", flush=True)  # noqa: T201 - a process speaks by printing
     if sys.argv[1] == "serve":
         port = int(os.environ["DOORBELL_PORT"])  # noqa: TID251 - it stands in for a whole process
         http.server.HTTPServer(("127.0.0.1", port), Ready).serve_forever()
-    signal.pause()
+    asyncio.run(poll(os.environ["DOORBELL_TEMPORAL"]))  # noqa: TID251 - as above
+
+
+async def poll(address: str) -> None:
+    client = await Client.connect(address)
+    async with Worker(client, task_queue="doorbell", workflows=[Nothing]):
+        await asyncio.Event().wait()
+
+
+@workflow.defn(sandboxed=False)
+class Nothing:
+    @workflow.run
+    async def run(self) -> None:
+        """Never started."""
 
 
 if __name__ == "__main__":

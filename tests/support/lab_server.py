@@ -9,12 +9,13 @@ import os
 import sys
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Annotated, Any
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver import Context
+from mcp.server.mcpserver import Context, Elicit, Resolve
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ImageContent, ToolAnnotations
+from pydantic import BaseModel
 
 LOG = Path(sys.argv[1])
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(16)).decode()
@@ -78,6 +79,23 @@ async def image() -> list[Any]:
 async def structured_only() -> CallToolResult:
     """Structured content without text."""
     return CallToolResult(content=[], structured_content={"city": "Bonn", "degrees": 7.5})
+
+
+class Sure(BaseModel):
+    """A person's answer."""
+
+    ok: bool
+
+
+async def are_you_sure() -> Elicit[Sure]:
+    """The question in the middle of a call."""
+    return Elicit("Sure?", Sure)
+
+
+@lab.tool()
+async def asks(answer: Annotated[Sure, Resolve(are_you_sure)]) -> str:
+    """Ask a person in the middle of the call."""
+    return str(answer)
 
 
 @lab.tool()

@@ -72,6 +72,12 @@ def test_a_schema_that_contains_itself_ends():
     assert repair({"anyOf": [{"$ref": "#"}], "properties": {"a": {}}})["properties"] == {"a": {}}
 
 
+def test_a_schema_made_to_explode_is_read_in_linear_time():
+    definitions = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 9} for n in range(30)}
+    definitions["d30"] = {"properties": {"a": {}}}
+    assert repair({"$ref": "#/$defs/d0", "$defs": definitions})["properties"] == {"a": {}}
+
+
 def test_older_drafts_are_said_in_newer_words():
     schema = {
         "type": ["object", "null"],

@@ -1,0 +1,224 @@
+"""The story the demo tells: every step is observed in the real state, or the demo has failed.
+
+It rings the door, watches, kills workers, and reads the inbox, the ledger, Temporal and the stand-in of GitHub to
+see what really happened. It never tells the product what to do.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.table import Table
+from temporalio.client import Client, WorkflowExecutionStatus
+
+from orchestrator import temporal
+from orchestrator.cli.why import tree
+from orchestrator.demo.watch import Seen, Watch
+from orchestrator.demo.world import World
+
+REPLY = "Sure! Steps: open the page, look at the second paragraph. It happens every time, on 2.3.1 and on main."
+RESTART = 45.0
+WORKING = 120.0
+SOON = 20.0
+KILL_AT_TURN = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What rings first: an event name as GitHub's header has it, and a payload."""
+
+    name: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(kw_only=True, slots=True)
+class Story:
+    """The steps, and which of them were observed."""
+
+    world: World
+    watch: Watch
+    delivery: Delivery
+    stranger: Delivery
+    steps: list[tuple[str, bool]] = field(default_factory=list)
+
+    async def tell(self) -> bool:
+        """The whole story; True only if every step was observed."""
+        kept = await self._kept()
+        if kept is not None and self.world.github is not None:
+            await self._worked(kept)
+        await self._twice(kept)
+        await self._nobody_wants_it()
+        if kept is not None and self.world.github is not None:
+            await self._parked_and_woken(kept)
+        return all(held for _, held in self.steps)
+
+    async def ended(self) -> None:
+        """What was written where, what it cost, and the address of the run."""
+        seen = await self.watch.look()
+        console = self.watch.console
+        if self.world.github is not None:
+            written = Table(
+                "written at the stand-in of GitHub", "with", box=None, header_style="bold"
+            )
+            for write in self.world.github.writes:
+                written.add_row(f"{write.method} {write.path}", str(write.body)[:100])
+            console.print(written)
+        for run in seen.runs:
+            spent = run["spent"]
+            tokens = f"{spent['input_tokens']} tokens in ({spent['cached_tokens']} cached), {spent['output_tokens']} out"
+            scripted = (
+                " (what it would have cost: the model was scripted)" if run["scripted"] else ""
+            )
+            console.print(
+                f"run {run['id']}: {run['outcome']}, {run['turns']} turns, {tokens}, USD {spent['usd']:.4f}{scripted}"
+            )
+            console.print(f"Temporal UI: {run['temporal_url']}", soft_wrap=True)
+        observed = Table("step", "observed", box=None, header_style="bold")
+        for step, held in self.steps:
+            observed.add_row(step, "[green]yes[/]" if held else "[bold red]NO[/]")
+        console.print(observed)
+
+    def _step(self, text: str, *, held: bool) -> bool:
+        self.steps.append((text, held))
+        self.watch.say("✔ " if held else "✘ ", text, "green" if held else "bold red")
+        return held
+
+    async def _kept(self) -> str | None:
+        self.watch.say("🔔", f"GitHub rings: {self.delivery.name}, signed, over HTTP")
+        answer = await self.world.ring(self.delivery.name, self.delivery.payload, "demo-delivery-1")
+        receipt = answer.json()
+        held = answer.status_code == 202 and receipt["status"] == "kept"  # noqa: PLR2004
+        self._step("verified, on disk, answered 202", held=held)
+        return str(receipt["event"]) if held else None
+
+    async def _worked(self, event_id: str) -> None:
+        seen = await self.watch.until(lambda seen: bool(seen.runs), SOON)
+        started = (
+            seen is not None
+            and seen.event(event_id)["decisions"][0]["run_id"] == seen.runs[0]["id"]
+        )
+        self._step("a rule matched and started one run", held=started)
+        await self._killed_in_a_turn()
+        seen = await self.watch.until(_state("waiting"), WORKING)
+        self._step("the run went on and parked, waiting for the reporter", held=seen is not None)
+        used = {call["server"] for call in seen.runs[0]["tool_calls"]} if seen else set()
+        self._step(
+            "tools of two MCP servers were used, over HTTP and stdio",
+            held={"github", "time"} <= used,
+        )
+        self._step("the label and one comment were written, once each", held=self._written_once())
+        echo = await self.watch.until(_own_comment_skipped, SOON)
+        self._step("our own comment rang back and was skipped as our own", held=echo is not None)
+
+    async def _killed_in_a_turn(self) -> None:
+        seen = await self.watch.until(
+            lambda s: any(turn >= KILL_AT_TURN for _, turn in s.under_way), WORKING
+        )
+        if seen is None:
+            self._step("the worker was killed while a turn was in flight", held=False)
+            return
+        pid = self.world.kill_worker()
+        left = (await self.watch.look()).under_way
+        self.watch.say(
+            "💥",
+            f"SIGKILL to the worker (pid {pid}) while turn {max(left)[1] if left else '?'} is in flight",
+        )
+        self._step(
+            "the worker was killed while a turn was in flight", held=bool(left & seen.under_way)
+        )
+
+    async def _twice(self, kept: str | None) -> None:
+        self.watch.say("🔔", "the same delivery again")
+        answer = await self.world.ring(self.delivery.name, self.delivery.payload, "demo-delivery-1")
+        receipt = answer.json()
+        held = answer.status_code == 202 and receipt.get("duplicate_of") == kept  # noqa: PLR2004
+        self._step(f"named a duplicate of {receipt.get('duplicate_of')}", held=held)
+
+    async def _nobody_wants_it(self) -> None:
+        self.watch.say("🔔", f"an event no rule wants: {self.stranger.name}")
+        answer = await self.world.ring(self.stranger.name, self.stranger.payload, "demo-delivery-2")
+        event_id = answer.json()["event"]
+        seen = await self.watch.until(lambda s: bool(s.event(event_id)["decisions"]), SOON)
+        decisions = seen.event(event_id)["decisions"] if seen else []
+        held = bool(decisions) and all(decision["action"] == "ignore" for decision in decisions)
+        self.watch.say("❓", f"doorbell why {event_id}")
+        if seen is not None:
+            self.watch.console.print(tree(seen.event(event_id)))
+        self._step("kept, matched by nothing, and `why` says which condition failed", held=held)
+
+    async def _parked_and_woken(self, event_id: str) -> None:
+        before = (await self.watch.look()).runs
+        held = len(before) == 1 and await self._open_in_temporal(before[0]["workflow_id"])
+        self._step("parked in Temporal, at no cost", held=held)
+        await self._killed_while_parked()
+        await self._reporter_answers()
+        seen = await self.watch.until(_state("ended"), WORKING)
+        after = seen.runs if seen else []
+        same = len(after) == 1 and after[0]["id"] == before[0]["id"] and len(after[0]["events"]) > 1
+        self._step("the reply woke the very same run", held=same)
+        went_on = (
+            same and after[0]["turns"] > before[0]["turns"] and after[0]["events"][0] == event_id
+        )
+        self._step("the same conversation went on", held=went_on)
+        honest = same and after[0]["outcome"] == "completed"
+        self._step(
+            "it ended with an honest outcome: "
+            + (after[0]["outcome"] or "none" if after else "none"),
+            held=honest,
+        )
+        self._step(
+            "still one label and one comment: nothing was repeated", held=self._written_once()
+        )
+
+    async def _killed_while_parked(self) -> None:
+        pid = self.world.kill_worker()
+        self.watch.say("💥", f"SIGKILL to the worker (pid {pid}) while the run is parked")
+        restarted = await self._until_another_worker(pid)
+        self._step("the worker was killed while the run was parked, and came back", held=restarted)
+
+    async def _reporter_answers(self) -> None:
+        known = self.world.github
+        if known is None:
+            return
+        user = self.delivery.payload["issue"]["user"]
+        self.watch.say("🔔", f"{user['login']} answers: issue_comment.created")
+        payload = known.comment_as(user["login"], user["id"], REPLY)
+        answer = await self.world.ring("issue_comment", payload, "demo-delivery-3")
+        self._step("the reply was kept", held=answer.status_code == 202)  # noqa: PLR2004
+
+    async def _until_another_worker(self, pid: int) -> bool:
+        for _ in range(int(RESTART * 10)):
+            if self.world.state.pids().get("worker", pid) != pid:
+                return True
+            await asyncio.sleep(0.1)
+        return False
+
+    async def _open_in_temporal(self, workflow_id: str) -> bool:
+        client: Client = await temporal.connect(str(self._addresses()), self.world.namespace)
+        described = await client.get_workflow_handle(workflow_id).describe()
+        return described.status is WorkflowExecutionStatus.RUNNING
+
+    def _addresses(self) -> str:
+        found = self.world.state.addresses()
+        return found.temporal if found else ""
+
+    def _written_once(self) -> bool:
+        writes = self.world.github.writes if self.world.github else []
+        comments = [write for write in writes if write.path.endswith("/comments")]
+        return len(comments) == 1 and len(writes) == 2  # noqa: PLR2004
+
+
+def _state(state: str) -> Any:
+    def holds(seen: Seen) -> bool:
+        return bool(seen.runs) and seen.runs[0]["state"] == state
+
+    return holds
+
+
+def _own_comment_skipped(seen: Seen) -> bool:
+    return any(
+        event["type"] == "issue_comment.created"
+        and any(d["rule"] == "ourselves" and d["action"] == "ignore" for d in event["decisions"])
+        for event in seen.events
+    )

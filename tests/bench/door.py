@@ -1,0 +1,94 @@
+"""How many deliveries a second the door keeps: `python -m tests.bench.door [SECONDS]`.
+
+The door is a process of its own on granian and SQLite with fsync; 64 connections and 1, a real payload, every
+delivery with an id and bytes of its own. The sender shares the machine, so the figures are a lower bound.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import uvloop
+
+from tests.support.door_server import SECRET
+from tests.support.knocking import Tally, knock, request
+
+ROOT = Path(__file__).parents[2]
+RECORDED = ROOT / "tests" / "deliveries" / "github" / "issues.opened.json"
+# GitHub sends no white space between its words; the recording has some for people.
+PAYLOAD = json.dumps(json.loads(RECORDED.read_bytes()), separators=(",", ":")).encode()
+
+
+def body(delivery: str) -> bytes:
+    """The payload with bytes of its own."""
+    return PAYLOAD[:-1] + f',"delivery":"{delivery}"}}'.encode()
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def cpu(pid: int) -> float:
+    """Seconds of processor that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def show(label: str, tally: Tally, seconds: float, used: float) -> None:
+    """One line of figures."""
+    took = sorted(tally.took)
+    sys.stdout.write(
+        f"{label}: {len(tally.acknowledged) / seconds:,.0f} accepts/s, "
+        f"p50 {statistics.median(took) * 1000:.2f} ms, p99 {took[int(len(took) * 0.99)] * 1000:.2f} ms, "
+        f"{used / len(took) * 1e6:.0f} us of processor each, {len(tally.refused)} refused, {tally.cut} cut\n"
+    )
+
+
+async def measure(pid: int, port: int, label: str, connections: int, count: int) -> None:
+    """Send so many over so many connections."""
+    requests = {
+        delivery: request(body(delivery), SECRET, delivery)
+        for delivery in (f"{label}-{n}" for n in range(count))
+    }
+    start, before = time.perf_counter(), cpu(pid)
+    tally = await knock(port, list(requests), requests.__getitem__, connections)
+    show(f"{connections:>3} connections", tally, time.perf_counter() - start, cpu(pid) - before)
+
+
+async def main(seconds: int) -> None:
+    """Serve, warm up, measure."""
+    with tempfile.TemporaryDirectory() as directory:
+        port = free_port()
+        command = [
+            sys.executable,
+            "-m",
+            "tests.support.door_server",
+            f"{directory}/inbox.db",
+            str(port),
+        ]
+        server = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=subprocess.PIPE)
+        try:
+            assert server.stdout is not None
+            await server.stdout.readline()
+            await asyncio.sleep(0.5)
+            await measure(server.pid, port, "warm", 16, 1000)
+            await measure(server.pid, port, "many", 64, 4000 * seconds)
+            await measure(server.pid, port, "burst", 128, 5000)
+            await measure(server.pid, port, "one", 1, 800 * seconds)
+        finally:
+            server.terminate()
+            await server.wait()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 3))
