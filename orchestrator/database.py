@@ -30,6 +30,9 @@ from orchestrator.errors import OperatorError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Transaction = Connection
+"""What `write` and `read` hand to their function; its owner may name it without knowing SQL."""
+
 Migration = Callable[[Connection], None]
 """One step of a schema. Its function's name is its identity: unique over every part that shares the database."""
 

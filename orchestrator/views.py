@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection
-
+from orchestrator.database import Transaction
 from orchestrator.inbox.inbox import Action, Decision, Entry, Refusal
 from orchestrator.ledger import calls, conversations, turns, waits
 from orchestrator.ledger.conversations import Conversation
@@ -58,7 +57,7 @@ def run_line(conversation: Conversation) -> Shown:
     }
 
 
-def run(connection: Connection, run_id: str, ui: str | None, namespace: str) -> Shown:
+def run(connection: Transaction, run_id: str, ui: str | None, namespace: str) -> Shown:
     """A run with everything it did. Raises LookupError."""
     conversation = conversations.one(connection, run_id)
     spent = turns.spent(connection, run_id)
@@ -78,6 +77,7 @@ def run(connection: Connection, run_id: str, ui: str | None, namespace: str) -> 
             "output_tokens": spent.output_tokens,
             "cached_tokens": spent.cached_tokens,
             "unpriced_turns": spent.unpriced,
+            "assumed_attempts": spent.assumed,
         },
         "waiting_for": _waiting_for(connection, conversation),
         "temporal_url": temporal_url(ui, namespace, conversation.workflow_id),
@@ -148,7 +148,7 @@ def _call(call: calls.Call) -> Shown:
     }
 
 
-def _waiting_for(connection: Connection, conversation: Conversation) -> Shown | None:
+def _waiting_for(connection: Transaction, conversation: Conversation) -> Shown | None:
     if conversation.state is RunState.PARKED:
         return {"kind": "person", "reason": conversation.reason}
     for wait in waits.of_run(connection, conversation.run_id):

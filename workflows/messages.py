@@ -107,13 +107,17 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What a conversation has spent, the ledger's figures. `usd` leaves out what has no known price."""
+    """What a conversation has spent, the ledger's figures.
+
+    `usd` leaves out the `unpriced` attempts; `assumed` counts the lost ones that are charged at their estimate.
+    """
 
     usd: Decimal = Decimal(0)
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     unpriced: int = 0
+    assumed: int = 0
 
     @property
     def tokens(self) -> int:

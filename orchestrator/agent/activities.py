@@ -6,7 +6,6 @@ Failures become what the workflow understands: `PersonError` parks the run, ever
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import Connection
 from temporalio import activity
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
@@ -17,6 +16,7 @@ from orchestrator.agent.beating import beating
 from orchestrator.agent.calling import TryAgain
 from orchestrator.agent.means import Means, for_a_person
 from orchestrator.agent.model import Unavailable
+from orchestrator.database import Transaction
 from orchestrator.errors import PersonError
 from orchestrator.ledger import calls, claims, conversations
 from workflows.activities import Outside
@@ -165,7 +165,7 @@ class ToolActivity:
                 raise ApplicationError(str(error), type="no answer") from error
 
 
-def _apply(connection: Connection, run_id: str, at: float) -> tuple[ToolCall, ...]:
+def _apply(connection: Transaction, run_id: str, at: float) -> tuple[ToolCall, ...]:
     made = calls.apply(connection, run_id, at)
     open_ones = [call for call in made if call.state in {CallState.INTENDED, CallState.SENT}]
     return tuple(ToolCall(call_id=call.call_id, alias=call.alias) for call in open_ones)

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection
-
 from orchestrator.agent import frozen as pins
 from orchestrator.agent import prices, prompt
 from orchestrator.agent.frozen import Frozen, Planned
 from orchestrator.agent.means import Means
 from orchestrator.agent.model import Rejected, Request, Said, Unavailable
 from orchestrator.agent.opening import frozen_of
+from orchestrator.database import Transaction
 from orchestrator.ledger import calls, turns
 from orchestrator.ledger.turns import Charge, Turn
 from workflows.messages import Ask, Reply, Spent, Stop
@@ -103,7 +102,7 @@ async def _paid(means: Means, asked: Ask, attempt: int, prepared: Prepared) -> S
 
 
 def _record(
-    connection: Connection, asked: Ask, attempt: int, frozen: Frozen, said: Said, at: float
+    connection: Transaction, asked: Ask, attempt: int, frozen: Frozen, said: Said, at: float
 ) -> None:
     charge = _charge(frozen.model, said)
     turns.settle(connection, asked.run_id, asked.turn, attempt, charge, "settled")
@@ -144,7 +143,7 @@ def _stop(stop: str, plans: tuple[Planned, ...]) -> Stop:
 
 
 def _messages(
-    connection: Connection, run_id: str, recorded: Sequence[Turn]
+    connection: Transaction, run_id: str, recorded: Sequence[Turn]
 ) -> list[prompt.Message]:
     return prompt.conversation(
         turns.noted(connection, run_id), recorded, calls.of_run(connection, run_id)

@@ -1,4 +1,4 @@
-"""Heartbeats while something long runs, so that Temporal soon learns of a dead worker; it knows nothing of what runs."""
+"""Heartbeats while something long runs, so that a dead worker is soon noticed; it knows nothing of what runs."""
 
 import asyncio
 from collections.abc import AsyncIterator

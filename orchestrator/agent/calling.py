@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from sqlalchemy import Connection
-
 from orchestrator.agent.definitions import Answered, Lost, NotSent
 from orchestrator.agent.means import Means
+from orchestrator.database import Transaction
 from orchestrator.errors import DoorbellError
 from orchestrator.ledger import artifacts, calls
 from orchestrator.ledger.calls import Call, Result
@@ -151,7 +150,7 @@ async def _finish(means: Means, request: CallRequest, kept: Kept) -> CallOutcome
     return _outcome(await _one(means, request))
 
 
-def _keep(connection: Connection, request: CallRequest, kept: Kept, at: float) -> None:
+def _keep(connection: Transaction, request: CallRequest, kept: Kept, at: float) -> None:
     result = kept.result
     if kept.full:
         digest = artifacts.put(connection, kept.full, kept.media_type, at)

@@ -20,6 +20,7 @@ READ_TIMEOUT = 120.0
 """Seconds without a byte after which a stream counts as dead."""
 
 OK = 200
+SERVER_ERRORS = 500
 _RETRIED = frozenset({408, 409, 425, 429})
 _RETRIED_TYPES = frozenset({"overloaded_error", "api_error", "timeout_error", "rate_limit_error"})
 _MENDS = {
@@ -134,7 +135,9 @@ def _status(error: anthropic.APIStatusError) -> DoorbellError:
     headers = error.response.headers
     status, kind = error.status_code, str(error.type or error.status_code)
     # An error event inside a stream keeps the status 200: there, only its type tells.
-    again = status >= 500 or status in _RETRIED or (status == OK and kind in _RETRIED_TYPES)
+    again = (
+        status >= SERVER_ERRORS or status in _RETRIED or (status == OK and kind in _RETRIED_TYPES)
+    )
     again = {"true": True, "false": False}.get(headers.get("x-should-retry", ""), again)
     if again:
         return Unavailable(

@@ -3,14 +3,13 @@
 import asyncio
 from dataclasses import replace
 
-from sqlalchemy import Connection
-
 from orchestrator.agent import frozen as pins
 from orchestrator.agent import prompt
 from orchestrator.agent.frozen import Frozen
 from orchestrator.agent.means import Means, event
 from orchestrator.agent.toolset import curate
 from orchestrator.configuration.configuration import Configuration
+from orchestrator.database import Transaction
 from orchestrator.errors import OperatorError, PersonError
 from orchestrator.inbox.inbox import Decision
 from orchestrator.ledger import artifacts, conversations, turns
@@ -59,7 +58,7 @@ async def frozen_of(means: Means, run_id: str) -> tuple[Conversation, Frozen]:
     return await means.ledger.read(_frozen, run_id)
 
 
-def _frozen(connection: Connection, run_id: str) -> tuple[Conversation, Frozen]:
+def _frozen(connection: Transaction, run_id: str) -> tuple[Conversation, Frozen]:
     conversation = conversations.one(connection, run_id)
     artifact = artifacts.get(connection, conversation.frozen or "")
     if artifact is None:
@@ -136,7 +135,7 @@ async def _pinned(
 
 
 def _pin(
-    connection: Connection, conversation: Conversation, frozen: Frozen, block: str, at: float
+    connection: Transaction, conversation: Conversation, frozen: Frozen, block: str, at: float
 ) -> None:
     digest = artifacts.put(connection, pins.dump(frozen), "application/json", at)
     turns.note(connection, conversation.run_id, 1, 0, block)

@@ -7,10 +7,9 @@ import hashlib
 import re
 from datetime import timedelta
 
-from sqlalchemy import Connection
-
 from orchestrator.agent import calling, prompt
 from orchestrator.agent.means import Means, event
+from orchestrator.database import Transaction
 from orchestrator.errors import PersonError, SenderError
 from orchestrator.inbox.inbox import Entry, EntryState
 from orchestrator.ledger import calls, conversations, turns, waits
@@ -84,7 +83,7 @@ async def _block(means: Means, event_id: str, words: str) -> tuple[str, int]:
     return prompt.event_block(happened, words), entry.position
 
 
-def _begun(connection: Connection, request: WaitRequest, at: float) -> Wait:
+def _begun(connection: Transaction, request: WaitRequest, at: float) -> Wait:
     call = calls.one(connection, request.run_id, request.call_id)
     conversation = conversations.one(connection, request.run_id)
     span = duration(str(call.arguments.get("timeout", DEFAULT)))
@@ -106,7 +105,12 @@ def _begun(connection: Connection, request: WaitRequest, at: float) -> Wait:
 
 
 def _ended(
-    connection: Connection, wait: Wait, ending: EndWait, block: str | None, position: int, at: float
+    connection: Transaction,
+    wait: Wait,
+    ending: EndWait,
+    block: str | None,
+    position: int,
+    at: float,
 ) -> bool:
     if not waits.end(connection, wait.wait_id, ending.end, ending.event_id):
         return False
@@ -118,7 +122,7 @@ def _ended(
     return True
 
 
-def _noted(connection: Connection, noted: Note, text: str, position: int, at: float) -> None:
+def _noted(connection: Transaction, noted: Note, text: str, position: int, at: float) -> None:
     heard = noted.event_id is not None and noted.event_id in conversations.heard(
         connection, noted.run_id
     )

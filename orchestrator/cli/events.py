@@ -11,7 +11,7 @@ from rich.text import Text
 
 from orchestrator import views
 from orchestrator.cli.options import local, settings_from, stores_of
-from orchestrator.cli.tell import shape, when
+from orchestrator.tell import shape, when
 
 COLOURS = {"start": "green", "resume": "cyan", "control": "magenta", "ignore": "dim"}
 

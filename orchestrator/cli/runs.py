@@ -13,9 +13,9 @@ from rich.text import Text
 from orchestrator import views
 from orchestrator.cli.options import local, settings_from, stores_of
 from orchestrator.cli.ring import say
-from orchestrator.cli.tell import value, when
 from orchestrator.ledger import conversations
 from orchestrator.ledger.conversations import Conversation
+from orchestrator.tell import value, when
 
 COLOURS = {"running": "cyan", "waiting": "blue", "parked": "yellow", "ended": "green"}
 

@@ -6,12 +6,10 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.text import Text
-from rich.tree import Tree
 
 from orchestrator import views
 from orchestrator.cli.options import local, settings_from, stores_of
-from orchestrator.cli.tell import value
+from orchestrator.tell import tree
 
 
 @click.command("why")
@@ -32,33 +30,6 @@ def why(*, as_json: bool, event: str | None, last: bool, **flags: Any) -> None:
     click.echo(json.dumps(found[0], indent=2, ensure_ascii=False)) if as_json else Console().print(
         tree(found[0])
     )
-
-
-def tree(shown: dict[str, Any]) -> Tree:
-    """The whole answer, drawn."""
-    root = Tree(
-        Text(
-            f"{shown['source']}/{shown['type']}  {shown['subject'] or ''}  {shown['id']}",
-            style="bold",
-        )
-    )
-    if not shown["decisions"]:
-        root.add(f"{shown['state']}: nothing has been decided yet")
-    for decision in shown["decisions"]:
-        acted = decision["action"] != "ignore"
-        head = f"{decision['rule']}: {decision['action']}: {decision['reason']}"
-        branch = root.add(Text(head, style="green" if acted else "yellow"))
-        if decision["run_id"]:
-            branch.add(f"run {decision['run_id']} ({decision['state']})")
-        for line in decision["trace"]:
-            branch.add(_line(line))
-    return root
-
-
-def _line(line: dict[str, Any]) -> Text:
-    mark, style = ("✓", "green") if line["held"] else ("✗", "red")
-    said = f"{line['path']} {line['operator']} {value(line['expected'])}"
-    return Text.assemble((f"{mark} ", style), said, (f"   came: {value(line['actual'])}", "dim"))
 
 
 async def _found(text: str | None, flags: dict[str, Any]) -> list[dict[str, Any]]:

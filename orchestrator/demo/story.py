@@ -13,9 +13,9 @@ from rich.table import Table
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from orchestrator import temporal
-from orchestrator.cli.why import tree
 from orchestrator.demo.watch import Seen, Watch
 from orchestrator.demo.world import World
+from orchestrator.tell import tree, value
 
 REPLY = "Sure! Steps: open the page, look at the second paragraph. It happens every time, on 2.3.1 and on main."
 RESTART = 45.0
@@ -57,22 +57,11 @@ class Story:
         """What was written where, what it cost, and the address of the run."""
         seen = await self.watch.look()
         console = self.watch.console
-        if self.world.github is not None:
-            written = Table(
-                "written at the stand-in of GitHub", "with", box=None, header_style="bold"
-            )
-            for write in self.world.github.writes:
-                written.add_row(f"{write.method} {write.path}", str(write.body)[:100])
-            console.print(written)
+        for write in self.world.github.writes if self.world.github else ():
+            line = f"written at GitHub's stand-in: {write.method} {write.path} {value(write.body)}"
+            console.print(line, soft_wrap=True, markup=False)
         for run in seen.runs:
-            spent = run["spent"]
-            tokens = f"{spent['input_tokens']} tokens in ({spent['cached_tokens']} cached), {spent['output_tokens']} out"
-            scripted = (
-                " (what it would have cost: the model was scripted)" if run["scripted"] else ""
-            )
-            console.print(
-                f"run {run['id']}: {run['outcome']}, {run['turns']} turns, {tokens}, USD {spent['usd']:.4f}{scripted}"
-            )
+            console.print(_cost(run), soft_wrap=True)
             console.print(f"Temporal UI: {run['temporal_url']}", soft_wrap=True)
         observed = Table("step", "observed", box=None, header_style="bold")
         for step, held in self.steps:
@@ -207,6 +196,19 @@ class Story:
         writes = self.world.github.writes if self.world.github else []
         comments = [write for write in writes if write.path.endswith("/comments")]
         return len(comments) == 1 and len(writes) == 2  # noqa: PLR2004
+
+
+def _cost(run: Mapping[str, Any]) -> str:
+    spent = run["spent"]
+    tokens = f"{spent['input_tokens']} tokens in ({spent['cached_tokens']} cached), {spent['output_tokens']} out"
+    assumed = (
+        f", of which {spent['assumed_attempts']} lost attempt is charged as assumed"
+        if spent["assumed_attempts"]
+        else ""
+    )
+    usd = f"USD {spent['usd']:.4f}"
+    scripted = "; scripted, so nobody was billed" if run["scripted"] else ""
+    return f"run {run['id']}: {run['outcome']}, {run['turns']} turns, {tokens}, {usd}{assumed}{scripted}"
 
 
 def _state(state: str) -> Any:

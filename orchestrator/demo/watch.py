@@ -8,13 +8,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.text import Text
-from sqlalchemy import Connection, select
 
 from orchestrator import views
-from orchestrator.cli.tell import value
+from orchestrator.database import Transaction
 from orchestrator.ledger import conversations, turns
-from orchestrator.ledger.schema import attempts
 from orchestrator.stores import Stores
+from orchestrator.tell import value
 
 LOOK_EVERY = 0.1
 NEWEST = 50
@@ -57,7 +56,7 @@ class Watch:
         seen = Seen(
             events=await views.events(self.stores, entries),
             runs=await self.stores.ledger.read(_runs, self.temporal_ui, self.namespace),
-            under_way=await self.stores.ledger.read(_under_way),
+            under_way=await self.stores.ledger.read(turns.under_way),
         )
         self._tell(seen)
         return seen
@@ -113,19 +112,8 @@ class Watch:
             self.say(mark, text)
 
 
-def _runs(connection: Connection, ui: str, namespace: str) -> list[dict[str, Any]]:
+def _runs(connection: Transaction, ui: str, namespace: str) -> list[dict[str, Any]]:
     return [
         views.run(connection, one.run_id, ui, namespace)
         for one in conversations.newest(connection, NEWEST)
     ]
-
-
-def _under_way(connection: Connection) -> frozenset[tuple[str, int]]:
-    begun = connection.execute(
-        select(attempts.c.run_id, attempts.c.turn).where(attempts.c.state == "reserved")
-    )
-    return frozenset(
-        (row.run_id, row.turn)
-        for row in begun
-        if all(reply.turn != row.turn for reply in turns.replied(connection, row.run_id))
-    )

@@ -28,6 +28,7 @@ from orchestrator.demo.messages import messages_app
 from orchestrator.demo.script import TriageScript
 from orchestrator.doorbell.listening import listening
 from orchestrator.errors import OperatorError
+from orchestrator.settings import environment
 from orchestrator.signatures import github
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores
@@ -37,6 +38,7 @@ TURN = 1.2
 """Seconds a scripted turn takes, so that there is something to kill."""
 
 BOOT = 45.0
+PASSED_ON = frozenset({"PATH", "HOME", "LANG", "TMPDIR"})
 TOKEN = "demo-token"  # noqa: S105 - the stand-in's, worth nothing elsewhere
 
 
@@ -99,7 +101,7 @@ async def world(
         http = await stack.enter_async_context(httpx2.AsyncClient(timeout=20.0))
         secret = secrets.token_hex(20)
         ringing = _Bell(http=http, secret=secret)
-        known = GitHubState.from_delivery(payload) if "issue" in payload else None
+        known = GitHubState.from_delivery(dict(payload)) if "issue" in payload else None
         hands = await _hands(stack, known, ringing)
         settled = await _model(stack, model)
         facts = installation.Facts(
@@ -181,11 +183,7 @@ async def _model(stack: AsyncExitStack, model: Model) -> dict[str, str]:
 async def _up(
     stack: AsyncExitStack, directory: Path, told: Mapping[str, str]
 ) -> tuple[Process, dict[str, Any]]:
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name in {"PATH", "HOME", "LANG", "TMPDIR"}
-    }  # noqa: TID251
+    inherited = {name: value for name, value in environment().items() if name in PASSED_ON}
     log = await asyncio.to_thread((directory / "up.log").open, "ab")
     stack.callback(log.close)
     flags = ["--port", "0", "--json", "--config", "doorbell.d", "--state", "state"]

@@ -128,11 +128,9 @@ def _rule(event: Event, rule: Rule, known: Known, taken: set[str | None]) -> Dec
         return _not(event, rule, known, (wanted, self_guard), self_guard)
     found = match(rule, event)
     trace = (wanted, *found.trace)
-    return (
-        _start(event, rule, known, trace, taken)
-        if found.matched
-        else _not(event, rule, known, trace)
-    )
+    if found.matched:
+        return _start(event, rule, known, trace, taken)
+    return _not(event, rule, known, trace, found.failed)
 
 
 def _start(

@@ -114,6 +114,13 @@ def noted(connection: Connection, run_id: str) -> dict[int, list[str]]:
     return found
 
 
+def under_way(connection: Connection) -> frozenset[tuple[str, int]]:
+    """The turns that were begun and have no reply, as (run, turn)."""
+    begun = select(attempts.c.run_id, attempts.c.turn).where(attempts.c.state == "reserved")
+    done = select(turns.c.run_id, turns.c.turn)
+    return frozenset((row.run_id, row.turn) for row in connection.execute(begun.except_(done)))
+
+
 def spent(connection: Connection, run_id: str) -> Spent:
     """What a conversation has spent: settled and assumed attempts, and those still under way."""
     rows = connection.execute(select(attempts).where(attempts.c.run_id == run_id)).all()
@@ -123,6 +130,7 @@ def spent(connection: Connection, run_id: str) -> Spent:
         output_tokens=sum(row.output_tokens for row in rows),
         cached_tokens=sum(row.cached_tokens for row in rows),
         unpriced=sum(1 for row in rows if row.usd is None),
+        assumed=sum(1 for row in rows if row.state == "assumed"),
     )
 
 
