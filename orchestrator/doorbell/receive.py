@@ -5,12 +5,12 @@ together. A 2xx is sent only after the commit (promise D2); every refusal has a 
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
@@ -176,7 +176,7 @@ def _kept(receipt: Receipt, reading: Reading, size: int) -> Answer:
     line = {"outcome": status, "event_id": event, "delivery_id": reading.delivery_id}
     return Answer(
         status=202,
-        body=json.dumps(told).encode(),
+        body=msgspec.json.encode(told),
         line={**line, "type": reading.type, "bytes": size},
     )
 

@@ -92,7 +92,8 @@ def bounded(reading: Reading) -> Reading:
         )
     if len(reading.keys) > MAX_KEYS:
         raise Malformed(Reason.MALFORMED, f"expected at most {MAX_KEYS} correlation keys")
-    return replace(reading, keys=tuple(dict.fromkeys(reading.keys)))
+    once = tuple(dict.fromkeys(reading.keys))
+    return reading if once == reading.keys else replace(reading, keys=once)
 
 
 def _line(text: str) -> bool:

@@ -172,6 +172,16 @@ async def test_a_form_body_and_a_ping_are_kept_too(home):
     assert [entry.type for entry in await home.inbox.entries(9)] == ["ping", "issues.opened"]
 
 
+async def test_a_body_of_megabytes_is_kept_while_others_are_answered(home):
+    heavy = ISSUE[:-1] + b',"text":"' + b"x" * 4_000_000 + b'"}'
+
+    answers = await asyncio.gather(home.ring(heavy, x_github_delivery="d2"), home.ring())
+
+    assert [answer.json()["status"] for answer in answers] == ["kept", "kept"]
+    [entry] = await home.inbox.find("d2")
+    assert entry.body == heavy
+
+
 async def test_a_standard_webhook_is_kept(home):
     body = b'{"type": "invoice.paid"}'
     headers = standard_webhooks.sign(WHSEC, "m1", body, NOW)
