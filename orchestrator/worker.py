@@ -64,7 +64,8 @@ def worker_of(client: Client, task_queue: str, means: Means) -> Worker:
         workflows=[Run],
         activities=[
             outside.claim,
-            outside.open_conversation,
+            outside.begin,
+            outside.prepare,
             outside.ask_model,
             outside.propose,
             outside.settle_lost,

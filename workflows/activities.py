@@ -41,7 +41,12 @@ class Outside:
         raise NotImplementedError
 
     @activity.defn
-    async def open_conversation(self, request: OpenRequest) -> Opened:
+    async def begin(self, request: OpenRequest) -> RunRef:
+        """Give the conversation of this decision its number, once."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def prepare(self, ref: RunRef) -> Opened:
         """Choose the playbook, discover and curate the tools, freeze the prompt."""
         raise NotImplementedError
 

@@ -6,6 +6,7 @@ begins with an event, and ends when the loop says so; the workflow closes only i
 mailbox empty.
 """
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -42,8 +43,8 @@ with workflow.unsafe.imports_passed_through():
 
 RUN_STATE = SearchAttributeKey.for_keyword("RunState")
 OUTCOME = SearchAttributeKey.for_keyword("Outcome")
-WORDS = frozenset({Kind.RESUME, Kind.CANCEL})
-GRACE = timedelta(seconds=5)
+FIRST_GRACE = timedelta(seconds=5)
+LONGEST_GRACE = timedelta(minutes=5)
 HISTORY_LIMIT = 2_000
 """Events after which a run continues as new, well before Temporal's own limits."""
 
@@ -95,6 +96,17 @@ class Run:
     @workflow.run
     async def run(self, given: RunInput) -> RunResult:  # noqa: ARG002 - __init__ took it
         """Until the mailbox is empty and no conversation is open."""
+        try:
+            return await self._work()
+        except asyncio.CancelledError:
+            # Cancelled in Temporal itself: the ledger must not go on saying that it runs.
+            if self.loop is not None:
+                await asyncio.shield(
+                    self._end(self.loop.state.run_id, Outcome.CANCELLED, "cancelled in Temporal")
+                )
+            raise
+
+    async def _work(self) -> RunResult:
         while self.loop is not None or self.mailbox:
             if self.loop is None:
                 await self._begin(self.mailbox.popleft())
@@ -107,40 +119,46 @@ class Run:
 
     async def _begin(self, entry: Entry) -> None:
         match entry.kind:
-            case Kind.EVENT if await self._claim(entry, Claim.CONSUMED):
-                await self._open(entry)
-            case Kind.APPLY if await self._claim(entry, Claim.CONSUMED):
+            case Kind.EVENT:
+                if await self._claim(entry, Claim.CONSUMED):
+                    await self._open(entry)
+            case Kind.APPLY:
                 await self._apply(entry)
             case Kind.WOKEN | Kind.RESUME | Kind.CANCEL:
                 await self._claim(entry, Claim.LATE)
-            case _:
-                pass
 
     async def _open(self, entry: Entry) -> None:
         request = OpenRequest(workflow_id=workflow.info().workflow_id, entry=entry)
+        ref = await calls.local(Outside.begin, request, "begin")
         while self.loop is None:
             try:
-                opened = await calls.outside(
-                    Outside.open_conversation, request, "open", calls.OPENING
-                )
+                opened = await calls.outside(Outside.prepare, ref, "choose tools", calls.OPENING)
             except ActivityError as error:
-                self._show(RunState.PARKED, _reason(error))
-                if await self._word() is Kind.CANCEL:
+                if not await self._parked(ref.run_id, _reason(error)):
                     return
             else:
                 self.story.opened(opened)
                 self.loop = Loop(State.of(opened))
 
-    async def _word(self) -> Kind:
-        """A person's next word about a parked run; events stay in the mailbox, in their order."""
+    async def _parked(self, run_id: str, reason: str) -> bool:
+        """Park until a person's word about this very conversation; False when the word is cancel.
+
+        Everything else stays in the mailbox, in its order.
+        """
+        await self._record(run_id, RunState.PARKED, reason)
         while True:
-            await workflow.wait_condition(
-                lambda: any(entry.kind in WORDS for entry in self.mailbox)
-            )
-            entry = next(entry for entry in self.mailbox if entry.kind in WORDS)
+            await workflow.wait_condition(lambda: any(map(_is_word, self.mailbox)))
+            entry = next(filter(_is_word, self.mailbox))
             self.mailbox.remove(entry)
-            if await self._claim(entry, Claim.CONSUMED):
-                return entry.kind
+            if entry.run_id != run_id:
+                await self._claim(entry, Claim.LATE)
+            elif await self._claim(entry, Claim.CONSUMED):
+                break
+        if entry.kind is Kind.CANCEL:
+            await self._end(run_id, Outcome.CANCELLED, "cancelled by a person")
+            return False
+        await self._record(run_id, RunState.RUNNING, "resumed by a person")
+        return True
 
     async def _converse(self, loop: Loop) -> None:
         while True:
@@ -161,26 +179,25 @@ class Run:
             case Stay(reason):
                 await self._park(loop, reason)
             case End(outcome, reason):
-                await self._end(loop, outcome, reason)
+                await self._end(loop.state.run_id, outcome, reason)
 
     async def _hear(self, loop: Loop) -> None:
         while self.mailbox and self.loop is not None:
-            entry = self.mailbox.popleft()
-            ours = entry.kind is not Kind.WOKEN or entry.run_id == loop.state.run_id
-            how = Claim.CONSUMED if ours and entry.kind is not Kind.RESUME else Claim.LATE
-            if await self._claim(entry, how) and how is Claim.CONSUMED:
-                await self._heed(loop, entry)
+            await self._heed(loop, self.mailbox.popleft())
 
     async def _heed(self, loop: Loop, entry: Entry) -> None:
+        ours = entry.run_id in {None, loop.state.run_id}
         match entry.kind:
-            case Kind.EVENT | Kind.WOKEN:
-                await self._note(loop, event_id=entry.event_id)
             case Kind.APPLY:
                 await self._apply(entry)
-            case Kind.CANCEL:
-                await self._end(loop, Outcome.CANCELLED, "cancelled by a person")
-            case Kind.RESUME:
-                pass
+            case Kind.EVENT | Kind.WOKEN if ours:
+                if await self._claim(entry, Claim.CONSUMED):
+                    await self._note(loop, event_id=entry.event_id)
+            case Kind.CANCEL if ours:
+                if await self._claim(entry, Claim.CONSUMED):
+                    await self._end(loop.state.run_id, Outcome.CANCELLED, "cancelled by a person")
+            case _:
+                await self._claim(entry, Claim.LATE)
 
     async def _ask(self, loop: Loop, turn: int) -> None:
         state = loop.state
@@ -205,49 +222,51 @@ class Run:
         self.story.acted(act.verdicts, outcomes)
 
     async def _wait(self, loop: Loop, verdict: WaitFor) -> CallOutcome:
-        call_id = verdict.call.call_id
-        request = WaitRequest(run_id=loop.state.run_id, call_id=call_id)
+        run_id, call_id = loop.state.run_id, verdict.call.call_id
+        request = WaitRequest(run_id=run_id, call_id=call_id)
         waiting = await calls.local(Outside.open_wait, request, "wait: register")
-        await self._record(RunState.WAITING, waiting.wants)
-        deadline = workflow.now() + timedelta(seconds=waiting.seconds)
+        await self._record(run_id, RunState.WAITING, waiting.wants)
+        deadline, grace = workflow.now() + timedelta(seconds=waiting.seconds), FIRST_GRACE
         while True:
             end = await self._woken(loop, waiting, deadline)
             if end is None:
                 continue
-            if (await calls.local(Outside.end_wait, end, f"wait: {end.end}")).first:
-                await self._record(RunState.RUNNING, f"the wait was {end.end}")
+            ended = await calls.local(Outside.end_wait, end, f"wait: {end.end}")
+            if ended.first or end.end is not WaitEnd.EXPIRED:
+                await self._record(run_id, RunState.RUNNING, f"the wait was {end.end}")
                 return CallOutcome(call_id=call_id, state=CallState.DONE)
-            # The time was up, but an event that came in time is on its way from the inbox.
-            deadline = workflow.now() + GRACE
+            # The time is up, but an event that came in time is on its way from the inbox.
+            deadline, grace = workflow.now() + grace, min(grace * 2, LONGEST_GRACE)
 
     async def _woken(self, loop: Loop, waiting: Waiting, deadline: datetime) -> EndWait | None:
+        """How the wait ended, or None when what came does not end it."""
         left = max((deadline - workflow.now()).total_seconds(), 0.0)
         end = EndWait(run_id=loop.state.run_id, wait_id=waiting.wait_id, end=WaitEnd.EXPIRED)
         if not await calls.any_of(lambda: bool(self.mailbox), left, f"until: {waiting.wants}"):
             return end
         entry = self.mailbox[0]
-        if entry.kind is not Kind.WOKEN:
-            # An event of the run's own key, or a person: the wait ends, and `_hear` takes the entry.
+        if entry.kind is Kind.EVENT or (entry.kind is Kind.CANCEL and entry.run_id == end.run_id):
+            # An event of the run's own key, or a person's no: the wait ends, and `_hear` takes the entry.
             return replace(end, end=WaitEnd.INTERRUPTED)
         self.mailbox.popleft()
-        ours = entry.wait_id == waiting.wait_id
-        if not await self._claim(entry, Claim.CONSUMED if ours else Claim.LATE) or not ours:
-            return None
-        return replace(end, end=WaitEnd.RESOLVED, event_id=entry.event_id)
+        if entry.kind is Kind.APPLY:
+            await self._apply(entry)
+        elif entry.wait_id != waiting.wait_id:
+            await self._claim(entry, Claim.LATE)
+        elif await self._claim(entry, Claim.CONSUMED):
+            return replace(end, end=WaitEnd.RESOLVED, event_id=entry.event_id)
+        return None
 
     async def _park(self, loop: Loop, reason: str) -> None:
-        await self._record(RunState.PARKED, reason)
-        if await self._word() is Kind.CANCEL:
-            await self._end(loop, Outcome.CANCELLED, "cancelled by a person")
-            return
         ref = RunRef(run_id=loop.state.run_id)
-        loop.resumed((await calls.local(Outside.limits, ref, "limits in force")).budget)
-        await self._record(RunState.RUNNING, "resumed by a person")
+        if await self._parked(ref.run_id, reason):
+            loop.resumed((await calls.local(Outside.limits, ref, "limits in force")).budget)
 
     async def _apply(self, entry: Entry) -> None:
-        run_id = entry.run_id or ""
-        proposals = await calls.local(Outside.proposals, RunRef(run_id=run_id), "proposals")
-        await calls.apply(run_id, proposals)
+        if await self._claim(entry, Claim.CONSUMED):
+            run_id = entry.run_id or ""
+            proposals = await calls.local(Outside.proposals, RunRef(run_id=run_id), "proposals")
+            await calls.apply(run_id, proposals)
 
     async def _note(
         self, loop: Loop, *, text: str = "", event_id: str | None = None, nudge: bool = False
@@ -263,20 +282,19 @@ class Run:
         await calls.local(Outside.note, note, "note")
         loop.noted(nudge=nudge)
 
-    async def _end(self, loop: Loop, outcome: Outcome, reason: str) -> None:
-        record = Record(
-            run_id=loop.state.run_id, state=RunState.ENDED, reason=reason, outcome=outcome
-        )
+    async def _end(self, run_id: str, outcome: Outcome, reason: str) -> None:
+        record = Record(run_id=run_id, state=RunState.ENDED, reason=reason, outcome=outcome)
         await calls.local(Outside.record, record, f"ended: {outcome}")
+        workflow.upsert_search_attributes(
+            [OUTCOME.value_set(str(outcome)), RUN_STATE.value_set(str(RunState.ENDED))]
+        )
+        self._show(RunState.ENDED, f"{outcome} {reason}".strip())
         self.ended.append(outcome)
         self.loop = None
-        workflow.upsert_search_attributes([OUTCOME.value_set(str(outcome))])
-        self._show(RunState.ENDED, f"{outcome}: {reason}")
 
-    async def _record(self, state: RunState, reason: str) -> None:
-        if self.loop is not None:
-            record = Record(run_id=self.loop.state.run_id, state=state, reason=reason)
-            await calls.local(Outside.record, record, f"{state}")
+    async def _record(self, run_id: str, state: RunState, reason: str) -> None:
+        record = Record(run_id=run_id, state=state, reason=reason)
+        await calls.local(Outside.record, record, f"{state}")
         workflow.upsert_search_attributes([RUN_STATE.value_set(str(state))])
         self._show(state, reason)
 
@@ -301,3 +319,7 @@ def _reason(error: ActivityError) -> str:
     if isinstance(cause, ApplicationError) and cause.type == PERSON:
         return cause.message
     return f"{error.activity_type} failed: {cause}"
+
+
+def _is_word(entry: Entry) -> bool:
+    return entry.kind in {Kind.RESUME, Kind.CANCEL}

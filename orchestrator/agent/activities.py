@@ -17,7 +17,7 @@ from orchestrator.agent.calling import TryAgain
 from orchestrator.agent.means import Means, for_a_person
 from orchestrator.agent.model import Unavailable
 from orchestrator.database import Transaction
-from orchestrator.errors import PersonError
+from orchestrator.errors import OperatorError, PersonError
 from orchestrator.ledger import calls, claims, conversations
 from workflows.activities import Outside
 from workflows.messages import (
@@ -69,10 +69,17 @@ class Activities(Outside):
 
     @override
     @activity.defn
-    async def open_conversation(self, request: OpenRequest) -> Opened:
+    async def begin(self, request: OpenRequest) -> RunRef:
+        return await opening.begin(self._means, request)
+
+    @override
+    @activity.defn
+    async def prepare(self, ref: RunRef) -> Opened:
         async with beating():
             try:
-                return await opening.open_conversation(self._means, request)
+                return await opening.prepare(self._means, ref.run_id)
+            except OperatorError as error:
+                raise for_a_person(PersonError(str(error))) from error
             except PersonError as error:
                 raise for_a_person(error) from error
 

@@ -1,7 +1,6 @@
 """Open a conversation: choose the playbook, discover and curate its tools, freeze the prompt. It asks no model."""
 
 import asyncio
-from dataclasses import replace
 
 from orchestrator.agent import frozen as pins
 from orchestrator.agent import prompt
@@ -10,31 +9,45 @@ from orchestrator.agent.means import Means, event
 from orchestrator.agent.toolset import curate
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.database import Transaction
-from orchestrator.errors import OperatorError, PersonError
+from orchestrator.errors import Bug, PersonError
 from orchestrator.inbox.inbox import Decision
 from orchestrator.ledger import artifacts, conversations, turns
 from orchestrator.ledger.conversations import Conversation, Opening
 from orchestrator.playbooks import admitted
 from orchestrator.templates import Template, render_tree
-from workflows.messages import Opened, OpenRequest, RunState
+from workflows.messages import Opened, OpenRequest, RunRef, RunState
 from workflows.playbook import Playbook, Stage
 
 
-async def open_conversation(means: Means, request: OpenRequest) -> Opened:
-    """Open it, or return what was opened before. Raises PersonError; the conversation is then parked with it."""
-    decision = await _decision(means, request.entry.decision_id)
-    configuration = await asyncio.to_thread(means.configuration)
-    conversation = await _begun(means, request, decision, configuration)
-    try:
-        if conversation.frozen is None:
-            await _freeze(means, conversation, decision, configuration)
-    except OperatorError as error:
-        await _parked(means, conversation, str(error))
-        raise PersonError(str(error)) from error
-    except PersonError as error:
-        await _parked(means, conversation, str(error))
-        raise
-    return await opened(means, conversation.run_id)
+async def begin(means: Means, request: OpenRequest) -> RunRef:
+    """Number the conversation of this decision; asked again, the same one."""
+    decision = await means.inbox.decision(request.entry.decision_id)
+    entry = await means.inbox.entry(request.entry.event_id)
+    if decision is None or entry is None:
+        raise Bug(f"decision {request.entry.decision_id!r} or its event is no longer in the inbox")
+    opening = Opening(
+        workflow_id=request.workflow_id,
+        decision_id=decision.id,
+        event_id=decision.event_id,
+        position=entry.position,
+        rule=decision.rule,
+        playbook=decision.playbook or "",
+        key=decision.key or decision.event_id,
+        source=entry.source,
+        stage=decision.stage or Stage.PREVIEW,
+        scripted=means.scripted,
+        configuration=decision.configuration,
+    )
+    begun = await means.ledger.write(conversations.begin, opening, means.now())
+    return RunRef(run_id=begun.run_id)
+
+
+async def prepare(means: Means, run_id: str) -> Opened:
+    """Freeze what the conversation is made of, once. Raises PersonError or OperatorError: somebody must mend."""
+    conversation = await means.ledger.read(conversations.one, run_id)
+    if conversation.frozen is None:
+        await _freeze(means, conversation)
+    return await opened(means, run_id)
 
 
 async def opened(means: Means, run_id: str) -> Opened:
@@ -68,41 +81,16 @@ def _frozen(connection: Transaction, run_id: str) -> tuple[Conversation, Frozen]
     return conversation, pins.load(artifact.body)
 
 
-async def _decision(means: Means, decision_id: str) -> Decision:
-    decision = await means.inbox.decision(decision_id)
-    if decision is None:
-        raise PersonError(f"decision {decision_id!r} is no longer in the inbox")
-    return decision
-
-
-async def _begun(
-    means: Means, request: OpenRequest, decision: Decision, configuration: Configuration
-) -> Conversation:
-    entry = await means.inbox.entry(decision.event_id)
-    if entry is None:
-        raise PersonError(f"event {decision.event_id!r} is no longer in the inbox")
-    opening = Opening(
-        workflow_id=request.workflow_id,
-        decision_id=decision.id,
-        event_id=decision.event_id,
-        position=entry.position,
-        rule=decision.rule,
-        playbook=decision.playbook or "",
-        key=decision.key or decision.event_id,
-        source=entry.source,
-        stage=decision.stage or Stage.PREVIEW,
-        scripted=means.scripted,
-        configuration=configuration.digest,
-    )
-    return await means.ledger.write(conversations.begin, opening, means.now())
-
-
-async def _freeze(
-    means: Means, conversation: Conversation, decision: Decision, configuration: Configuration
-) -> None:
+async def _freeze(means: Means, conversation: Conversation) -> None:
+    configuration = await asyncio.to_thread(means.configuration)
     playbook = configuration.playbooks.get(conversation.playbook)
     if playbook is None:
-        raise PersonError(f"there is no playbook {conversation.playbook!r}; run `doorbell check`")
+        raise PersonError(
+            f"there is no sound playbook {conversation.playbook!r}; run `doorbell check`"
+        )
+    decision = await means.inbox.decision(conversation.decision_id)
+    if decision is None:
+        raise PersonError(f"decision {conversation.decision_id!r} is no longer in the inbox")
     frozen = await _pinned(means, playbook, decision, configuration, Stage(conversation.stage))
     _, happened = await event(means, conversation.event_id)
     words = f"Rule {conversation.rule!r} was rung by this event."
@@ -141,10 +129,3 @@ def _pin(
     turns.note(connection, conversation.run_id, 1, 0, block)
     conversations.freeze(connection, conversation.run_id, digest, frozen.model)
     conversations.record(connection, conversation.run_id, RunState.RUNNING, "", None, at)
-
-
-async def _parked(means: Means, conversation: Conversation, reason: str) -> None:
-    parked = replace(conversation, state=RunState.PARKED)
-    await means.ledger.write(
-        conversations.record, parked.run_id, parked.state, reason, None, means.now()
-    )

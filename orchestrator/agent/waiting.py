@@ -11,7 +11,7 @@ from orchestrator.agent import calling, prompt
 from orchestrator.agent.means import Means, event
 from orchestrator.database import Transaction
 from orchestrator.errors import PersonError, SenderError
-from orchestrator.inbox.inbox import Entry, EntryState
+from orchestrator.inbox.inbox import DecisionState, Entry, EntryState
 from orchestrator.ledger import calls, conversations, turns, waits
 from orchestrator.ledger.waits import Wait
 from workflows.messages import (
@@ -29,6 +29,7 @@ DEFAULT = "7d"
 LONGEST = timedelta(days=30)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LOOKED_AT = 50
+ON_ITS_WAY = frozenset({DecisionState.READY, DecisionState.DELIVERED})
 
 
 def duration(text: str) -> timedelta:
@@ -56,7 +57,7 @@ async def open_wait(means: Means, request: WaitRequest) -> Waiting:
 async def end_wait(means: Means, ending: EndWait) -> WaitEnded:
     """End a wait; if this way is the first, its call is answered."""
     wait = await means.ledger.read(waits.one, ending.wait_id)
-    if ending.end is WaitEnd.EXPIRED and await _coming(means, wait):
+    if ending.end is WaitEnd.EXPIRED and wait.state == "open" and await _coming(means, wait):
         return WaitEnded(first=False)
     block, position = None, 0
     if ending.event_id is not None:
@@ -147,5 +148,7 @@ async def _undelivered(means: Means, wait: Wait, entries: list[Entry]) -> bool:
         return True
     decided = await means.inbox.decisions([entry.id for entry in entries])
     return any(
-        decision.wait_id == wait.wait_id for listed in decided.values() for decision in listed
+        decision.wait_id == wait.wait_id and decision.state in ON_ITS_WAY
+        for listed in decided.values()
+        for decision in listed
     )

@@ -494,6 +494,8 @@ class Race:
 
     def hold(self, lease):
         before = self.holders.get(lease.decision.lane)
+        if before is not None and age(before) > age(lease):
+            return  # its claimer was slow to hear of it; somebody has taken it over since
         if before is not None and before.decision.id == lease.decision.id:
             assert before.until <= lease.until - LEASE
         elif before is not None:
@@ -508,3 +510,7 @@ class Race:
         if await self.inbox.settle(lease.decision.id, lease.fence, self.now):
             assert mine
             self.delivered.append(lease.decision.id)
+
+
+def age(lease):
+    return lease.decision.id, lease.fence
