@@ -15,7 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """One frozen tree of values; a flag that was given wins over the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="DOORBELL_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="DOORBELL_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     config: Path = Path("doorbell.d")
     state: Path = Path(".doorbell")

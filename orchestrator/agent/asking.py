@@ -38,17 +38,14 @@ async def ask(means: Means, asked: Ask, attempt: int) -> Reply:
     """One turn. Raises Unavailable or Rejected."""
     _, frozen = await frozen_of(means, asked.run_id)
     recorded = await means.ledger.read(turns.replied, asked.run_id)
-    for turn in recorded:
-        if turn.turn == asked.turn:
-            return await _reply(means, frozen, asked, turn)
-    messages = await means.ledger.read(_messages, asked.run_id, recorded)
-    spent = await means.ledger.read(turns.spent, asked.run_id)
-    prepared = prepare(frozen, messages, asked.budget, spent)
-    if prepared is None:
-        return Reply(turn=asked.turn, stop=Stop.OVER_BUDGET, spent=spent)
-    said = await _paid(means, asked, attempt, prepared)
-    await means.ledger.write(_record, asked, attempt, frozen, said, means.now())
-    turn = Turn(turn=asked.turn, content=_json(said.content), stop=said.stop)
+    turn = _recorded(recorded, asked)
+    if turn is None:
+        messages = await means.ledger.read(_messages, asked.run_id, recorded)
+        spent = await means.ledger.read(turns.spent, asked.run_id)
+        prepared = prepare(frozen, messages, asked.budget, spent)
+        if prepared is None:
+            return Reply(turn=asked.turn, stop=Stop.OVER_BUDGET, spent=spent)
+        turn = await _answered(means, asked, attempt, frozen, prepared)
     return await _reply(means, frozen, asked, turn)
 
 
@@ -85,33 +82,50 @@ def _affordable(model: str, needed: int, allowed: int, usd_left: Decimal) -> int
     return min(allowed, int((usd_left - reading) / (writing - reading) * 1_000_000))
 
 
-async def _paid(means: Means, asked: Ask, attempt: int, prepared: Prepared) -> Said:
+async def _answered(
+    means: Means, asked: Ask, attempt: int, frozen: Frozen, prepared: Prepared
+) -> Turn:
+    number = await means.ledger.write(
+        turns.reserve, asked.run_id, asked.turn, attempt, prepared.estimate, means.now()
+    )
+    said = await _paid(means, asked, number, prepared)
+    return await means.ledger.write(_record, asked, number, frozen, said, means.now())
+
+
+async def _paid(means: Means, asked: Ask, number: int, prepared: Prepared) -> Said:
     run_id, turn = asked.run_id, asked.turn
-    await means.ledger.write(turns.reserve, run_id, turn, attempt, prepared.estimate, means.now())
     try:
         return await means.model.say(prepared.request)
     except Rejected:
-        await means.ledger.write(turns.settle, run_id, turn, attempt, NOTHING, "rejected")
+        await means.ledger.write(turns.settle, run_id, turn, number, NOTHING, "rejected")
         raise
     except Unavailable as error:
         charge = prepared.estimate if error.begun else NOTHING
         await means.ledger.write(
-            turns.settle, run_id, turn, attempt, charge, "assumed" if error.begun else "failed"
+            turns.settle, run_id, turn, number, charge, "assumed" if error.begun else "failed"
         )
         raise
 
 
 def _record(
-    connection: Transaction, asked: Ask, attempt: int, frozen: Frozen, said: Said, at: float
-) -> None:
+    connection: Transaction, asked: Ask, number: int, frozen: Frozen, said: Said, at: float
+) -> Turn:
+    """Pay and record; of two attempts that overtook each other, the reply recorded first is the turn's."""
     charge = _charge(frozen.model, said)
-    turns.settle(connection, asked.run_id, asked.turn, attempt, charge, "settled")
+    turns.settle(connection, asked.run_id, asked.turn, number, charge, "settled")
+    turn = Turn(turn=asked.turn, content=_json(said.content), stop=said.stop)
     first = turns.reply(
-        connection, asked.run_id, asked.turn, _json(said.content), said.stop, said.request_id, at
+        connection, asked.run_id, turn.turn, turn.content, turn.stop, said.request_id, at
     )
-    if first:
-        for plan in pins.planned(frozen, asked.run_id, said.content):
-            calls.intend(connection, asked.run_id, asked.turn, plan.intent, at)
+    if not first:
+        return _recorded(turns.replied(connection, asked.run_id), asked) or turn
+    for plan in pins.planned(frozen, asked.run_id, said.content):
+        calls.intend(connection, asked.run_id, asked.turn, plan.intent, at)
+    return turn
+
+
+def _recorded(recorded: Sequence[Turn], asked: Ask) -> Turn | None:
+    return next((turn for turn in recorded if turn.turn == asked.turn), None)
 
 
 def _charge(model: str, said: Said) -> Charge:

@@ -14,7 +14,8 @@ def charged(model: str, usage: Mapping[str, Any]) -> Decimal | None:
     try:
         extracted = extract_usage({"model": model, "usage": dict(usage)}, provider_id=PROVIDER)
         return extracted.calc_price().total_price
-    except LookupError:
+    except (LookupError, ValueError):
+        # ValueError: a usage that can't be read. The reply was paid all the same, and must be kept.
         return None
 
 

@@ -38,7 +38,9 @@ def demo(*, event: Path | None, name: str | None, stay: bool, model: str) -> Non
     stranger = read(deliveries() / "star.created.json", None)
     told = environment(DOTENV)
     chosen = Model(
-        name=model, key=told.get("ANTHROPIC_API_KEY"), base_url=told.get("ANTHROPIC_BASE_URL")
+        name=model,
+        key=told.get("ANTHROPIC_API_KEY") or None,
+        base_url=told.get("ANTHROPIC_BASE_URL") or None,
     )
     sys.exit(asyncio.run(_interruptible(delivery, stranger, chosen, stay=stay)))
 

@@ -1,8 +1,7 @@
 """`doorbell serve`: one service process."""
 
-import asyncio
-
 import click
+import uvloop
 
 from orchestrator import logs, service
 from orchestrator.cli.options import (
@@ -27,4 +26,4 @@ def serve(**flags: object) -> None:
     """Run the service: the door and the dispatcher."""
     logs.configure("service")
     settings = settings_from(**flags)
-    asyncio.run(service.serve(settings, environment(DOTENV)))
+    uvloop.run(service.serve(settings, environment(DOTENV)))

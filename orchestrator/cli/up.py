@@ -24,9 +24,11 @@ from orchestrator.cli.options import (
     settings_from,
     state_option,
 )
-from orchestrator.errors import OperatorError
+from orchestrator.configuration.load import load
+from orchestrator.errors import ConfigurationError, OperatorError
 from orchestrator.settings import Settings, environment
 from orchestrator.state import StateDirectory
+from orchestrator.stores import read_secret_file
 from orchestrator.supervisor import Child, Supervisor
 
 PROGRAM = (sys.executable, "-m", "orchestrator")
@@ -61,7 +63,17 @@ class Ports:
 @json_option
 def up(*, as_json: bool, **flags: Any) -> None:
     """Run everything on this machine: Temporal, the door and a worker."""
-    asyncio.run(_up(settings_from(**flags), as_json=as_json))
+    settings = settings_from(**flags)
+    refuse_if_broken(settings)
+    asyncio.run(_up(settings, as_json=as_json))
+
+
+def refuse_if_broken(settings: Settings) -> None:
+    """Raise `ConfigurationError` with every mistake; a directory that isn't there yet is not a broken one."""
+    if settings.config.is_dir():
+        configuration = load(settings.config, environment(DOTENV), read_secret_file)
+        if configuration.mistakes:
+            raise ConfigurationError(configuration.mistakes)
 
 
 async def _up(settings: Settings, *, as_json: bool) -> None:

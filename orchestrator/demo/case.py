@@ -62,7 +62,12 @@ class Case:
     @property
     def source(self) -> str:
         """Who rang, as waits name it."""
-        found = _ISSUE_TYPE.search(self.talk.opening)
+        heads = (value for value in values(self.talk.opening) if isinstance(value, Mapping))
+        named = next(heads, {}).get("source")
+        if isinstance(named, str):
+            return named
+        # Never from the payload: an address in it may read `a-stranger/issues`.
+        found = _ISSUE_TYPE.search(prose(self.talk.opening))
         return found[1] if found else "github"
 
     @property

@@ -5,7 +5,8 @@ see what really happened. It never tells the product what to do.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,8 @@ RESTART = 45.0
 WORKING = 120.0
 SOON = 20.0
 KILL_AT_TURN = 2
+ACCEPTED = 202
+COMMENT = "add_issue_comment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +46,14 @@ class Story:
     steps: list[tuple[str, bool]] = field(default_factory=list)
 
     async def tell(self) -> bool:
-        """The whole story; True only if every step was observed."""
+        """The whole story; True only if every step was observed. A delivery that no rule wants has a shorter one."""
         kept = await self._kept()
-        if kept is not None and self.world.github is not None:
-            await self._worked(kept)
-        await self._twice(kept)
-        await self._nobody_wants_it()
-        if kept is not None and self.world.github is not None:
-            await self._parked_and_woken(kept)
+        if kept is None:
+            return False
+        if await self._wanted(kept):
+            await self._answered(kept)
+        else:
+            await self._twice(kept)
         return all(held for _, held in self.steps)
 
     async def ended(self) -> None:
@@ -77,34 +80,53 @@ class Story:
         self.watch.say("🔔", f"GitHub rings: {self.delivery.name}, signed, over HTTP")
         answer = await self.world.ring(self.delivery.name, self.delivery.payload, "demo-delivery-1")
         receipt = answer.json()
-        held = answer.status_code == 202 and receipt["status"] == "kept"  # noqa: PLR2004
+        held = answer.status_code == ACCEPTED and receipt["status"] == "kept"
+        if not held:
+            said = f"{receipt.get('title', receipt['status'])}. {receipt.get('detail', '')}"
+            self.watch.say("🚪", f"the door answered {answer.status_code}: {said}")
         self._step("verified, on disk, answered 202", held=held)
         return str(receipt["event"]) if held else None
 
-    async def _worked(self, event_id: str) -> None:
+    async def _wanted(self, event_id: str) -> bool:
+        """Whether a rule started a run for it; if none did, why not is told instead."""
+        seen = await self.watch.until(lambda s: bool(s.event(event_id)["decisions"]), SOON)
+        decisions = seen.event(event_id)["decisions"] if seen else []
+        if any(decision["action"] == "start" for decision in decisions):
+            return True
+        self._why_not(event_id, seen)
+        return False
+
+    async def _answered(self, event_id: str) -> None:
+        parked = await self._worked(event_id)
+        await self._twice(event_id)
+        await self._nobody_wants_it()
+        if parked:
+            await self._parked_and_woken(event_id)
+
+    async def _worked(self, event_id: str) -> bool:
         seen = await self.watch.until(lambda seen: bool(seen.runs), SOON)
-        started = (
-            seen is not None
-            and seen.event(event_id)["decisions"][0]["run_id"] == seen.runs[0]["id"]
-        )
+        started = seen is not None and seen.runs[0]["id"] in _runs_of(seen.event(event_id))
         self._step("a rule matched and started one run", held=started)
         await self._killed_in_a_turn()
-        seen = await self.watch.until(_state("waiting"), WORKING)
-        self._step("the run went on and parked, waiting for the reporter", held=seen is not None)
+        seen = await self.watch.until(_state("waiting", "parked", "ended"), WORKING)
+        parked = seen is not None and seen.runs[0]["state"] == "waiting"
+        self._step("the run went on and parked, waiting for the reporter", held=parked)
         used = {call["server"] for call in seen.runs[0]["tool_calls"]} if seen else set()
         self._step(
             "tools of two MCP servers were used, over HTTP and stdio",
             held={"github", "time"} <= used,
         )
-        self._step("the label and one comment were written, once each", held=self._written_once())
+        written = _writes(seen.runs[0]) if seen else Counter()
+        self._step(f"written, once each: {_told(written)}", held=self._written_once(written))
         echo = await self.watch.until(_own_comment_skipped, SOON)
         self._step("our own comment rang back and was skipped as our own", held=echo is not None)
+        return parked
 
     async def _killed_in_a_turn(self) -> None:
         seen = await self.watch.until(
-            lambda s: any(turn >= KILL_AT_TURN for _, turn in s.under_way), WORKING
+            lambda s: _in_turn(s) or _state("waiting", "parked", "ended")(s), WORKING
         )
-        if seen is None:
+        if seen is None or not _in_turn(seen):
             self._step("the worker was killed while a turn was in flight", held=False)
             return
         pid = self.world.kill_worker()
@@ -117,11 +139,11 @@ class Story:
             "the worker was killed while a turn was in flight", held=bool(left & seen.under_way)
         )
 
-    async def _twice(self, kept: str | None) -> None:
+    async def _twice(self, kept: str) -> None:
         self.watch.say("🔔", "the same delivery again")
         answer = await self.world.ring(self.delivery.name, self.delivery.payload, "demo-delivery-1")
         receipt = answer.json()
-        held = answer.status_code == 202 and receipt.get("duplicate_of") == kept  # noqa: PLR2004
+        held = answer.status_code == ACCEPTED and receipt.get("duplicate_of") == kept
         self._step(f"named a duplicate of {receipt.get('duplicate_of')}", held=held)
 
     async def _nobody_wants_it(self) -> None:
@@ -129,6 +151,9 @@ class Story:
         answer = await self.world.ring(self.stranger.name, self.stranger.payload, "demo-delivery-2")
         event_id = answer.json()["event"]
         seen = await self.watch.until(lambda s: bool(s.event(event_id)["decisions"]), SOON)
+        self._why_not(event_id, seen)
+
+    def _why_not(self, event_id: str, seen: Seen | None) -> None:
         decisions = seen.event(event_id)["decisions"] if seen else []
         held = bool(decisions) and all(decision["action"] == "ignore" for decision in decisions)
         self.watch.say("❓", f"doorbell why {event_id}")
@@ -142,7 +167,7 @@ class Story:
         self._step("parked in Temporal, at no cost", held=held)
         await self._killed_while_parked()
         await self._reporter_answers()
-        seen = await self.watch.until(_state("ended"), WORKING)
+        seen = await self.watch.until(_state("parked", "ended"), WORKING)
         after = seen.runs if seen else []
         same = len(after) == 1 and after[0]["id"] == before[0]["id"] and len(after[0]["events"]) > 1
         self._step("the reply woke the very same run", held=same)
@@ -156,9 +181,8 @@ class Story:
             + (after[0]["outcome"] or "none" if after else "none"),
             held=honest,
         )
-        self._step(
-            "still one label and one comment: nothing was repeated", held=self._written_once()
-        )
+        written = _writes(after[0]) if after else Counter()
+        self._step("nothing was written twice", held=self._written_once(written))
 
     async def _killed_while_parked(self) -> None:
         pid = self.world.kill_worker()
@@ -174,7 +198,7 @@ class Story:
         self.watch.say("🔔", f"{user['login']} answers: issue_comment.created")
         payload = known.comment_as(user["login"], user["id"], REPLY)
         answer = await self.world.ring("issue_comment", payload, "demo-delivery-3")
-        self._step("the reply was kept", held=answer.status_code == 202)  # noqa: PLR2004
+        self._step("the reply was kept", held=answer.status_code == ACCEPTED)
 
     async def _until_another_worker(self, pid: int) -> bool:
         for _ in range(int(RESTART * 10)):
@@ -192,10 +216,32 @@ class Story:
         found = self.world.state.addresses()
         return found.temporal if found else ""
 
-    def _written_once(self) -> bool:
-        writes = self.world.github.writes if self.world.github else []
-        comments = [write for write in writes if write.path.endswith("/comments")]
-        return len(comments) == 1 and len(writes) == 2  # noqa: PLR2004
+    def _written_once(self, written: Counter[str]) -> bool:
+        """Whether GitHub got exactly the writes that the run says were done, each kind at most once."""
+        got = self.world.github.writes if self.world.github else []
+        comments = sum(write.path.endswith("/comments") for write in got)
+        there = Counter({COMMENT: comments, "issue_write": len(got) - comments})
+        return written[COMMENT] == 1 and +there == written and max(written.values()) == 1
+
+
+def _runs_of(event: Mapping[str, Any]) -> set[str]:
+    return {decision["run_id"] for decision in event["decisions"]}
+
+
+def _writes(run: Mapping[str, Any]) -> Counter[str]:
+    done = (call for call in run["tool_calls"] if call["state"] == "done")
+    return Counter(call["tool"] for call in done if call["effect"] != "read")
+
+
+def _told(written: Counter[str]) -> str:
+    names = {COMMENT: "a comment", "issue_write": "the label"}
+    return (
+        " and ".join(names.get(tool, tool) for tool in sorted(written, reverse=True)) or "nothing"
+    )
+
+
+def _in_turn(seen: Seen) -> bool:
+    return any(turn >= KILL_AT_TURN for _, turn in seen.under_way)
 
 
 def _cost(run: Mapping[str, Any]) -> str:
@@ -211,9 +257,9 @@ def _cost(run: Mapping[str, Any]) -> str:
     return f"run {run['id']}: {run['outcome']}, {run['turns']} turns, {tokens}, {usd}{assumed}{scripted}"
 
 
-def _state(state: str) -> Any:
+def _state(*states: str) -> Callable[[Seen], bool]:
     def holds(seen: Seen) -> bool:
-        return bool(seen.runs) and seen.runs[0]["state"] == state
+        return bool(seen.runs) and seen.runs[0]["state"] in states
 
     return holds
 

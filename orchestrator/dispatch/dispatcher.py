@@ -19,12 +19,22 @@ from orchestrator.dispatch.decide import (
     decide,
     decision_id,
     ours_because,
+    wants,
     woken_later,
 )
 from orchestrator.dispatch.runs import Runs, Undeliverable, Unreachable
 from orchestrator.errors import DoorbellError, SenderError
 from orchestrator.events import Event
-from orchestrator.inbox.inbox import Action, Decision, DecisionState, Entry, Inbox, Lease, event_of
+from orchestrator.inbox.inbox import (
+    Action,
+    Decision,
+    DecisionState,
+    Entry,
+    EntryState,
+    Inbox,
+    Lease,
+    event_of,
+)
 from orchestrator.ledger import claims, conversations, waits
 from orchestrator.ledger.waits import Wait
 from orchestrator.sources.source import OPERATOR, Source
@@ -42,6 +52,7 @@ BACKOFF = timedelta(seconds=2)
 RECONCILE_EVERY = 30.0
 OVERDUE = timedelta(seconds=30)
 LOOKED_AT = 50
+MAILBOX = 500
 
 
 @dataclass(kw_only=True, slots=True)
@@ -105,13 +116,10 @@ class Dispatcher:
     async def look_back_some(self) -> int:
         """Find events that came before the waits that want them; returns how many waits were looked at."""
         open_waits = await self.ledger.read(waits.unlooked)
-        for wait in open_waits:
-            found = await self._earlier(wait)
-            if found is not None:
-                await self.inbox.add([found], self.now())
-        if open_waits:
-            await self.ledger.write(waits.looked, [wait.wait_id for wait in open_waits])
-        return len(open_waits)
+        looked = [wait.wait_id for wait in open_waits if await self._looked_back(wait)]
+        if looked:
+            await self.ledger.write(waits.looked, looked)
+        return len(looked)
 
     async def reconcile(self) -> int:
         """Settle what runs have taken; send again what was delivered to a run that is gone."""
@@ -159,6 +167,12 @@ class Dispatcher:
 
     async def _deliver(self, lease: Lease) -> bool:
         decision = lease.decision
+        if await self.inbox.unread(decision.lane or "") >= MAILBOX:
+            # The lane holds in the inbox: a run that reads nothing must not pile up history.
+            full = f"held: {MAILBOX} deliveries stand unread in the run's mailbox"
+            until = self.now() + OVERDUE
+            await self.inbox.release(decision.id, lease.fence, until, full, count=False)
+            return False
         entry = await self.inbox.entry(decision.event_id)
         source = entry.source if entry else "-"
         try:
@@ -181,16 +195,21 @@ class Dispatcher:
         until = self.now() + BACKOFF * 2**decision.attempts
         await self.inbox.release(decision.id, lease.fence, until, str(error), count=True)
 
-    async def _earlier(self, wait: Wait) -> Decision | None:
+    async def _looked_back(self, wait: Wait) -> bool:
         heard = set(await self.ledger.read(conversations.heard, wait.run_id))
+        wanted = await self.ledger.read(_as_wanted, wait)
         for pattern in wait.patterns:
             for entry in await self.inbox.look_back(pattern, wait.key, wait.since, LOOKED_AT):
+                if entry.state is EntryState.RECEIVED:
+                    # Its own decision may still see the wait: found twice, it would reach the run twice.
+                    return False
                 event = self._event(entry)
                 if isinstance(event, str) or entry.id in heard or self._is_ours(event):
                     continue
-                wanted = await self.ledger.read(_as_wanted, wait)
-                return woken_later(event, wanted)
-        return None
+                if wants(wanted, event, entry.position):
+                    await self.inbox.add([woken_later(event, wanted)], self.now())
+                    return True
+        return True
 
     def _is_ours(self, event: Event) -> bool:
         return ours_because(event, self.sources()[event.source].own_actors) is not None

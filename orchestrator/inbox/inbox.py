@@ -215,6 +215,9 @@ class Inbox(Protocol):
     async def delivered(self, before: datetime, limit: int) -> list[Decision]:
         """Decisions delivered before then and not yet closed, oldest first."""
 
+    async def unread(self, lane: str) -> int:
+        """How many decisions of a lane are delivered and not known to be taken: what may stand in a mailbox."""
+
     async def close(self, decision_ids: Sequence[str]) -> None:
         """Their runs have taken them: `delivered` becomes `settled`."""
 

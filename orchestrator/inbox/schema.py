@@ -159,6 +159,15 @@ Index(
     postgresql_where=_READY,
 )
 
+_DELIVERED: Final = text("state = 'delivered'")
+Index(
+    "decisions_delivered",
+    DECISIONS.c.lane,
+    DECISIONS.c.delivered_at,
+    sqlite_where=_DELIVERED,
+    postgresql_where=_DELIVERED,
+)
+
 LANES: Final = Table(
     "lanes",
     metadata,

@@ -156,6 +156,14 @@ class SqlInbox:
         )
         return [rows.decision(row) for row in await self._database.read(_all, statement)]
 
+    async def unread(self, lane: str) -> int:
+        """How many decisions of a lane are delivered and not known to be taken."""
+        counted = select(func.count().label("unread")).where(
+            DECISIONS.c.lane == lane, DECISIONS.c.state == DecisionState.DELIVERED
+        )
+        found: int = (await self._database.read(_all, counted))[0]["unread"]
+        return found
+
     async def close(self, decision_ids: Sequence[str]) -> None:
         """Their runs have taken them: `delivered` becomes `settled`."""
         if decision_ids:

@@ -7,7 +7,7 @@ and never settled is charged as `assumed` by the next attempt (mechanics: reserv
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from orchestrator.ledger.schema import attempts, notes, turns
 from orchestrator.ledger.upsert import leave
@@ -35,28 +35,29 @@ class Turn:
 
 def reserve(
     connection: Connection, run_id: str, turn: int, attempt: int, estimate: Charge, at: float
-) -> None:
-    """Begin an attempt; earlier ones of this turn that never came back are charged as assumed."""
+) -> int:
+    """Begin an attempt; earlier ones of this turn that never came back are charged as assumed.
+
+    Returns its number: `attempt`, or a higher one when that is taken. Temporal counts from 1 again when a parked
+    turn is resumed, and what the attempts before it cost must not be forgotten.
+    """
+    of_turn = (attempts.c.run_id == run_id, attempts.c.turn == turn)
+    last = connection.execute(select(func.max(attempts.c.attempt)).where(*of_turn)).scalar_one()
+    number = max(attempt, int(last or 0) + 1)
     connection.execute(
-        update(attempts)
-        .where(
-            attempts.c.run_id == run_id,
-            attempts.c.turn == turn,
-            attempts.c.attempt < attempt,
-            attempts.c.state == "reserved",
-        )
-        .values(state="assumed")
+        update(attempts).where(*of_turn, attempts.c.state == "reserved").values(state="assumed")
     )
     leave(
         connection,
         attempts,
         run_id=run_id,
         turn=turn,
-        attempt=attempt,
+        attempt=number,
         state="reserved",
         at=at,
         **_columns(estimate),
     )
+    return number
 
 
 def settle(

@@ -1,0 +1,132 @@
+"""`doorbell work` with short patience, for tests that kill it; it can also be held at one exact instant.
+
+    python -m tests.support.impatient_worker      for every line of stdin, an environment as JSON, forks one
+
+While the file named by HOLD exists, the first tool call stops at the instant named by HOLD_AT: `intended` (the call is
+taken, nothing was permitted yet) or `sent` (the ledger says sent, no byte has left). It leaves a file HOLD.held
+there, and HOLD.allowed or HOLD.refused once it has asked for permission. With MUTE, activities give only one
+sign of life, so that one that takes long counts as lost.
+"""
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from orchestrator import worker
+from orchestrator.agent import beating, calling
+from orchestrator.agent.definitions import Outcome
+from orchestrator.agent.hands import BeforeSend, Hands, Progress
+from orchestrator.cli.work import work
+from workflows import calls
+from workflows.messages import CallRequest
+
+SILENCE = timedelta(seconds=1.5)
+DEADLINE = 2.0
+
+
+def hurry() -> None:
+    """Notice a lost worker after 1.5 s instead of 10, and end a tool call after 2 s instead of 60."""
+    for name in ("MODEL", "OPENING", "TOOL"):
+        patience = getattr(calls, name)
+        setattr(calls, name, calls.Patience(patience.attempt, patience.altogether, SILENCE))
+    beating.INTERVAL = 0.3
+    calling.MARGIN = 0.5
+    worker.STICKY = timedelta(seconds=1)
+    CallRequest.__init__.__kwdefaults__["deadline"] = DEADLINE
+
+
+@dataclass
+class Hold:
+    """The instant at which to stop, once, and the file that says how long."""
+
+    file: Path
+    instant: str
+    free: bool = False
+
+    async def at(self, instant: str) -> None:
+        if self.instant == instant and not self.free:
+            self.free = True
+            self.leave("held")
+            while self.file.exists():  # noqa: ASYNC110 - another process can't set an Event
+                await asyncio.sleep(0.02)
+
+    def leave(self, word: str) -> None:
+        if self.instant:
+            self.file.with_suffix(f".{word}").touch()
+
+
+HOLD = Hold(file=Path("/nowhere"), instant="")
+
+
+class HeldHands(Hands):
+    """Hands that can be held just before and just after they are allowed to send."""
+
+    async def call(
+        self,
+        server: str,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        deadline: float,
+        key: str,
+        before_send: BeforeSend | None = None,
+        progress: Progress | None = None,
+    ) -> Outcome:
+        async def permitted() -> bool:
+            await HOLD.at("intended")
+            allowed = before_send is None or await before_send()
+            HOLD.leave("allowed" if allowed else "refused")
+            await HOLD.at("sent")
+            return allowed
+
+        return await super().call(
+            server,
+            tool,
+            arguments,
+            deadline=deadline,
+            key=key,
+            before_send=permitted,
+            progress=progress,
+        )
+
+
+def nurse() -> None:
+    """Fork a worker for each line, until stdin ends; they die with us."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    ours = os.getpid()
+    while line := sys.stdin.readline():
+        pid = os.fork()
+        if pid == 0:
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+            if os.getppid() == ours:
+                grow_up(json.loads(line))
+            os._exit(1)
+        sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
+
+
+def grow_up(environment: dict[str, str]) -> None:
+    """Be the worker."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    os.environ.clear()  # noqa: TID251 - it is a process of its own
+    os.environ.update(environment)  # noqa: TID251 - as above
+    if "HOLD" in environment:
+        HOLD.file, HOLD.instant = Path(environment["HOLD"]), environment["HOLD_AT"]
+    if "MUTE" in environment:
+        beating.INTERVAL = 3600.0
+    work([])
+
+
+if __name__ == "__main__":
+    hurry()
+    worker.Hands = HeldHands
+    nurse()

@@ -1,0 +1,220 @@
+"""R5: no turn is begun that could pass a limit; and a recorded reply is the one that counts."""
+
+import json
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestrator.agent import asking, frozen, prices, prompt
+from orchestrator.agent.asking import SMALLEST_REPLY, prepare
+from orchestrator.agent.means import Means
+from orchestrator.agent.model import Rejected, Request, Said, Unavailable
+from orchestrator.ledger import artifacts, calls, conversations, turns
+from tests.support.builders import AT, MODEL, RUN, ledger_at, opening, spent, tool
+from tests.support.builders import frozen as pinned
+from workflows.messages import Ask, Stop
+from workflows.playbook import Budget
+
+HELLO = [{"role": "user", "content": [{"type": "text", "text": "hello " * 200}]}]
+RICH = Budget(usd=Decimal(100), tokens=10**9)
+PIN = pinned(tool())
+NEEDED = prompt.tokens(frozen.system(PIN), frozen.definitions(PIN), HELLO)
+UNPRICED = pinned(tool(), model="nobody-knows-its-price")
+
+
+def test_with_enough_left_the_whole_reply_is_allowed():
+    prepared = prepare(PIN, HELLO, RICH, spent())
+
+    assert prepared is not None
+    assert prepared.request.max_tokens == PIN.max_tokens
+    assert (prepared.request.model, prepared.request.tools) == (MODEL, frozen.definitions(PIN))
+    assert prepared.estimate.input_tokens == NEEDED
+    assert prepared.estimate.output_tokens == PIN.max_tokens
+    assert prepared.estimate.usd == prices.estimated(MODEL, NEEDED, PIN.max_tokens)
+
+
+def test_r5_the_reply_is_clamped_to_the_tokens_that_are_left():
+    prepared = prepare(PIN, HELLO, Budget(usd=Decimal(100), tokens=NEEDED + 1500), spent("0", 500))
+
+    assert prepared is not None
+    assert prepared.request.max_tokens == 1000
+
+
+def test_r5_the_reply_is_clamped_to_the_money_that_is_left():
+    usd = prices.estimated(MODEL, NEEDED, 1000)
+    prepared = prepare(PIN, HELLO, Budget(usd=usd + 1, tokens=10**9), spent("1"))
+
+    assert prepared is not None
+    assert prepared.request.max_tokens == pytest.approx(1000, abs=1)
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        Budget(usd=Decimal(100), tokens=NEEDED + SMALLEST_REPLY - 1),
+        Budget(usd=Decimal(100), tokens=NEEDED),
+        Budget(usd=Decimal(100), tokens=0),
+        Budget(usd=prices.estimated(MODEL, NEEDED, SMALLEST_REPLY - 1), tokens=10**9),
+        Budget(usd=prices.estimated(MODEL, NEEDED, 0), tokens=10**9),
+        Budget(usd=Decimal(0), tokens=10**9),
+    ],
+)
+def test_r5_a_turn_that_has_no_room_for_a_short_reply_is_not_begun(budget):
+    assert prepare(PIN, HELLO, budget, spent()) is None
+
+
+def test_r5_a_playbook_may_want_replies_shorter_than_that():
+    prepared = prepare(pinned(tool(), max_tokens=50), HELLO, RICH, spent())
+
+    assert prepared is not None
+    assert prepared.request.max_tokens == 50
+
+
+def test_without_a_price_only_the_tokens_hold():
+    poor = Budget(usd=Decimal("0.000001"), tokens=10**6)
+    prepared = prepare(UNPRICED, HELLO, poor, spent())
+
+    assert prepared is not None
+    assert prepared.request.max_tokens == UNPRICED.max_tokens
+    assert prepared.estimate.usd is None
+    assert prepare(UNPRICED, HELLO, Budget(usd=Decimal(9), tokens=100), spent()) is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.decimals(0, 1, places=4),
+    st.integers(0, 10_000),
+    st.decimals(0, 1, places=4),
+    st.integers(0, 10_000),
+)
+def test_r5_whatever_is_left_the_next_turn_can_not_pass_it(usd, tokens, used_usd, used_tokens):
+    used = spent(str(used_usd), used_tokens)
+    prepared = prepare(PIN, HELLO, Budget(usd=usd, tokens=tokens), used)
+
+    if prepared is not None:
+        assert used.usd + prepared.estimate.usd <= usd
+        assert used.tokens + prepared.estimate.input_tokens + prepared.request.max_tokens <= tokens
+        assert prepared.request.max_tokens >= SMALLEST_REPLY
+
+
+def test_r5_text_of_many_bytes_is_not_thought_cheap():
+    """A model takes about one token for a Chinese sign, and two for many an emoji."""
+    assert prompt.tokens("漢字" * 1000) > 1800
+    assert prompt.tokens("🔔" * 1000) > 1200
+    assert prompt.tokens("\ud800") > 0
+
+
+@dataclass
+class Model:
+    """Says what it is told to, after doing what happens meanwhile."""
+
+    answers: list[Said | Exception]
+    meanwhile: Any = None
+    asked: list[Request] = field(default_factory=list)
+
+    async def say(self, request: Request) -> Said:
+        self.asked.append(request)
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def said(text: str, *call_ids: str) -> Said:
+    uses = [
+        {"type": "tool_use", "id": call_id, "name": "github__comment", "input": {"body": text}}
+        for call_id in call_ids
+    ]
+    stop = "tool_use" if uses else "end_turn"
+    usage = {"input_tokens": 1000, "output_tokens": 100}
+    content = [{"type": "text", "text": text}, *uses]
+    return Said(content=content, stop=stop, usage=usage, request_id="req_1")
+
+
+@pytest.fixture
+async def ledger(tmp_path):
+    with ledger_at(tmp_path) as database:
+        await database.write(conversations.begin, opening(), AT)
+        digest = await database.write(artifacts.put, frozen.dump(PIN), "application/json", AT)
+        await database.write(conversations.freeze, RUN, digest, MODEL)
+        await database.write(turns.note, RUN, 1, 0, "An event.")
+        yield database
+
+
+def means(ledger, *answers, meanwhile=None):
+    model = Model(list(answers), meanwhile)
+    given: dict[str, Any] = {"inbox": None, "hands": None, "configuration": None}
+    return Means(ledger=ledger, model=model, now=lambda: AT, scripted=True, **given)
+
+
+async def ask(found, attempt=1, turn=1, budget=RICH):
+    return await asking.ask(found, Ask(run_id=RUN, turn=turn, budget=budget), attempt)
+
+
+async def test_a1_a_recorded_reply_is_never_paid_twice(ledger):
+    found = means(ledger, said("Hello", "c1"))
+    first = await ask(found)
+
+    assert await ask(found, attempt=2) == first
+    assert len(found.model.asked) == 1
+    assert (first.stop, [call.call_id for call in first.calls]) == (Stop.TOOL_USE, ["c1"])
+    assert first.spent.usd == prices.charged(MODEL, said("Hello").usage)
+
+
+async def test_a1_when_two_attempts_overtake_each_other_the_recorded_reply_is_the_one_told(ledger):
+    async def meanwhile():
+        await ask(means(ledger, said("First", "c1")), attempt=1)
+
+    told = await ask(means(ledger, said("Second", "c2"), meanwhile=meanwhile), attempt=2)
+
+    assert [call.call_id for call in told.calls] == ["c1"]
+    assert [call.call_id for call in await ledger.read(calls.of_run, RUN)] == ["c1"]
+    (kept,) = await ledger.read(turns.replied, RUN)
+    assert json.loads(kept.content)[0]["text"] == "First"
+    assert told.spent.usd == 2 * prices.charged(MODEL, said("").usage)
+
+
+async def test_r5_a_turn_over_budget_asks_nobody_and_reserves_nothing(ledger):
+    found = means(ledger)
+    told = await ask(found, budget=Budget(tokens=10))
+
+    assert (told.stop, told.calls, found.model.asked) == (Stop.OVER_BUDGET, (), [])
+    assert await ledger.read(turns.under_way) == frozenset()
+
+
+async def test_r5_a_reply_that_was_begun_and_lost_is_charged_as_assumed(ledger):
+    lost = Unavailable("the stream ended", begun=True)
+    found = means(ledger, lost, Unavailable("busy"), Rejected("no key"), said("Hello"))
+    for attempt, error in ((1, Unavailable), (2, Unavailable), (3, Rejected)):
+        with pytest.raises(error):
+            await ask(found, attempt)
+
+    told = await ask(found, attempt=1)
+    assumed = found.model.asked[0].max_tokens
+    estimate = prices.estimated(MODEL, told.spent.input_tokens - 1000, assumed)
+    assert told.spent.assumed == 1
+    assert told.spent.usd == estimate + prices.charged(MODEL, said("").usage)
+
+
+@pytest.mark.parametrize(
+    ("stop", "call_ids", "told"),
+    [
+        ("end_turn", (), Stop.END_TURN),
+        ("tool_use", (), Stop.OTHER),
+        ("model_context_window_exceeded", (), Stop.CONTEXT_EXCEEDED),
+        ("a word of tomorrow", (), Stop.OTHER),
+        ("tool_use", ("c1", "c2"), Stop.TOOL_USE),
+    ],
+)
+async def test_a3_why_the_model_stopped_is_one_of_our_words(ledger, stop, call_ids, told):
+    answer = said("Hello", *call_ids)
+    found = means(ledger, Said(content=answer.content, stop=stop, usage={}, request_id=None))
+
+    reply = await ask(found)
+    assert (reply.stop, len(reply.calls)) == (told, len(call_ids))

@@ -1,0 +1,100 @@
+"""A5: a wait ends once, however many ways it could."""
+
+import asyncio
+
+import pytest
+
+from orchestrator.database import DatabaseError
+from orchestrator.ledger import waits
+from tests.support.builders import AT, KEY, RUN, ledger_at, wait
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with ledger_at(tmp_path) as database:
+        yield database
+
+
+async def begin(ledger, wait_id="wait_1", **changes):
+    return await ledger.write(waits.begin, wait(wait_id, **changes))
+
+
+async def end(ledger, state, event_id=None, wait_id="wait_1"):
+    return await ledger.write(waits.end, wait_id, state, event_id)
+
+
+async def names(ledger, question, *given):
+    return [found.wait_id for found in await ledger.read(question, *given)]
+
+
+async def test_a_wait_comes_back_as_it_was(ledger):
+    assert await begin(ledger) == wait()
+    assert await ledger.read(waits.one, "wait_1") == wait()
+
+
+async def test_a_wait_that_is_registered_again_is_the_first_one(ledger):
+    await begin(ledger)
+
+    assert (await begin(ledger, deadline_at=AT + 9, key="issue:other")) == wait()
+
+
+async def test_a_wait_that_is_registered_again_after_its_end_stays_ended(ledger):
+    await begin(ledger)
+    await end(ledger, "expired")
+
+    assert (await begin(ledger)).state == "expired"
+    assert await names(ledger, waits.unlooked) == []
+
+
+async def test_a5_the_first_end_counts_and_its_repeats_say_so(ledger):
+    await begin(ledger)
+
+    assert await end(ledger, "resolved", "evt_2")
+    assert await end(ledger, "resolved", "evt_2")
+    assert not await end(ledger, "resolved", "evt_3")
+    assert not await end(ledger, "expired")
+    found = await ledger.read(waits.one, "wait_1")
+    assert (found.state, found.event_id) == ("resolved", "evt_2")
+
+
+async def test_a5_of_many_ends_at_once_one_counts(ledger):
+    await begin(ledger)
+    ways = [("expired", None), *(("resolved", f"evt_{n}") for n in range(20))]
+
+    ended = await asyncio.gather(*(end(ledger, *way) for way in ways))
+    assert ended.count(True) == 1
+
+
+async def test_only_open_waits_for_one_of_the_keys_want_an_event(ledger):
+    await begin(ledger, "late", opened_at=AT + 5)
+    await begin(ledger, "other", key="deployment:1")
+    await begin(ledger, "early")
+    await begin(ledger, "ended")
+    await end(ledger, "expired", wait_id="ended")
+
+    assert await names(ledger, waits.wanting, [KEY, "x:1"]) == ["early", "late"]
+    assert await names(ledger, waits.wanting, []) == []
+
+
+async def test_a_wait_is_looked_for_until_somebody_looked(ledger):
+    await begin(ledger, "one")
+    await begin(ledger, "two")
+    assert sorted(await names(ledger, waits.unlooked)) == ["one", "two"]
+
+    await ledger.write(waits.looked, ["one"])
+    assert await names(ledger, waits.unlooked) == ["two"]
+    await end(ledger, "interrupted", wait_id="two")
+    assert await names(ledger, waits.unlooked) == []
+
+
+async def test_the_waits_of_a_conversation_are_in_order(ledger):
+    await begin(ledger, "second", opened_at=AT + 1)
+    await begin(ledger, "first")
+    await begin(ledger, "foreign", run_id="other.1")
+
+    assert await names(ledger, waits.of_run, RUN) == ["first", "second"]
+
+
+async def test_a_wait_that_is_not_there_is_not_found(ledger):
+    with pytest.raises(DatabaseError, match="No row was found"):
+        await ledger.read(waits.one, "wait_9")

@@ -1,0 +1,161 @@
+"""The model's failures become two: try again, or somebody must mend. Over real HTTP, through the real SDK."""
+
+import asyncio
+import socket
+
+import pytest
+
+from orchestrator.agent.model import Claude, Rejected, Request, Unavailable
+from orchestrator.demo.wire import STATUS, Cut, Fault, Reply, Text, ToolUse
+from tests.support.builders import MODEL, claude
+
+REQUEST = Request(
+    model=MODEL,
+    max_tokens=1000,
+    system=[{"type": "text", "text": "You triage."}],
+    tools=[{"name": "look", "description": "", "input_schema": {"type": "object"}}],
+    messages=[{"role": "user", "content": [{"type": "text", "text": "An event."}]}],
+)
+LOOKS = Reply(blocks=(Text("I look."), ToolUse("look", {"n": [1, "ü"]})), stop_reason="tool_use")
+
+
+async def failure(fault):
+    async with claude(fault) as model:
+        with pytest.raises((Unavailable, Rejected)) as caught:
+            await model.say(REQUEST)
+    return caught.value
+
+
+async def test_a_reply_comes_back_block_by_block():
+    async with claude(LOOKS) as model:
+        said = await model.say(REQUEST)
+
+    text, use = said.content
+    assert text == {"type": "text", "text": "I look."}
+    assert use["type"] == "tool_use"
+    assert (use["name"], use["input"]) == ("look", {"n": [1, "ü"]})
+    assert said.stop == "tool_use"
+    assert said.usage["output_tokens"] > 0
+    assert said.request_id is not None
+
+
+async def test_what_was_said_can_be_said_back_as_it_came():
+    async with claude(LOOKS) as model:
+        said = await model.say(REQUEST)
+        result = {"type": "tool_result", "tool_use_id": said.content[1]["id"], "content": "ok"}
+        messages = [
+            *REQUEST.messages,
+            {"role": "assistant", "content": said.content},
+            {"role": "user", "content": [result]},
+        ]
+        longer = Request(
+            model=MODEL, max_tokens=10, system=[], tools=REQUEST.tools, messages=messages
+        )
+
+        assert (await model.say(longer)).content[0] == said.content[0]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "invalid_request_error",
+        "authentication_error",
+        "billing_error",
+        "permission_error",
+        "not_found_error",
+        "request_too_large",
+    ],
+)
+async def test_what_somebody_must_mend_is_rejected_with_what_to_do(kind):
+    error = await failure(Fault(status=STATUS[kind], type=kind, message="no"))
+
+    assert isinstance(error, Rejected)
+    assert f"answered {STATUS[kind]} {kind}: " in str(error)
+    assert "look at the worker log" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "kind", ["rate_limit_error", "api_error", "timeout_error", "overloaded_error"]
+)
+async def test_what_passes_by_itself_is_unavailable_and_was_not_begun(kind):
+    error = await failure(Fault(status=STATUS[kind], type=kind, message="busy"))
+
+    assert isinstance(error, Unavailable)
+    assert f"{STATUS[kind]} {kind}" in str(error)
+    assert (error.begun, error.retry_after) == (False, None)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, "rate_limit_error"), (529, "overloaded_error")])
+async def test_when_to_try_again_is_told(status, kind):
+    error = await failure(Fault(status=status, type=kind, retry_after=17))
+
+    assert isinstance(error, Unavailable)
+    assert error.retry_after == 17
+
+
+async def test_an_error_inside_a_stream_is_unavailable_and_was_begun():
+    error = await failure(Fault(cut=Cut.ERROR))
+
+    assert isinstance(error, Unavailable)
+    assert error.begun
+    assert "overloaded_error" in str(error)
+
+
+async def test_an_error_inside_a_stream_that_will_not_pass_is_rejected():
+    error = await failure(Fault(cut=Cut.ERROR, type="invalid_request_error"))
+
+    assert isinstance(error, Rejected)
+
+
+@pytest.mark.parametrize("cut", [Cut.DROP, Cut.END])
+async def test_a_stream_that_ends_early_is_unavailable_and_was_begun(cut):
+    error = await failure(Fault(cut=cut))
+
+    assert isinstance(error, Unavailable)
+    assert error.begun
+
+
+async def test_a_server_that_is_not_there_was_asked_nothing():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    model = Claude("key", f"http://127.0.0.1:{port}")
+    with pytest.raises(Unavailable) as caught:
+        await model.say(REQUEST)
+    await model.close()
+
+    assert not caught.value.begun
+    assert "could not be reached" in str(caught.value)
+
+
+async def test_a_server_that_hangs_up_before_it_answers_may_have_begun():
+    async def hang_up(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        model = Claude("key", f"http://127.0.0.1:{port}")
+        with pytest.raises(Unavailable) as caught:
+            await model.say(REQUEST)
+        await model.close()
+
+    assert caught.value.begun
+
+
+@pytest.mark.parametrize("key", [None, ""])
+async def test_without_a_key_nobody_is_asked_and_the_key_is_named(key):
+    model = Claude(key, "http://127.0.0.1:9")
+    with pytest.raises(Rejected, match="set ANTHROPIC_API_KEY"):
+        await model.say(REQUEST)
+    await model.close()
+
+
+async def test_a7_no_error_shows_the_key():
+    fault = Fault(status=401, type="authentication_error", message="sk-ant-secret is not valid")
+    async with claude(fault, key="sk-ant-secret") as model:
+        with pytest.raises(Rejected) as caught:
+            await model.say(REQUEST)
+
+    assert "sk-ant-secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
