@@ -3,6 +3,7 @@
 It reads the inbox and the ledger and changes neither.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from orchestrator.database import Transaction
 from orchestrator.inbox.inbox import Action, Decision, Entry, Refusal
 from orchestrator.ledger import calls, conversations, turns, waits
 from orchestrator.ledger.conversations import Conversation
+from orchestrator.ledger.turns import Turn
 from orchestrator.rules.rule import Finding
 from orchestrator.stores import Stores
 from workflows.messages import RunState
@@ -79,6 +81,7 @@ def run(connection: Transaction, run_id: str, ui: str | None, namespace: str) ->
             "unpriced_turns": spent.unpriced,
             "assumed_attempts": spent.assumed,
         },
+        "account": _account(conversation, replies),
         "waiting_for": _waiting_for(connection, conversation),
         "temporal_url": temporal_url(ui, namespace, conversation.workflow_id),
     }
@@ -146,6 +149,14 @@ def _call(call: calls.Call) -> Shown:
         "arguments": dict(call.arguments),
         "artifact": call.artifact,
     }
+
+
+def _account(conversation: Conversation, replies: Sequence[Turn]) -> str | None:
+    """The model's last words, which every playbook ends with; None while it is still at work."""
+    if conversation.state is not RunState.ENDED or not replies:
+        return None
+    blocks = json.loads(replies[-1].content)
+    return "\n".join(block["text"] for block in blocks if block["type"] == "text") or None
 
 
 def _waiting_for(connection: Transaction, conversation: Conversation) -> Shown | None:

@@ -21,6 +21,7 @@ READ_TIMEOUT = 120.0
 
 OK = 200
 SERVER_ERRORS = 500
+_NEVER_LEFT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _RETRIED = frozenset({408, 409, 425, 429})
 _RETRIED_TYPES = frozenset({"overloaded_error", "api_error", "timeout_error", "rate_limit_error"})
 _MENDS = {
@@ -94,7 +95,8 @@ class Claude:
         except anthropic.APIStatusError as error:
             raise _status(error) from None
         except (anthropic.APIConnectionError, httpx2.TransportError) as error:
-            begun = not isinstance(error, anthropic.APIConnectionError)
+            # Only a request that found no connection surely never left; any other may have been answered, and paid.
+            begun = not isinstance(error.__cause__, _NEVER_LEFT)
             text = f"the model could not be reached: {type(error).__name__}"
             raise Unavailable(text, begun=begun) from None
         except json.JSONDecodeError:

@@ -1,10 +1,13 @@
 """The options that verbs share: where the configuration and the state are, and how to print."""
 
+import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from rich.console import Console
 
 from orchestrator.settings import Settings
 from orchestrator.state import StateDirectory
@@ -12,6 +15,8 @@ from orchestrator.stores import Stores
 
 F = TypeVar("F", bound=Callable[..., Any])
 DOTENV = Path(".env")
+WIDE = 160
+"""Columns where the output is no terminal: a pipe has no edge, so nothing is cut at 80."""
 
 state_option = click.option(
     "--state", type=click.Path(path_type=Path), help="State directory [./.doorbell]."
@@ -44,3 +49,13 @@ def stores_of(settings: Settings) -> tuple[StateDirectory, Stores]:
             f"there is no installation in {str(settings.state)!r}: run `doorbell up`, or give --state DIR"
         )
     return state, Stores.open(state, settings.database)
+
+
+def console() -> Console:
+    """Where people are told."""
+    return Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """What programs are told."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from getpass import getuser
 from typing import Any
@@ -31,10 +32,32 @@ def say(state: StateDirectory, kind: str, run_id: str) -> dict[str, Any]:
     now = datetime.now(UTC)
     signed = standard_webhooks.sign(state.operator_secret(), identity, body, now)
     headers = {"content-type": "application/json", **signed}
-    answer = httpx2.post(
-        f"{addresses.url}/hooks/{OPERATOR}", content=body, headers=headers, timeout=PATIENCE
-    )
-    if answer.status_code != httpx2.codes.ACCEPTED:
-        raise OperatorError(f"the door answered {answer.status_code}: {answer.text}")
-    receipt: dict[str, Any] = answer.json()
+    status, receipt = post(f"{addresses.url}/hooks/{OPERATOR}", body, headers)
+    if status != httpx2.codes.ACCEPTED:
+        raise OperatorError(f"the door answered {status}: {receipt}")
     return receipt
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+    """Ring; the status and the JSON of the answer. Raises OperatorError where no door answers."""
+    return _answer(url, lambda: httpx2.post(url, content=body, headers=headers, timeout=PATIENCE))
+
+
+def get(url: str) -> tuple[int, dict[str, Any]]:
+    """Ask; the status and the JSON of the answer. Raises OperatorError where no door answers."""
+    return _answer(url, lambda: httpx2.get(url, timeout=PATIENCE))
+
+
+def _answer(url: str, request: Callable[[], httpx2.Response]) -> tuple[int, dict[str, Any]]:
+    try:
+        answer = request()
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        said = str(error) or type(error).__name__
+        raise OperatorError(f"nobody answers at {url}: {said}") from error
+    try:
+        told: Any = answer.json()
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise OperatorError(f"what answers at {url} is no doorbell: {answer.status_code}, no JSON")
+    return answer.status_code, told

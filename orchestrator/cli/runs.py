@@ -1,7 +1,7 @@
 """`doorbell runs`: what the agent did, and a person's word to it."""
 
 import asyncio
-import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,12 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator import views
-from orchestrator.cli.options import local, settings_from, stores_of
+from orchestrator.cli.naming import run_named
+from orchestrator.cli.options import console, local, print_json, settings_from, stores_of
 from orchestrator.cli.ring import say
+from orchestrator.database import Transaction
 from orchestrator.ledger import conversations
 from orchestrator.ledger.conversations import Conversation
-from orchestrator.tell import value, when
+from orchestrator.tell import plain, table, value, when
+from workflows.messages import CallState, RunState
 
+FIELD = 4_000
+"""Characters of one field of a proposal that are shown."""
 COLOURS = {"running": "cyan", "waiting": "blue", "parked": "yellow", "ended": "green"}
 
 
@@ -27,13 +32,20 @@ def runs() -> None:
 
 @runs.command("list")
 @local
-@click.option("--limit", default=50, show_default=True, help="How many, the newest first.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="How many, the newest first.",
+)
 def list_(*, as_json: bool, limit: int, **flags: Any) -> None:
     """List runs."""
     found = [views.run_line(one) for one in asyncio.run(_newest(limit, flags))]
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False)) if as_json else Console().print(
-        _table(found)
-    )
+    if as_json:
+        print_json(found)
+    else:
+        console().print(_table(found))
 
 
 @runs.command("show")
@@ -42,22 +54,24 @@ def list_(*, as_json: bool, limit: int, **flags: Any) -> None:
 def show(*, as_json: bool, run: str, **flags: Any) -> None:
     """One run: state, tool calls, money, and where Temporal shows it."""
     found = asyncio.run(_whole(run, flags))
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False)) if as_json else _print(found)
+    if as_json:
+        print_json(found)
+    else:
+        _print(console(), found)
 
 
 def _word(name: str, said: str) -> Callable[..., None]:
     @local
     @click.argument("run")
     def command(*, as_json: bool, run: str, **flags: Any) -> None:
-        run_id = asyncio.run(_one(run, flags)).run_id
+        run_id = asyncio.run(_sayable(run, name, flags))
         state, stores = stores_of(settings_from(**flags))
         stores.close()
         receipt = say(state, f"run.{name}", run_id)
-        click.echo(
-            json.dumps(receipt)
-            if as_json
-            else f"recorded as {receipt['event']}: {said} run {run_id}"
-        )
+        if as_json:
+            print_json(receipt)
+        else:
+            click.echo(f"recorded as {receipt['event']}: {said} run {run_id}")
 
     return command
 
@@ -79,64 +93,113 @@ async def _newest(limit: int, flags: dict[str, Any]) -> list[Conversation]:
         stores.close()
 
 
-async def _one(text: str, flags: dict[str, Any]) -> Conversation:
+async def _sayable(text: str, word: str, flags: dict[str, Any]) -> str:
+    """The id of the run, if the word still means something to it."""
     _, stores = stores_of(settings_from(**flags))
     try:
-        found = await stores.ledger.read(conversations.beginning_with, text)
+        found = await run_named(stores, text)
+        if word == "apply":
+            _refuse_if_nothing_to_apply(await stores.ledger.read(_shown, found.run_id))
+        elif found.state is RunState.ENDED:
+            ended = f"run {found.run_id} has ended ({found.outcome}): there is nothing to {word}"
+            raise click.ClickException(ended)
+        return found.run_id
     finally:
         stores.close()
-    if len(found) != 1:
-        ids = ", ".join(one.run_id for one in found) or "none"
-        raise click.ClickException(f"{text!r} must name exactly one run; it names: {ids}")
-    return found[0]
+
+
+def _shown(connection: Transaction, run_id: str) -> dict[str, Any]:
+    return views.run(connection, run_id, None, "")
+
+
+def _refuse_if_nothing_to_apply(run: dict[str, Any]) -> None:
+    if not _to_apply(run):
+        proposed = any(call["state"] == CallState.PROPOSED for call in run["tool_calls"])
+        said = "what it proposed has been applied" if proposed else "it has proposed nothing"
+        raise click.ClickException(f"run {run['id']}: there is nothing to apply, {said}")
+
+
+def _to_apply(run: dict[str, Any]) -> list[dict[str, Any]]:
+    """The proposals that nobody has applied; an applied one stands beside its proposal, at turn 0."""
+    applied = {call["id"].rpartition(":")[0] for call in run["tool_calls"] if call["turn"] == 0}
+    proposed = (call for call in run["tool_calls"] if call["state"] == CallState.PROPOSED)
+    return [call for call in proposed if call["id"] not in applied]
 
 
 async def _whole(text: str, flags: dict[str, Any]) -> dict[str, Any]:
-    run_id = (await _one(text, flags)).run_id
     settings = settings_from(**flags)
     state, stores = stores_of(settings)
     addresses = state.addresses()
     ui = settings.temporal_ui or (addresses.temporal_ui if addresses else None)
     try:
-        return await stores.ledger.read(views.run, run_id, ui, settings.namespace)
+        found = await run_named(stores, text)
+        return await stores.ledger.read(views.run, found.run_id, ui, settings.namespace)
     finally:
         stores.close()
 
 
 def _table(found: list[dict[str, Any]]) -> Table:
-    table = Table(
-        "run", "opened", "rule", "key", "state", "outcome or reason", box=None, header_style="bold"
-    )
-    for run in found:
-        state = Text(run["state"], style=COLOURS[run["state"]])
-        ended = run["outcome"] or run["reason"]
-        table.add_row(
-            run["id"], when(run["opened_at"]), run["rule"], run["key"], state, value(ended)
+    rows = [
+        (
+            run["id"],
+            when(run["opened_at"]),
+            run["rule"],
+            run["key"],
+            Text(run["state"], style=COLOURS[run["state"]]),
+            run["outcome"] or run["reason"],
         )
-    return table
+        for run in found
+    ]
+    columns = ("run", "opened", "rule", "key", "state", "outcome or reason")
+    return table(columns, rows, whole={"run", "opened", "state"})
 
 
-def _print(run: dict[str, Any]) -> None:
-    console = Console()
-    head = f"run {run['id']}  {run['rule']} -> {run['playbook']}  {run['key']}  ({run['stage']})"
-    console.print(Text(head, style="bold"))
-    ended = f": {run['outcome']}" if run["outcome"] else ""
-    console.print(
-        Text(f"{run['state']}{ended}  {run['reason']}".rstrip(), style=COLOURS[run["state"]])
+def _print(out: Console, run: dict[str, Any]) -> None:
+    def line(text: str, style: str = "") -> None:
+        out.print(Text(plain(text), style=style), soft_wrap=True)
+
+    line(
+        f"run {run['id']}  {run['rule']} -> {run['playbook']}  {run['key']}  ({run['stage']})",
+        "bold",
     )
+    ended = f": {run['outcome']}" if run["outcome"] else ""
+    line(f"{run['state']}{ended}  {run['reason']}".rstrip(), COLOURS[run["state"]])
     if run["scripted"]:
-        console.print("The model was scripted: no real model was asked.")
+        line("The model was scripted: no real model was asked.")
+    line(_spent(run))
+    for call in sorted(run["tool_calls"], key=lambda call: call["turn"] or sys.maxsize):
+        for text in _call(call):
+            line(text)
+    for text in (run["account"] or "").splitlines():
+        line(f"  > {text}", "italic")
+    for text in _next(run):
+        line(text)
+
+
+def _spent(run: dict[str, Any]) -> str:
     spent = run["spent"]
     tokens = f"{spent['input_tokens']} in ({spent['cached_tokens']} from the cache), {spent['output_tokens']} out"
-    console.print(f"{run['turns']} turns, {tokens}, USD {spent['usd']:.4f}")
-    for call in run["tool_calls"]:
-        arguments = value(call["arguments"])
-        console.print(
-            Text(
-                f"  {call['turn']:>3}  {call['server']}.{call['tool']}  {call['state']}  {arguments}"
-            )
-        )
-    if run["waiting_for"]:
-        console.print(f"waits for {value(run['waiting_for'])}")
-    if run["temporal_url"]:
-        console.print(run["temporal_url"], soft_wrap=True)
+    return f"{run['turns']} turns, {tokens}, USD {spent['usd']:.4f}"
+
+
+def _call(call: dict[str, Any]) -> list[str]:
+    name = f"{call['server']}.{call['tool']}" if call["server"] else call["tool"]
+    turn = f"{call['turn']:>7}" if call["turn"] else "applied"
+    if call["state"] != CallState.PROPOSED:
+        return [f"{turn}  {name}  {call['state']}  {value(call['arguments'])}"]
+    # Somebody has to decide about this one, so every field is shown whole.
+    fields = [f"{'':9}{field}: {value(given, FIELD)}" for field, given in call["arguments"].items()]
+    return [f"{turn}  {name}  {call['state']}", *fields]
+
+
+def _next(run: dict[str, Any]) -> list[str]:
+    told = []
+    waits = run["waiting_for"]
+    if waits and waits["kind"] == "event":
+        wanted = " or ".join(waits["events"])
+        told.append(f"waits for {wanted} of {waits['key']}, until {when(waits['until'])}")
+    elif waits:
+        told.append(f"waits for you: `doorbell runs resume {run['id']}` when it is mended")
+    if _to_apply(run):
+        told.append(f"`doorbell runs apply {run['id']}` makes what was proposed, exactly")
+    return [*told, run["temporal_url"]] if run["temporal_url"] else told

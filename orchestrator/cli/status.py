@@ -1,15 +1,13 @@
 """`doorbell status`: how the installation is doing, asked from the running service."""
 
-import json
 from typing import Any
 
 import click
-import httpx2
 
-from orchestrator.cli.options import json_option, settings_from, state_option
+from orchestrator.cli.options import json_option, print_json, settings_from, state_option
+from orchestrator.cli.ring import get
+from orchestrator.errors import OperatorError
 from orchestrator.state import StateDirectory
-
-PATIENCE = 5.0
 
 
 @click.command("status")
@@ -17,21 +15,35 @@ PATIENCE = 5.0
 @json_option
 def status(*, as_json: bool, **flags: Any) -> None:
     """Say what is up and what is not; exits 1 when something is not."""
-    state = StateDirectory(settings_from(**flags).state.resolve())
+    directory = settings_from(**flags).state
+    told = _asked(StateDirectory(directory.resolve()))
+    if as_json:
+        print_json(told)
+    elif told["service"] is None:
+        why = told.get("reason", "start it with `doorbell up`, or give --state DIR")
+        click.echo(f"the service is not running in {str(directory)!r}: {why}")
+    else:
+        click.echo(_text(told))
+    raise SystemExit(0 if _well(told) else 1)
+
+
+def _asked(state: StateDirectory) -> dict[str, Any]:
     addresses = state.addresses()
     if addresses is None:
-        click.echo(
-            json.dumps({"service": None})
-            if as_json
-            else "the service is not running; start it with `doorbell up`"
-        )
-        raise SystemExit(1)
-    told: dict[str, Any] = httpx2.get(f"{addresses.url}/status", timeout=PATIENCE).json()
-    told["service"] = addresses.url
-    told["temporal"]["ui"] = addresses.temporal_ui
-    well = told["temporal"]["reachable"] and not told["configuration"]["mistakes"]
-    click.echo(json.dumps(told, indent=2) if as_json else _text(told))
-    raise SystemExit(0 if well else 1)
+        return {"service": None}
+    try:
+        _, told = get(f"{addresses.url}/status")
+    except OperatorError as error:
+        # Its process is there, but it is only starting, stopping or stuck.
+        return {"service": None, "reason": str(error)}
+    temporal = {**told["temporal"], "ui": addresses.temporal_ui}
+    return {**told, "temporal": temporal, "service": addresses.url}
+
+
+def _well(told: dict[str, Any]) -> bool:
+    if told["service"] is None:
+        return False
+    return bool(told["temporal"]["reachable"] and not told["configuration"]["mistakes"])
 
 
 def _text(told: dict[str, Any]) -> str:

@@ -1,14 +1,13 @@
 """`doorbell why EVENT`: for every rule, each leaf with what was expected and what came."""
 
 import asyncio
-import json
 from typing import Any
 
 import click
-from rich.console import Console
 
 from orchestrator import views
-from orchestrator.cli.options import local, settings_from, stores_of
+from orchestrator.cli.naming import event_named, newest_event
+from orchestrator.cli.options import console, local, print_json, settings_from, stores_of
 from orchestrator.tell import tree
 
 
@@ -21,21 +20,19 @@ def why(*, as_json: bool, event: str | None, last: bool, **flags: Any) -> None:
 
     EVENT is an event id, a delivery id, or the beginning of either.
     """
-    if event is None and not last:
+    if (event is None) != last:
         raise click.UsageError("name an EVENT, or say --last")
     found = asyncio.run(_found(event, flags))
-    if len(found) != 1:
-        ids = ", ".join(shown["id"] for shown in found) or "none"
-        raise click.ClickException(f"{event!r} must name exactly one event; it names: {ids}")
-    click.echo(json.dumps(found[0], indent=2, ensure_ascii=False)) if as_json else Console().print(
-        tree(found[0])
-    )
+    if as_json:
+        print_json(found)
+    else:
+        console().print(tree(found))
 
 
-async def _found(text: str | None, flags: dict[str, Any]) -> list[dict[str, Any]]:
+async def _found(text: str | None, flags: dict[str, Any]) -> dict[str, Any]:
     _, stores = stores_of(settings_from(**flags))
     try:
-        entries = await stores.inbox.entries(1) if text is None else await stores.inbox.find(text)
-        return await views.events(stores, entries)
+        entry = await newest_event(stores) if text is None else await event_named(stores, text)
+        return (await views.events(stores, [entry]))[0]
     finally:
         stores.close()

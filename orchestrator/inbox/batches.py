@@ -26,10 +26,8 @@ ROOM: Final = 2_048
 class Overloaded(SenderError):
     """There is no room to keep it now; the sender rings again later."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            Reason.OVERLOADED, "no room in the queue before the disk; ring again later"
-        )
+    def __init__(self, why: str = "there is no room in the queue before the disk") -> None:
+        super().__init__(Reason.OVERLOADED, f"{why}; ring again later")
 
 
 @dataclass(frozen=True, slots=True)

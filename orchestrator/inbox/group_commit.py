@@ -1,8 +1,9 @@
 """The door's way into the inbox: many deliveries, one fsync; it answers a delivery only after its commit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from orchestrator.inbox.backlog import Backlog
 from orchestrator.inbox.batches import Batches
 from orchestrator.inbox.inbox import Arrival, Inbox, Receipt, Refusal
 
@@ -18,14 +19,21 @@ class RemembersRefusals(Protocol):
 
 
 class GroupCommit(Batches[Arrival, Receipt]):
-    """`async with GroupCommit(inbox) as commit: receipt = await commit.keep(arrival)`."""
+    """`async with GroupCommit(inbox) as commit: receipt = await commit.keep(arrival)`.
 
-    def __init__(self, inbox: Inbox) -> None:
+    `limit` says how many deliveries of a source may wait to be worked off; None means as many as there are.
+    """
+
+    def __init__(
+        self, inbox: Inbox, limit: Callable[[str], int | None] = lambda _source: None
+    ) -> None:
         super().__init__(inbox.keep, weigh=lambda arrival: len(arrival.body), heaviest=HEAVIEST)
+        self._backlog = Backlog(inbox.backlog, limit)
 
     async def keep(self, arrival: Arrival) -> Receipt:
         """Keep it; when this returns it is on disk. Raises `Overloaded` or `DatabaseError`."""
-        return await self.put(arrival)
+        async with self._backlog.admitted(arrival.source):
+            return await self.put(arrival)
 
 
 class RefusalLog(Batches[Refusal, None]):

@@ -2,7 +2,7 @@
 
 This module is the vocabulary and the protocol; it knows no SQL. `sql.py` keeps it on SQLite or Postgres.
 
-An entry's life:     received -> decided          (quarantined: same delivery id, other bytes)
+An entry's life:     received -> decided -> pruned (quarantined: same delivery id, other bytes)
 A decision's life:   ready -> delivered -> settled  (a `start`, `resume` or `control`; settled: a run took it)
                      settled                      (an `ignore`: nothing to deliver)
                      dead                         (buried after too many attempts, with the reason)
@@ -11,6 +11,9 @@ All decisions of an event are written in one transaction, before anything acts o
 delivered stands in a lane; of each lane only the oldest undelivered one may be claimed, so order is kept and a
 stuck lane blocks only itself. A claim is a lease with a fencing number: settling names the number, and a claim
 that was taken over can no longer settle.
+
+A pruned entry is a tombstone: what it said is gone, what later deliveries are compared with stays, so that the
+same delivery is still a duplicate a year later. Nothing that has to be worked off is ever pruned.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,6 +33,7 @@ class EntryState(StrEnum):
     RECEIVED = "received"
     DECIDED = "decided"
     QUARANTINED = "quarantined"
+    PRUNED = "pruned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +175,9 @@ class Inbox(Protocol):
     async def refuse(self, refusal: Refusal) -> None:
         """Remember a refusal in the bounded log (the newest 1,000 are kept)."""
 
+    async def refuse_all(self, refusals: Sequence[Refusal]) -> None:
+        """Remember several in one transaction."""
+
     async def refusals(self, limit: int) -> list[Refusal]:
         """The newest refusals first."""
 
@@ -232,6 +239,26 @@ class Inbox(Protocol):
 
     async def waiting(self) -> int:
         """How many entries and decisions still have to be worked off."""
+
+    async def backlog(self, source: str) -> int:
+        """How many entries of a source still have to be worked off: undecided, or with a decision undelivered."""
+
+    async def sources(self) -> list[str]:
+        """The sources of everything that could be pruned, in order."""
+
+    async def prunable(
+        self, source: str, before: datetime, limit: int, after: Entry | None = None
+    ) -> list[Entry]:
+        """Entries received before then with nothing left to do, oldest first, bodies left out; `after` goes on."""
+
+    async def prune(self, event_ids: Sequence[str]) -> int:
+        """Make tombstones of those with nothing left to do (of quarantined ones nothing stays); says how many."""
+
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Remove so many of the tombstones of deliveries received before then; says how many."""
+
+    async def pulse(self, now: datetime) -> None:
+        """Write and read one row, as keeping a delivery would."""
 
 
 def event_of(entry: Entry, data: Any) -> Event:

@@ -69,6 +69,18 @@ def quarantined(row: Row, of: str) -> Row:
     }
 
 
+def tombstone() -> Row:
+    """What replaces the words of a pruned entry; who wrote it, about what, and what it said are gone."""
+    return {
+        "state": EntryState.PRUNED,
+        "subject": None,
+        "actor": None,
+        "keys": "[]",
+        "headers": "{}",
+        "body": zlib.compress(b"", ZLIB_LEVEL),
+    }
+
+
 def entry(row: Mapping[str, Any]) -> Entry:
     """The entry of a row; a row without its body gives b""."""
     packed = row.get("body")

@@ -104,6 +104,23 @@ Index(
     postgresql_where=_RECEIVED,
 )
 
+PRUNABLE: Final = text("state IN ('decided', 'quarantined')")
+TOMBSTONE: Final = text("state = 'pruned'")
+PRUNABLE_ENTRIES: Final = Index(
+    "entries_prunable",
+    ENTRIES.c.source,
+    ENTRIES.c.received_at,
+    ENTRIES.c.position,
+    sqlite_where=PRUNABLE,
+    postgresql_where=PRUNABLE,
+)
+TOMBSTONES: Final = Index(
+    "entries_tombstones",
+    ENTRIES.c.received_at,
+    sqlite_where=TOMBSTONE,
+    postgresql_where=TOMBSTONE,
+)
+
 KEYS: Final = Table(
     "entry_keys",
     metadata,
@@ -197,8 +214,14 @@ PULSE: Final = Table(
 
 
 def m001_inbox(connection: Connection) -> None:
-    """The first shape of the inbox."""
+    """A new inbox, in the shape of today; what follows brings an older one there, and leaves this one alone."""
     metadata.create_all(connection, checkfirst=False)
 
 
-MIGRATIONS: Final[Sequence[Migration]] = (m001_inbox,)
+def m002_retention(connection: Connection) -> None:
+    """Find what is old enough to be pruned, and the tombstones that may go."""
+    for index in (PRUNABLE_ENTRIES, TOMBSTONES):
+        index.create(connection, checkfirst=True)
+
+
+MIGRATIONS: Final[Sequence[Migration]] = (m001_inbox, m002_retention)

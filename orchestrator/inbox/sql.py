@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from orchestrator.database import Database
-from orchestrator.inbox import rows, sql_keep, sql_lanes
+from orchestrator.inbox import rows, sql_keep, sql_lanes, sql_prune
 from orchestrator.inbox.inbox import (
     Arrival,
     Decision,
@@ -192,6 +192,29 @@ class SqlInbox:
     async def waiting(self) -> int:
         """How many entries and decisions still have to be worked off."""
         return await self._database.read(sql_lanes.waiting)
+
+    async def backlog(self, source: str) -> int:
+        """How many entries of a source still have to be worked off."""
+        return await self._database.read(sql_lanes.backlog, source)
+
+    async def sources(self) -> list[str]:
+        """The sources of everything that could be pruned, in order."""
+        found = await self._database.read(_all, sql_prune.SOURCES)
+        return [row["source"] for row in found]
+
+    async def prunable(
+        self, source: str, before: datetime, limit: int, after: Entry | None = None
+    ) -> list[Entry]:
+        """Entries received before then with nothing left to do, oldest first, bodies left out."""
+        return await self._entries(sql_prune.prunable(_SLIM, source, before, limit, after))
+
+    async def prune(self, event_ids: Sequence[str]) -> int:
+        """Make tombstones of those with nothing left to do."""
+        return await self._database.write(sql_prune.prune, event_ids) if event_ids else 0
+
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Remove so many of the tombstones of deliveries received before then."""
+        return await self._database.write(sql_prune.forget, before, limit)
 
     async def pulse(self, now: datetime) -> None:
         """Write and read one row, as keeping a delivery would. Raises `DatabaseError`."""

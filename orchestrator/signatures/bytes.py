@@ -10,7 +10,8 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from hashlib import sha256
+from typing import Final, Literal
 
 from orchestrator.errors import Reason, Refused
 
@@ -46,6 +47,11 @@ def from_base64(text: str) -> bytes | None:
     return value if base64.b64encode(value).decode() == text else None
 
 
+def equal(one: bytes, other: bytes) -> bool:
+    """Whether two secrets are the same, in a time that doesn't tell how long the right one is."""
+    return hmac.compare_digest(sha256(one).digest(), sha256(other).digest())
+
+
 def listed(text: str, separators: str) -> list[str]:
     """The entries of a signature list. Raises `Refused` where there are more than anybody honest sends."""
     entries = [entry for entry in re.split(f"[{separators}]", text) if entry]
@@ -70,11 +76,13 @@ def signed_by(
     return sum(hmac.compare_digest(one, other) for one in wanted for other in given) > 0
 
 
-def moment(text: str, name: str) -> datetime:
-    """The Unix seconds in a timestamp header. Raises `Refused` for anything but ASCII digits."""
-    if not _DIGITS.fullmatch(text):
-        raise Refused(Reason.BAD_SIGNATURE, f"expected Unix seconds in {name!r}, other text came")
-    return datetime.fromtimestamp(int(text), UTC)
+def moment(text: str, name: str, unit: Literal["s", "ms"] = "s") -> datetime:
+    """The Unix time in a timestamp header. Raises `Refused` for anything but ASCII digits."""
+    seconds = text if unit == "s" else text[:-3]
+    if not (_DIGITS.fullmatch(seconds) and text.isascii() and text.isdigit()):
+        said = "seconds" if unit == "s" else "milliseconds"
+        raise Refused(Reason.BAD_SIGNATURE, f"expected Unix {said} in {name!r}, other text came")
+    return datetime.fromtimestamp(int(seconds), UTC)
 
 
 def fresh(stamp: datetime, now: datetime, tolerance: timedelta) -> None:

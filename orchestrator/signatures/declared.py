@@ -18,6 +18,7 @@ from orchestrator.signatures.bytes import (
     required,
     signed_by,
 )
+from orchestrator.signatures.scheme import Proves
 
 _PART: Final = re.compile(r"\{(\w*)\}")
 _PARTS: Final = ("body", "timestamp", "id")
@@ -54,6 +55,16 @@ class DeclaredHmac:
     def signs_id(self) -> bool:
         """Whether the delivery id header is part of what is signed."""
         return "{id}" in self.signed
+
+    @property
+    def private(self) -> frozenset[str]:
+        """An HMAC is no secret."""
+        return frozenset()
+
+    @property
+    def proves(self) -> Proves:
+        """What a yes covers."""
+        return Proves(id=self.signs_id, clock=self.tolerance is not None)
 
     def verify(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], now: datetime

@@ -11,6 +11,7 @@ from typing import Final
 
 from orchestrator.errors import Reason, Refused
 from orchestrator.signatures.bytes import from_hex, required, signed_by
+from orchestrator.signatures.scheme import Proves
 
 HEADER: Final = "x-hub-signature-256"
 PREFIX: Final = "sha256="
@@ -22,6 +23,8 @@ class GithubScheme:
 
     name: str = "github"
     signs_id: bool = False
+    private: frozenset[str] = frozenset()
+    proves: Proves = Proves()  # noqa: RUF009 - frozen
 
     def verify(
         self,

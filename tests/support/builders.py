@@ -41,7 +41,7 @@ from workflows.playbook import Budget, Effect, Stage
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 AT = NOW.timestamp()
 KEY = "issue:acme/api#7"
-MODEL = "claude-sonnet-4-5"
+MODEL = "claude-sonnet-5-5"
 RUN = "0123456789ab.1"
 WORKFLOW = "triage:issue:acme-api-7~0123456789ab"
 MARK = f"<!-- doorbell:{RUN} -->"

@@ -9,6 +9,7 @@ The worker runs inside the test (`working`), or as a process that can be killed 
 
 import asyncio
 import os
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -32,7 +33,7 @@ from orchestrator.demo.wire import Script
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.runs import TemporalRuns
 from orchestrator.inbox.inbox import Arrival, Kept
-from orchestrator.ledger import conversations
+from orchestrator.ledger import claims, conversations
 from orchestrator.secrets import Secret
 from orchestrator.sources.operator import operator_source
 from orchestrator.sources.source import OPERATOR
@@ -73,6 +74,7 @@ lab:
 
 RULE = """\
 work:
+  id: HOUSE
   on: [github/issues.*]
   run: work
   with: {number: "{{ event.issue.number }}"}
@@ -106,15 +108,17 @@ class Files:
     mode: str = "signal"
     model: str = "scripted-1"
 
-    def write(self, directory: Path, counted: Path, lab: str) -> None:
-        """Write them; `lab` is the address of the counting server."""
+    def write(self, directory: Path, counted: Path, lab: str, house: str) -> None:
+        """Write them; `lab` is the counting server's address, `house` keeps apart whose runs are whose."""
         counting = str(SUPPORT / "counting_server.py")
         servers = self.servers.replace("COUNTING", counting).replace("COUNTED", str(counted))
-        servers = servers.replace("LAB", lab)
+        servers = servers.replace("LAB", lab).replace("PYTHON", sys.executable)
+        rule = self.rule.replace("MODE", self.mode).replace("STAGE", self.stage)
+        rule = rule.replace("HOUSE", house)
         texts = {
             "sources.yaml": self.sources,
             "servers.yaml": servers,
-            "rules/work.yaml": self.rule.replace("MODE", self.mode).replace("STAGE", self.stage),
+            "rules/work.yaml": rule,
             "playbooks/work.md": self.playbook.replace("MODEL", self.model),
         }
         for name, text in texts.items():
@@ -199,6 +203,13 @@ class House:
     async def run(self, run_id: str) -> dict[str, Any]:
         return await self.stores.ledger.read(views.run, run_id, None, "default")
 
+    async def taken(self, event_ids: list[str]) -> bool:
+        """Whether runs have claimed a decision of each of these events."""
+        found = await self.stores.inbox.decisions(event_ids)
+        ids = [decision.id for listed in found.values() for decision in listed]
+        claimed = await self.stores.ledger.read(claims.claimed, ids)
+        return len(claimed) >= len(event_ids)
+
     async def settled(self, state: str, count: int = 1) -> list[dict[str, Any]]:
         """The runs, once there are so many and all are in that state."""
 
@@ -239,7 +250,7 @@ class House:
             inbox=self.stores.inbox,
             ledger=self.stores.ledger,
             model=Claude(self.key, self.model_url),
-            hands=Hands(self.read().servers, environment=self.environment, connect_timeout=5.0),
+            hands=Hands(self.read().servers, environment=self.environment),
             configuration=self.read,
             now=time.time,
             scripted=True,
@@ -281,7 +292,8 @@ async def house(
         "GITHUB_WEBHOOK_SECRET": SECRET,
     }
     config, pauses = directory / "doorbell.d", Pauses()
-    (files or Files()).write(config, directory / "counted", town.lab)
+    queue = f"house-{uuid.uuid4().hex[:12]}"
+    (files or Files()).write(config, directory / "counted", town.lab, queue)
     read = configuration_reader(config, environment)
     assert not read().mistakes, read().mistakes
     async with AsyncExitStack() as stack:
@@ -292,7 +304,6 @@ async def house(
         model_url = await stack.enter_async_context(serving(app))
         stack.callback(pauses.over.set)
         client = await temporal.connect(town.temporal.address, "default")
-        queue = f"house-{uuid.uuid4().hex[:12]}"
         operator = operator_source(Secret("file:operator.secret", state.operator_secret()))
         dispatcher = Dispatcher(
             inbox=stores.inbox,

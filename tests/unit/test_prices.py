@@ -12,10 +12,21 @@ def usage(**changes):
     return {"input_tokens": 0, "output_tokens": 0} | changes
 
 
-def test_reading_and_writing_have_their_price():
-    assert charged(MODEL, usage(input_tokens=1_000_000)) == Decimal(3)
-    assert charged(MODEL, usage(output_tokens=1_000_000)) == Decimal(15)
-    assert estimated(MODEL, 100_000, 10_000) == Decimal("0.45")
+def test_every_token_has_its_price_and_writing_is_dearer_than_reading():
+    reading, writing = estimated(MODEL, 1_000, 0), estimated(MODEL, 0, 1_000)
+
+    assert 0 < reading < writing
+    assert estimated(MODEL, 3_000, 2_000) == 3 * reading + 2 * writing
+    assert charged(MODEL, usage(input_tokens=3_000, output_tokens=2_000)) == estimated(
+        MODEL, 3_000, 2_000
+    )
+
+
+def test_money_is_exact():
+    assert isinstance(charged(MODEL, usage(input_tokens=1)), Decimal)
+    assert charged(MODEL, usage(input_tokens=1)) * 10**6 == charged(
+        MODEL, usage(input_tokens=10**6)
+    )
 
 
 def test_what_comes_from_the_cache_is_cheaper_and_what_goes_there_is_dearer():

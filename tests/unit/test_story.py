@@ -21,7 +21,7 @@ def test_it_says_where_the_run_is_and_what_it_spent():
 
     assert told.startswith("**waiting**: github/* for issue:7\n\n")
     assert "USD 0.0421 of 0.5 · 900 of 300000 tokens · 1 of 25 turns" in told
-    assert f"run `{RUN}` · claude-sonnet-4-5 · 1 tools · live" in told
+    assert f"run `{RUN}` · claude-sonnet-5-5 · 1 tools · live" in told
     assert "_scripted model_" in told
 
 
