@@ -48,6 +48,10 @@ _PRAGMAS: Final = (
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
 )
+_ON_DISK: Final = (
+    "SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') = 'off'"
+)
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _CONFLICTS: Final = frozenset({"40001", "40P01", "55P03"})
 _ADVISORY: Final = 0x646F6F7262656C6C
@@ -132,12 +136,7 @@ def _engine(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed)
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(
-            parsed.set(drivername="postgresql+psycopg"),
-            hide_parameters=True,
-            pool_size=POSTGRES_THREADS + READERS,
-            pool_pre_ping=True,
-        )
+        return _postgres(parsed)
     raise DatabaseError(
         f"expected a sqlite: or postgresql: URL, {parsed.get_backend_name()!r} came"
     )
@@ -149,6 +148,25 @@ def _parsed(url: str) -> URL:
     except ArgumentError:
         # The text is not shown: a database URL may hold a password.
         raise DatabaseError("expected a database URL like postgresql://user@host/name") from None
+
+
+def _postgres(url: URL) -> Engine:
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
+        isolation_level="READ COMMITTED",
+        pool_size=POSTGRES_THREADS + READERS,
+        pool_pre_ping=True,
+    )
+    event.listen(engine, "connect", _promise)
+    return engine
+
+
+def _promise(connection: Any, _record: Any) -> None:
+    # A server or a role may be set to answer before the disk has it; a 2xx of ours may not (promise D2).
+    with connection.cursor() as cursor:
+        cursor.execute(_ON_DISK)
+    connection.commit()
 
 
 def _sqlite(url: URL) -> Engine:

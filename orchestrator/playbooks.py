@@ -112,8 +112,10 @@ def fits(kind: InputType, value: Any) -> bool:
 
 def _fitting(name: str, kind: InputType, value: Any) -> Any:
     if not fits(kind, value):
-        shown = repr(value)[:80]
-        raise InputError(f"input {name!r}: expected {MEANING[kind]}, got {shown}")
+        # Not the value: it may be a stranger's text, and this message reaches Temporal's history.
+        raise InputError(
+            f"input {name!r}: expected {MEANING[kind]}, got {type(value).__name__} that is none"
+        )
     return value
 
 

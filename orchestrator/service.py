@@ -98,6 +98,9 @@ async def _parts(
     operator = operator_source(Secret("file:operator.secret", state.operator_secret()))
     sources = {**configuration.sources, OPERATOR: operator}
     stores = Stores.open(state, settings.database)
+    if settings.database is None:
+        # On SQLite we are the only service: what a killed one had leased need not wait for its leases to end.
+        await stores.inbox.free_leases()
     client = await temporal.connect(settings.temporal, settings.namespace, lazy=True)
     dispatcher = Dispatcher(
         inbox=stores.inbox,

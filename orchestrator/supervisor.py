@@ -198,7 +198,7 @@ class Supervisor:
         # What the child left running would hold its ports and files.
         _kill_session(process)
         # What left its session as well may hold the output open for ever.
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, OSError):
             async with asyncio.timeout(LAST_WORDS):
                 await output
         self._news.put_nowait(_Exited(child.name, code))
@@ -207,7 +207,9 @@ class Supervisor:
         async with _reading(read) as output:
             rest = b""
             while chunk := await output.read(2**16):
-                _append(self.logs / f"{child.name}.log", chunk)
+                # A full disk must not close the pipe the child writes its next line to.
+                with suppress(OSError):
+                    _append(self.logs / f"{child.name}.log", chunk)
                 *lines, rest = (rest + chunk).split(b"\n")
                 rest = rest[-LONGEST_LINE:]
                 self._say(child, lines)

@@ -70,6 +70,7 @@ def worker_of(client: Client, task_queue: str, means: Means) -> Worker:
             outside.propose,
             outside.settle_lost,
             outside.answer,
+            outside.gone,
             outside.note,
             outside.open_wait,
             outside.end_wait,

@@ -17,6 +17,7 @@ from workflows.messages import (
     EndWait,
     Limits,
     Note,
+    Noted,
     Opened,
     OpenRequest,
     Proposals,
@@ -71,7 +72,12 @@ class Outside:
         raise NotImplementedError
 
     @activity.defn
-    async def note(self, note: Note) -> Done:
+    async def gone(self, ref: RunRef) -> Done:
+        """A wake-up found no conversation: close its wait, and say that its Temporal run is gone."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def note(self, note: Note) -> Noted:
         """Put words or an event before the model's next turn."""
         raise NotImplementedError
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows.activities import Outside
 from workflows.messages import (
@@ -33,34 +33,41 @@ Signature = Callable[[Any, P], Awaitable[R]]
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long one attempt may take, how long all of them, and after what silence a worker counts as lost."""
+    """How long one attempt may take, how many there may be, and after what silence a worker counts as lost.
+
+    There is no bound on all of them together: a time without any worker must not park a healthy run.
+    """
 
     attempt: timedelta
-    altogether: timedelta
-    silence: timedelta
+    attempts: int
+    silence: timedelta = timedelta(seconds=10)
 
 
-MODEL = Patience(timedelta(minutes=15), timedelta(hours=1), timedelta(seconds=10))
-OPENING = Patience(timedelta(minutes=2), timedelta(minutes=5), timedelta(seconds=10))
-TOOL = Patience(timedelta(minutes=3), timedelta(minutes=15), timedelta(seconds=10))
+MODEL = Patience(timedelta(minutes=15), 60)
+OPENING = Patience(timedelta(minutes=2), 6)
+TOOL = Patience(timedelta(minutes=3), 5)
 LEDGER = timedelta(seconds=30)
 
 
 async def outside(signature: Signature[P, R], request: P, summary: str, patience: Patience) -> R:
     """Run one activity that reaches beyond our own databases."""
-    result: R = await workflow.execute_activity_method(
+    return await begun(signature, request, summary, patience)
+
+
+def begun(
+    signature: Signature[P, R], request: P, summary: str, patience: Patience
+) -> workflow.ActivityHandle[R]:
+    """Begin one activity that reaches beyond our own databases."""
+    handle: workflow.ActivityHandle[R] = workflow.start_activity_method(
         signature,
         request,
         start_to_close_timeout=patience.attempt,
-        schedule_to_close_timeout=patience.altogether,
         heartbeat_timeout=patience.silence,
-        retry_policy=RetryPolicy(
-            initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)
-        ),
+        retry_policy=_retries(patience),
         cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         summary=summary,
     )
-    return result
+    return handle
 
 
 async def local(signature: Signature[P, R], request: P, summary: str) -> R:
@@ -128,13 +135,22 @@ async def _send(run_id: str, call: ToolCall, card: ToolCard, number: int) -> Cal
             request,
             result_type=CallOutcome,
             start_to_close_timeout=TOOL.attempt,
-            schedule_to_close_timeout=TOOL.altogether,
             heartbeat_timeout=TOOL.silence,
-            retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5),
+            retry_policy=_retries(TOOL),
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"{name} #{number}",
         )
-    except ActivityError:
+    except ActivityError as error:
+        if is_cancelled_exception(error):
+            raise
         # No attempt came back; what the ledger saw of the last one is all that can be known.
         outcome = await local(Outside.settle_lost, request, f"lost: {name} #{number}")
     return outcome
+
+
+def _retries(patience: Patience) -> RetryPolicy:
+    return RetryPolicy(
+        initial_interval=timedelta(seconds=1),
+        maximum_interval=timedelta(minutes=1),
+        maximum_attempts=patience.attempts,
+    )

@@ -42,7 +42,11 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """A conversation between two steps. `turn` counts the turns begun; `calls` are still unanswered."""
+    """A conversation between two steps.
+
+    `turn` counts the turns begun; `calls` are still unanswered; `unwritten` are the write tools whose newest call
+    was meant to happen and did not.
+    """
 
     run_id: str
     stage: Stage
@@ -56,6 +60,7 @@ class State:
     tool_calls: int = 0
     writes: Mapping[str, int] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
+    unwritten: tuple[str, ...] = ()
     nudged: bool = False
 
     @classmethod
@@ -102,6 +107,7 @@ class End:
 
 Step = AskModel | Act | Stay | End
 
+_UNWRITTEN = frozenset({CallState.FAILED, CallState.REFUSED})
 _UNFINISHED = {
     Stop.MAX_TOKENS: "the reply was cut at max_tokens; nothing of it was carried out",
     Stop.REFUSAL: "the model refused",
@@ -148,14 +154,28 @@ class Loop:
         """Every call of the turn has its result in the ledger."""
         verdicts = {verdict.call.call_id: verdict for verdict in self._verdicts()}
         tally, writes, used = self.state.tally, dict(self.state.writes), self.state.tool_calls
+        unwritten = list(self.state.unwritten)
         for outcome in outcomes:
             verdict = verdicts[outcome.call_id]
             tally = _counted(tally, verdict, outcome)
-            if isinstance(verdict, Send | Propose):
-                used += 1
-                if verdict.card.effect is not Effect.READ:
-                    writes[verdict.card.alias] = writes.get(verdict.card.alias, 0) + 1
-        self.state = replace(self.state, calls=(), tally=tally, writes=writes, tool_calls=used)
+            if not isinstance(verdict, Send | Propose):
+                continue
+            # What was refused on the way never left, and uses nothing up.
+            left = outcome.state is not CallState.REFUSED
+            used += left
+            if verdict.card.effect is not Effect.READ:
+                alias = verdict.card.alias
+                writes[alias] = writes.get(alias, 0) + left
+                unwritten = [name for name in unwritten if name != alias]
+                unwritten += [alias] if outcome.state in _UNWRITTEN else []
+        self.state = replace(
+            self.state,
+            calls=(),
+            tally=tally,
+            writes=writes,
+            tool_calls=used,
+            unwritten=tuple(unwritten),
+        )
 
     def noted(self, *, nudge: bool = False) -> int:
         """A note was put before the next turn; returns the ordinal it has. The conversation goes on."""
@@ -203,7 +223,7 @@ class Loop:
 
     def _outcome(self) -> Outcome:
         tally = self.state.tally
-        if tally.unknown:
+        if tally.unknown or self.state.unwritten:
             return Outcome.NEEDS_ATTENTION
         return Outcome.COMPLETED_WITH_DENIALS if tally.denied else Outcome.COMPLETED
 

@@ -150,11 +150,11 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
-    """One tool call the model asked for. `problem` says in words why its arguments can't be used."""
+    """One tool call the model asked for; unless `usable`, its answer says already what is wrong with it."""
 
     call_id: str
     alias: str
-    problem: str | None = None
+    usable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +217,13 @@ class Note:
     ordinal: int
     text: str = ""
     event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """Whether the note stands there now; an event the conversation has heard is not said twice."""
+
+    said: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,8 +62,8 @@ def judge(
     already holds a wait.
     """
     card = cards.get(call.alias)
-    if call.problem is not None:
-        return Refuse(call, call.problem, denied=False)
+    if not call.usable:
+        return Refuse(call, "Its arguments can't be used.", denied=False)
     if call.alias == WAIT:
         return _one_wait(call, waiting=waiting)
     if card is None:

@@ -7,18 +7,18 @@ mailbox empty.
 """
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from workflows import calls, story
     from workflows.activities import PERSON, Outside
     from workflows.loop import Act, AskModel, End, Loop, State, Stay, Step
+    from workflows.mail import Mailbox
     from workflows.messages import (
         Ask,
         CallOutcome,
@@ -81,9 +81,10 @@ class Run:
     def __init__(self, given: RunInput) -> None:
         carried = given.carried or Carried()
         self.title = given.title
-        self.mailbox: deque[Entry] = deque(carried.mailbox)
+        self.mailbox = Mailbox(carried.mailbox)
         self.loop: Loop | None = Loop(carried.conversation) if carried.conversation else None
         self.story = story.Story(given.title)
+        self.run_id = self.loop.state.run_id if self.loop else ""
         self.ended: list[Outcome] = []
 
     @workflow.signal(
@@ -91,25 +92,24 @@ class Run:
     )
     def deliver(self, entry: Entry) -> None:
         """Keep it, with a token of its own; nothing is done here, so that nothing can be half done."""
-        self.mailbox.append(replace(entry, token=str(workflow.uuid4())))
+        self.mailbox.put(replace(entry, token=str(workflow.uuid4())))
 
     @workflow.run
     async def run(self, given: RunInput) -> RunResult:  # noqa: ARG002 - __init__ took it
         """Until the mailbox is empty and no conversation is open."""
         try:
             return await self._work()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ActivityError) as error:
             # Cancelled in Temporal itself: the ledger must not go on saying that it runs.
-            if self.loop is not None:
-                await asyncio.shield(
-                    self._end(self.loop.state.run_id, Outcome.CANCELLED, "cancelled in Temporal")
-                )
+            if is_cancelled_exception(error) and self.run_id:
+                ending = self._end(self.run_id, Outcome.CANCELLED, "cancelled in Temporal")
+                await asyncio.shield(ending)
             raise
 
     async def _work(self) -> RunResult:
         while self.loop is not None or self.mailbox:
             if self.loop is None:
-                await self._begin(self.mailbox.popleft())
+                await self._begin(self.mailbox.take())
             if self.loop is not None:
                 await self._converse(self.loop)
         # No await between the look at the mailbox and this return: a signal in between would be lost.
@@ -124,49 +124,55 @@ class Run:
                     await self._open(entry)
             case Kind.APPLY:
                 await self._apply(entry)
-            case Kind.WOKEN | Kind.RESUME | Kind.CANCEL:
+            case Kind.WOKEN:
+                await self._claim(entry, Claim.LATE)
+                await calls.local(Outside.gone, RunRef(run_id=entry.run_id or ""), "gone")
+            case Kind.RESUME | Kind.CANCEL:
                 await self._claim(entry, Claim.LATE)
 
     async def _open(self, entry: Entry) -> None:
         request = OpenRequest(workflow_id=workflow.info().workflow_id, entry=entry)
         ref = await calls.local(Outside.begin, request, "begin")
-        while self.loop is None:
+        self.run_id = ref.run_id
+        while self.run_id and self.loop is None:
             try:
                 opened = await calls.outside(Outside.prepare, ref, "choose tools", calls.OPENING)
             except ActivityError as error:
-                if not await self._parked(ref.run_id, _reason(error)):
-                    return
+                if is_cancelled_exception(error):
+                    raise
+                await self._parked(_reason(error))
             else:
                 self.story.opened(opened)
                 self.loop = Loop(State.of(opened))
 
-    async def _parked(self, run_id: str, reason: str) -> bool:
+    async def _parked(self, reason: str) -> bool:
         """Park until a person's word about this very conversation; False when the word is cancel.
 
         Everything else stays in the mailbox, in its order.
         """
-        await self._record(run_id, RunState.PARKED, reason)
+        await self._record(RunState.PARKED, reason)
         while True:
-            await workflow.wait_condition(lambda: any(map(_is_word, self.mailbox)))
-            entry = next(filter(_is_word, self.mailbox))
-            self.mailbox.remove(entry)
-            if entry.run_id != run_id:
+            await workflow.wait_condition(self.mailbox.has_word)
+            entry = self.mailbox.take_word()
+            if entry.run_id != self.run_id:
                 await self._claim(entry, Claim.LATE)
             elif await self._claim(entry, Claim.CONSUMED):
                 break
         if entry.kind is Kind.CANCEL:
-            await self._end(run_id, Outcome.CANCELLED, "cancelled by a person")
+            await self._end(self.run_id, Outcome.CANCELLED, "cancelled by a person")
             return False
-        await self._record(run_id, RunState.RUNNING, "resumed by a person")
+        await self._record(RunState.RUNNING, "resumed by a person")
         return True
 
     async def _converse(self, loop: Loop) -> None:
-        while True:
-            await self._hear(loop)
-            if self.loop is None:
-                return
+        while self.loop is not None:
+            step = loop.next()
+            # A conversation that can't go on leaves what came in to the next one.
+            if self.mailbox and not _given_up(step):
+                await self._heed(loop, self.mailbox.take())
+                continue
             self._continue_as_new_if_long(loop)
-            await self._step(loop, loop.next())
+            await self._step(loop, step)
 
     async def _step(self, loop: Loop, step: Step) -> None:
         match step:
@@ -181,12 +187,8 @@ class Run:
             case End(outcome, reason):
                 await self._end(loop.state.run_id, outcome, reason)
 
-    async def _hear(self, loop: Loop) -> None:
-        while self.mailbox and self.loop is not None:
-            await self._heed(loop, self.mailbox.popleft())
-
     async def _heed(self, loop: Loop, entry: Entry) -> None:
-        ours = entry.run_id in {None, loop.state.run_id}
+        ours = entry.run_id in {None, self.run_id}
         match entry.kind:
             case Kind.APPLY:
                 await self._apply(entry)
@@ -195,17 +197,26 @@ class Run:
                     await self._note(loop, event_id=entry.event_id)
             case Kind.CANCEL if ours:
                 if await self._claim(entry, Claim.CONSUMED):
-                    await self._end(loop.state.run_id, Outcome.CANCELLED, "cancelled by a person")
+                    await self._end(self.run_id, Outcome.CANCELLED, "cancelled by a person")
             case _:
                 await self._claim(entry, Claim.LATE)
 
     async def _ask(self, loop: Loop, turn: int) -> None:
-        state = loop.state
         self._show(RunState.RUNNING, f"thinking, turn {turn}")
-        ask = Ask(run_id=state.run_id, turn=turn, budget=state.budget)
+        ask = Ask(run_id=self.run_id, turn=turn, budget=loop.state.budget)
+        asking = calls.begun(Outside.ask_model, ask, f"turn {turn}", calls.MODEL)
+        await workflow.wait_condition(
+            lambda: asking.done() or self.mailbox.wants_cancel(self.run_id)
+        )
+        if not asking.done():
+            asking.cancel()
         try:
-            reply = await calls.outside(Outside.ask_model, ask, f"turn {turn}", calls.MODEL)
+            reply = await asking
         except ActivityError as error:
+            if self.mailbox.wants_cancel(self.run_id):
+                return
+            if is_cancelled_exception(error):
+                raise
             await self._park(loop, _reason(error))
             return
         loop.receive(reply)
@@ -217,49 +228,52 @@ class Run:
         outcomes = await calls.carry_out(state.run_id, act.verdicts, state.tool_calls + 1)
         for verdict in act.verdicts:
             if isinstance(verdict, WaitFor):
-                outcomes.append(await self._wait(loop, verdict))
+                outcomes.append(await self._wait(verdict))
         loop.answered(tuple(outcomes))
         self.story.acted(act.verdicts, outcomes)
 
-    async def _wait(self, loop: Loop, verdict: WaitFor) -> CallOutcome:
-        run_id, call_id = loop.state.run_id, verdict.call.call_id
-        request = WaitRequest(run_id=run_id, call_id=call_id)
+    async def _wait(self, verdict: WaitFor) -> CallOutcome:
+        call_id = verdict.call.call_id
+        request = WaitRequest(run_id=self.run_id, call_id=call_id)
         waiting = await calls.local(Outside.open_wait, request, "wait: register")
-        await self._record(run_id, RunState.WAITING, waiting.wants)
+        await self._record(RunState.WAITING, waiting.wants)
         deadline, grace = workflow.now() + timedelta(seconds=waiting.seconds), FIRST_GRACE
         while True:
-            end = await self._woken(loop, waiting, deadline)
+            end = await self._woken(waiting, deadline)
             if end is None:
                 continue
             ended = await calls.local(Outside.end_wait, end, f"wait: {end.end}")
             if ended.first or end.end is not WaitEnd.EXPIRED:
-                await self._record(run_id, RunState.RUNNING, f"the wait was {end.end}")
+                await self._record(RunState.RUNNING, f"the wait was {end.end}")
                 return CallOutcome(call_id=call_id, state=CallState.DONE)
             # The time is up, but an event that came in time is on its way from the inbox.
             deadline, grace = workflow.now() + grace, min(grace * 2, LONGEST_GRACE)
 
-    async def _woken(self, loop: Loop, waiting: Waiting, deadline: datetime) -> EndWait | None:
+    async def _woken(self, waiting: Waiting, deadline: datetime) -> EndWait | None:
         """How the wait ended, or None when what came does not end it."""
         left = max((deadline - workflow.now()).total_seconds(), 0.0)
-        end = EndWait(run_id=loop.state.run_id, wait_id=waiting.wait_id, end=WaitEnd.EXPIRED)
+        end = EndWait(run_id=self.run_id, wait_id=waiting.wait_id, end=WaitEnd.EXPIRED)
         if not await calls.any_of(lambda: bool(self.mailbox), left, f"until: {waiting.wants}"):
             return end
-        entry = self.mailbox[0]
-        if entry.kind is Kind.EVENT or (entry.kind is Kind.CANCEL and entry.run_id == end.run_id):
-            # An event of the run's own key, or a person's no: the wait ends, and `_hear` takes the entry.
-            return replace(end, end=WaitEnd.INTERRUPTED)
-        self.mailbox.popleft()
-        if entry.kind is Kind.APPLY:
+        entry = self.mailbox.first()
+        if entry.wait_id == waiting.wait_id:
+            self.mailbox.take()
+            mine = await self._claim(entry, Claim.CONSUMED)
+            return replace(end, end=WaitEnd.RESOLVED, event_id=entry.event_id) if mine else None
+        if _interrupts(entry, self.run_id):
+            # Claimed here, so that a repeat interrupts nothing; `_heed` takes it with the same token.
+            if await self._claim(entry, Claim.CONSUMED):
+                return replace(end, end=WaitEnd.INTERRUPTED)
+            self.mailbox.take()
+        elif self.mailbox.take().kind is Kind.APPLY:
             await self._apply(entry)
-        elif entry.wait_id != waiting.wait_id:
+        else:
             await self._claim(entry, Claim.LATE)
-        elif await self._claim(entry, Claim.CONSUMED):
-            return replace(end, end=WaitEnd.RESOLVED, event_id=entry.event_id)
         return None
 
     async def _park(self, loop: Loop, reason: str) -> None:
-        ref = RunRef(run_id=loop.state.run_id)
-        if await self._parked(ref.run_id, reason):
+        if await self._parked(reason):
+            ref = RunRef(run_id=self.run_id)
             loop.resumed((await calls.local(Outside.limits, ref, "limits in force")).budget)
 
     async def _apply(self, entry: Entry) -> None:
@@ -279,8 +293,8 @@ class Run:
             text=text,
             event_id=event_id,
         )
-        await calls.local(Outside.note, note, "note")
-        loop.noted(nudge=nudge)
+        if (await calls.local(Outside.note, note, "note")).said:
+            loop.noted(nudge=nudge)
 
     async def _end(self, run_id: str, outcome: Outcome, reason: str) -> None:
         record = Record(run_id=run_id, state=RunState.ENDED, reason=reason, outcome=outcome)
@@ -290,10 +304,10 @@ class Run:
         )
         self._show(RunState.ENDED, f"{outcome} {reason}".strip())
         self.ended.append(outcome)
-        self.loop = None
+        self.loop, self.run_id = None, ""
 
-    async def _record(self, run_id: str, state: RunState, reason: str) -> None:
-        record = Record(run_id=run_id, state=state, reason=reason)
+    async def _record(self, state: RunState, reason: str) -> None:
+        record = Record(run_id=self.run_id, state=state, reason=reason)
         await calls.local(Outside.record, record, f"{state}")
         workflow.upsert_search_attributes([RUN_STATE.value_set(str(state))])
         self._show(state, reason)
@@ -310,7 +324,7 @@ class Run:
     def _continue_as_new_if_long(self, loop: Loop) -> None:
         info = workflow.info()
         if info.is_continue_as_new_suggested() or info.get_current_history_length() > HISTORY_LIMIT:
-            carried = Carried(mailbox=tuple(self.mailbox), conversation=loop.state)
+            carried = Carried(mailbox=self.mailbox.carried(), conversation=loop.state)
             workflow.continue_as_new(RunInput(title=self.title, carried=carried))
 
 
@@ -321,5 +335,12 @@ def _reason(error: ActivityError) -> str:
     return f"{error.activity_type} failed: {cause}"
 
 
-def _is_word(entry: Entry) -> bool:
-    return entry.kind in {Kind.RESUME, Kind.CANCEL}
+def _given_up(step: Step) -> bool:
+    return isinstance(step, End) and bool(step.reason)
+
+
+def _interrupts(entry: Entry, run_id: str) -> bool:
+    """What ends a wait before its time: an event of the run's own key, an older wait's event, a person's no."""
+    return entry.kind is Kind.EVENT or (
+        entry.kind in {Kind.WOKEN, Kind.CANCEL} and entry.run_id == run_id
+    )

@@ -14,6 +14,7 @@ from typing_extensions import override
 from orchestrator.agent import asking, calling, opening, waiting
 from orchestrator.agent.beating import beating
 from orchestrator.agent.calling import TryAgain
+from orchestrator.agent.definitions import HandsUnreachable
 from orchestrator.agent.means import Means, for_a_person
 from orchestrator.agent.model import Unavailable
 from orchestrator.database import Transaction
@@ -32,6 +33,7 @@ from workflows.messages import (
     EndWait,
     Limits,
     Note,
+    Noted,
     Opened,
     OpenRequest,
     Proposals,
@@ -45,6 +47,7 @@ from workflows.messages import (
 )
 
 LONGEST_PAUSE = 600.0
+ATTEMPTS_TO_REACH = 3
 
 
 class Activities(Outside):
@@ -78,6 +81,10 @@ class Activities(Outside):
         async with beating():
             try:
                 return await opening.prepare(self._means, ref.run_id)
+            except HandsUnreachable as error:
+                if activity.info().attempt < ATTEMPTS_TO_REACH:
+                    raise ApplicationError(str(error), type="hands unreachable") from error
+                raise for_a_person(error) from error
             except OperatorError as error:
                 raise for_a_person(PersonError(str(error))) from error
             except PersonError as error:
@@ -115,7 +122,12 @@ class Activities(Outside):
 
     @override
     @activity.defn
-    async def note(self, note: Note) -> Done:
+    async def gone(self, ref: RunRef) -> Done:
+        return await waiting.gone(self._means, ref.run_id)
+
+    @override
+    @activity.defn
+    async def note(self, note: Note) -> Noted:
         return await waiting.note(self._means, note)
 
     @override
@@ -137,6 +149,9 @@ class Activities(Outside):
     @override
     @activity.defn
     async def proposals(self, ref: RunRef) -> Proposals:
+        # A local activity answers in values: what it raises is tried again until it is mended.
+        if not await opening.is_open(self._means, ref.run_id):
+            return Proposals(calls=(), tools=())
         made = await self._means.ledger.write(_apply, ref.run_id, self._means.now())
         opened = await opening.opened(self._means, ref.run_id)
         return Proposals(calls=made, tools=opened.tools)

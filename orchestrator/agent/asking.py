@@ -4,13 +4,14 @@ A recorded reply is returned and never paid twice; an attempt that was lost is c
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
+from orchestrator.agent import calling, prices, prompt
 from orchestrator.agent import frozen as pins
-from orchestrator.agent import prices, prompt
 from orchestrator.agent.frozen import Frozen, Planned
 from orchestrator.agent.means import Means
 from orchestrator.agent.model import Rejected, Request, Said, Unavailable
@@ -18,7 +19,7 @@ from orchestrator.agent.opening import frozen_of
 from orchestrator.database import Transaction
 from orchestrator.ledger import calls, turns
 from orchestrator.ledger.turns import Charge, Turn
-from workflows.messages import Ask, Reply, Spent, Stop
+from workflows.messages import Ask, CallState, Reply, Spent, Stop
 from workflows.playbook import Budget
 
 NOTHING = Charge(usd=Decimal(0), input_tokens=0, output_tokens=0, cached_tokens=0)
@@ -54,9 +55,11 @@ def prepare(
 ) -> Prepared | None:
     """The request with `max_tokens` clamped to what is left; None when even a short reply could pass a limit."""
     system, tools = pins.system(frozen), pins.definitions(frozen)
-    needed = prompt.tokens(system, tools, list(messages))
+    static = prompt.tokens(system, tools)
+    needed = static + prompt.tokens(list(messages))
     allowed = min(frozen.max_tokens, budget.tokens - spent.tokens - needed)
-    allowed = _affordable(frozen.model, needed, allowed, budget.usd - spent.usd)
+    price = partial(prices.estimated, frozen.model, needed, kept_long=static)
+    allowed = _affordable(price, allowed, budget.usd - spent.usd)
     if allowed < min(SMALLEST_REPLY, frozen.max_tokens):
         return None
     request = Request(
@@ -66,14 +69,17 @@ def prepare(
         tools=tools,
         messages=prompt.with_breakpoints(messages),
     )
-    usd = prices.estimated(frozen.model, needed, allowed)
-    estimate = Charge(usd=usd, input_tokens=needed, output_tokens=allowed, cached_tokens=0)
+    estimate = Charge(
+        usd=price(allowed),
+        input_tokens=needed,
+        output_tokens=allowed,
+        cached_tokens=0,
+    )
     return Prepared(request=request, estimate=estimate)
 
 
-def _affordable(model: str, needed: int, allowed: int, usd_left: Decimal) -> int:
-    reading = prices.estimated(model, needed, 0)
-    writing = prices.estimated(model, needed, 1_000_000)
+def _affordable(price: Callable[[int], Decimal | None], allowed: int, usd_left: Decimal) -> int:
+    reading, writing = price(0), price(1_000_000)
     if reading is None or writing is None or writing <= reading:
         # Without a known price only the token budget holds; the run's record says that it is unpriced.
         return allowed
@@ -119,8 +125,11 @@ def _record(
     )
     if not first:
         return _recorded(turns.replied(connection, asked.run_id), asked) or turn
-    for plan in pins.planned(frozen, asked.run_id, said.content):
+    for plan in pins.planned(frozen, asked.run_id, asked.turn, said.content):
         calls.intend(connection, asked.run_id, asked.turn, plan.intent, at)
+        if plan.complaint is not None:
+            refused = calling.answer_words(CallState.REFUSED, plan.complaint)
+            calls.finish(connection, asked.run_id, plan.call.call_id, refused, at)
     return turn
 
 
@@ -141,7 +150,7 @@ def _charge(model: str, said: Said) -> Charge:
 
 
 async def _reply(means: Means, frozen: Frozen, asked: Ask, turn: Turn) -> Reply:
-    plans = pins.planned(frozen, asked.run_id, json.loads(turn.content))
+    plans = pins.planned(frozen, asked.run_id, asked.turn, json.loads(turn.content))
     spent = await means.ledger.read(turns.spent, asked.run_id)
     return Reply(
         turn=turn.turn,
@@ -153,6 +162,9 @@ async def _reply(means: Means, frozen: Frozen, asked: Ask, turn: Turn) -> Reply:
 
 def _stop(stop: str, plans: tuple[Planned, ...]) -> Stop:
     known = Stop(stop) if stop in set(Stop) else Stop.OTHER
+    if known in {Stop.END_TURN, Stop.STOP_SEQUENCE} and plans:
+        # Whatever it says, a call that was asked for must be answered.
+        return Stop.TOOL_USE
     return Stop.OTHER if known is Stop.TOOL_USE and not plans else known
 
 

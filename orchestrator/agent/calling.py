@@ -23,7 +23,7 @@ MARGIN = 5.0
 """Seconds past a request's own deadline after which its server can no longer be working on it."""
 
 LOOK_EVERY = 0.5
-ATTEMPTS_OF_A_READ = 3
+ATTEMPTS_WITHOUT_ANSWER = 3
 FINAL = frozenset(
     {CallState.DONE, CallState.FAILED, CallState.UNKNOWN, CallState.PROPOSED, CallState.REFUSED}
 )
@@ -58,10 +58,10 @@ async def call(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
         calls.take, request.run_id, request.call_id, attempt, again=repeatable
     )
     if not taken:
-        return await _another_attempts(means, request)
+        return await _another_attempts(means, request, attempt)
     kept = await _sent(means, found, request, attempt)
     if kept is None:
-        return await _another_attempts(means, request)
+        return await _another_attempts(means, request, attempt)
     return await _finish(means, request, kept)
 
 
@@ -73,11 +73,9 @@ async def propose(means: Means, request: CallRequest) -> CallOutcome:
 async def settle_lost(means: Means, request: CallRequest) -> CallOutcome:
     """End a call of which no attempt came back."""
     found = await _one(means, request)
-    if found.state is CallState.SENT and found.effect is not Effect.READ:
-        return await _finish(means, request, Kept(result=unknown("its worker was lost")))
-    if found.state in {CallState.SENT, CallState.INTENDED}:
-        text = "This call was given up after several attempts; nothing was changed by it."
-        return await _finish(means, request, Kept(result=_words(CallState.FAILED, text)))
+    if found.state not in FINAL:
+        reason = "its worker was lost"
+        return await _finish(means, request, Kept(result=_not_known(found, reason) or _given_up()))
     return _outcome(found)
 
 
@@ -113,33 +111,54 @@ async def _sent(means: Means, found: Call, request: CallRequest, attempt: int) -
         case Answered():
             return _answered(outcome)
         case NotSent(reason=reason):
-            if (await _one(means, request)).attempt != attempt:
-                return None
-            text = (
-                f"The server {found.server!r} could not be reached, so nothing was done: {reason}"
-            )
-            return Kept(result=_words(CallState.FAILED, text))
+            return await _unsent(means, request, attempt, reason)
         case Lost(reason=reason):
             return _lost(found, reason, attempt)
         case _:
             assert_never(outcome)
 
 
+async def _unsent(means: Means, request: CallRequest, attempt: int, reason: str) -> Kept | None:
+    found = await _one(means, request)
+    if found.attempt != attempt:
+        return None
+    if found.effect is Effect.WRITE and attempt > 1 and found.sent_at is not None:
+        # This attempt did not leave, but an earlier one may have.
+        return Kept(result=unknown(reason))
+    text = f"The server {found.server!r} could not be reached, so nothing was done: {reason}"
+    return Kept(result=_words(CallState.REFUSED, text))
+
+
 def _lost(found: Call, reason: str, attempt: int) -> Kept:
     if found.effect is Effect.WRITE_ONCE:
         return Kept(result=unknown(reason))
-    if attempt < ATTEMPTS_OF_A_READ:
+    if attempt < ATTEMPTS_WITHOUT_ANSWER:
         raise TryAgain(f"{found.server}.{found.tool} gave no answer: {reason}")
+    if found.effect is not Effect.READ:
+        return Kept(result=unknown(reason))
     text = f"{found.server}.{found.tool} gave no answer in {attempt} attempts: {reason}"
     return Kept(result=_words(CallState.FAILED, text))
 
 
-async def _another_attempts(means: Means, request: CallRequest) -> CallOutcome:
-    """Wait for the end of what an earlier attempt sent; past its deadline, nobody will ever know."""
+def _not_known(found: Call, reason: str) -> Result | None:
+    """The answer for a write of which an attempt was once sent; None when none ever was, or it only read."""
+    once_sent = found.sent_at is not None or found.state is CallState.SENT
+    return unknown(reason) if once_sent and found.effect is not Effect.READ else None
+
+
+def _given_up() -> Result:
+    text = "This call was given up after several attempts; it changed nothing."
+    return _words(CallState.REFUSED, text)
+
+
+async def _another_attempts(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
+    """Wait for the end of what another attempt sent; past its deadline, nobody will ever know."""
     while True:
         found = await _one(means, request)
         if found.state in FINAL:
             return _outcome(found)
+        if found.attempt > attempt:
+            raise TryAgain("a later attempt has this call")
         if found.deadline_at is None or means.now() > found.deadline_at + MARGIN:
             return await settle_lost(means, request)
         await asyncio.sleep(LOOK_EVERY)

@@ -37,10 +37,11 @@ class Frozen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """One tool call of a reply: what the ledger keeps and what the loop sees."""
+    """One tool call of a reply: what the ledger keeps, what the loop sees, what is wrong with it for the model."""
 
     intent: Intent
     call: ToolCall
+    complaint: str | None = None
 
 
 _JSON: TypeAdapter[Frozen] = TypeAdapter(Frozen)
@@ -82,33 +83,36 @@ def cards(frozen: Frozen) -> tuple[ToolCard, ...]:
 
 
 def planned(
-    frozen: Frozen, run_id: str, content: Sequence[Mapping[str, Any]]
+    frozen: Frozen, run_id: str, turn: int, content: Sequence[Mapping[str, Any]]
 ) -> tuple[Planned, ...]:
     """The tool calls of a reply, in its order, with the full arguments that would be sent."""
-    asked = [block for block in content if block.get("type") == "tool_use"]
     tools = {tool.alias: tool for tool in frozen.tools}
     return tuple(
-        _planned(position, block, tools.get(str(block["name"])), run_id)
-        for position, block in enumerate(asked)
+        _planned(f"{turn}.{position}", position, block, tools.get(str(block["name"])), run_id)
+        for position, block in enumerate(asked(content))
     )
 
 
-def _planned(position: int, block: Mapping[str, Any], tool: Tool | None, run_id: str) -> Planned:
+def asked(content: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The `tool_use` blocks of a reply; a call is known by its turn and its place among them.
+
+    The provider's own ids are only sent back: some endpoints use the same ones in every turn.
+    """
+    return [block for block in content if block.get("type") == "tool_use"]
+
+
+def _planned(
+    call_id: str, position: int, block: Mapping[str, Any], tool: Tool | None, run_id: str
+) -> Planned:
     alias, given = str(block["name"]), block.get("input")
-    if tool is None:
-        problem = (
-            complaints(WAIT, WAIT_DEFINITION["input_schema"], given) if alias == WAIT else None
-        )
-        server, name, effect = (
-            (BUILTIN, "wait", Effect.READ) if alias == WAIT else ("", alias, Effect.READ)
-        )
-        arguments = given if isinstance(given, dict) else {}
-    else:
-        problem = check_arguments(tool, given)
+    arguments = given if isinstance(given, dict) else {}
+    server, name, effect, complaint = _unlisted(alias, given)
+    if tool is not None:
+        complaint = check_arguments(tool, given)
         server, name, effect = tool.server, tool.name, tool.effect
-        arguments = _complete(tool, given, run_id) if isinstance(given, dict) else {}
+        arguments = _complete(tool, arguments, run_id)
     intent = Intent(
-        call_id=str(block["id"]),
+        call_id=call_id,
         position=position,
         alias=alias,
         server=server,
@@ -116,9 +120,21 @@ def _planned(position: int, block: Mapping[str, Any], tool: Tool | None, run_id:
         effect=effect,
         arguments=arguments,
     )
-    return Planned(
-        intent=intent, call=ToolCall(call_id=intent.call_id, alias=alias, problem=problem)
-    )
+    call = ToolCall(call_id=call_id, alias=_short(alias), usable=complaint is None)
+    return Planned(intent=intent, call=call, complaint=complaint)
+
+
+def _unlisted(alias: str, given: Any) -> tuple[str, str, Effect, str | None]:
+    if alias == WAIT:
+        complaint = complaints(WAIT, WAIT_DEFINITION["input_schema"], given)
+        return BUILTIN, "wait", Effect.READ, complaint
+    unknown = f"There is no tool {alias!r}; use one of the tools you were given."
+    return "", alias, Effect.READ, unknown
+
+
+def _short(alias: str) -> str:
+    # A name the model made up may be anything; what goes into Temporal's history is a name.
+    return "".join(char if char.isalnum() or char in "_-" else "_" for char in alias)[:64]
 
 
 def _complete(tool: Tool, given: Mapping[str, Any], run_id: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ The vendor's errors become two: `Unavailable` (try again, perhaps later) and `Re
 something). A broken, truncated or silent stream is `Unavailable`: nothing of it was acted on.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,15 @@ READ_TIMEOUT = 120.0
 OK = 200
 SERVER_ERRORS = 500
 _NEVER_LEFT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+# What the SDK lets fall when a stream is no JSON, no UTF-8, no message, or has no beginning.
+_UNREADABLE = (
+    anthropic.APIError,
+    AssertionError,
+    AttributeError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 _RETRIED = frozenset({408, 409, 425, 429})
 _RETRIED_TYPES = frozenset({"overloaded_error", "api_error", "timeout_error", "rate_limit_error"})
 _MENDS = {
@@ -99,8 +107,9 @@ class Claude:
             begun = not isinstance(error.__cause__, _NEVER_LEFT)
             text = f"the model could not be reached: {type(error).__name__}"
             raise Unavailable(text, begun=begun) from None
-        except json.JSONDecodeError:
-            raise Unavailable("the model's stream was not readable", begun=True) from None
+        except _UNREADABLE as error:
+            text = f"the model's stream was not readable: {type(error).__name__}"
+            raise Unavailable(text, begun=True) from None
         if message.stop_reason is None:
             raise Unavailable("the model's stream ended early", begun=True)
         return _said(message, request_id)

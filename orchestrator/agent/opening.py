@@ -9,7 +9,7 @@ from orchestrator.agent.means import Means, event
 from orchestrator.agent.toolset import curate
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.database import Transaction
-from orchestrator.errors import Bug, PersonError
+from orchestrator.errors import PersonError
 from orchestrator.inbox.inbox import Decision
 from orchestrator.ledger import artifacts, conversations, turns
 from orchestrator.ledger.conversations import Conversation, Opening
@@ -24,7 +24,8 @@ async def begin(means: Means, request: OpenRequest) -> RunRef:
     decision = await means.inbox.decision(request.entry.decision_id)
     entry = await means.inbox.entry(request.entry.event_id)
     if decision is None or entry is None:
-        raise Bug(f"decision {request.entry.decision_id!r} or its event is no longer in the inbox")
+        # Nothing can be opened, and nothing is gained by trying for ever; the run goes on with what comes next.
+        return RunRef(run_id="")
     opening = Opening(
         workflow_id=request.workflow_id,
         decision_id=decision.id,
@@ -48,6 +49,12 @@ async def prepare(means: Means, run_id: str) -> Opened:
     if conversation.frozen is None:
         await _freeze(means, conversation)
     return await opened(means, run_id)
+
+
+async def is_open(means: Means, run_id: str) -> bool:
+    """Whether there is such a conversation, with its prompt pinned."""
+    conversation = await means.ledger.read(conversations.find, run_id)
+    return conversation is not None and conversation.frozen is not None
 
 
 async def opened(means: Means, run_id: str) -> Opened:

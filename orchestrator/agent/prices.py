@@ -19,9 +19,15 @@ def charged(model: str, usage: Mapping[str, Any]) -> Decimal | None:
         return None
 
 
-def estimated(model: str, input_tokens: int, output_tokens: int) -> Decimal | None:
-    """The most a turn may cost: nothing read from the cache, every allowed token written."""
-    usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+def estimated(
+    model: str, input_tokens: int, output_tokens: int, *, kept_long: int = 0
+) -> Decimal | None:
+    """The most a turn may cost: nothing read from the cache, all of it written there, every allowed token said.
+
+    `kept_long` of the input tokens are written for an hour, at twice the price of reading them.
+    """
+    counted = input_tokens + kept_long
+    usage = Usage(input_tokens=counted, cache_write_tokens=counted, output_tokens=output_tokens)
     try:
         return calc_price(usage, model_ref=model, provider_id=PROVIDER).total_price
     except LookupError:

@@ -61,8 +61,11 @@ def conversation(
     messages: list[Message] = []
     for turn in turns:
         _say(messages, notes.get(turn.turn, ()))
-        messages.append({"role": "assistant", "content": json.loads(turn.content)})
-        results = [_result(call) for call in calls if call.turn == turn.turn]
+        content = json.loads(turn.content)
+        messages.append({"role": "assistant", "content": content})
+        named = [str(block["id"]) for block in content if block.get("type") == "tool_use"]
+        made = sorted((c for c in calls if c.turn == turn.turn), key=lambda call: call.position)
+        results = [_result(call, name) for call, name in zip(made, named, strict=True)]
         if results:
             messages.append({"role": "user", "content": results})
     _say(messages, notes.get(len(turns) + 1, ()))
@@ -104,7 +107,7 @@ def _say(messages: list[Message], texts: Sequence[str]) -> None:
         messages.append({"role": "user", "content": blocks})
 
 
-def _result(call: Call) -> Message:
+def _result(call: Call, name: str) -> Message:
     if call.content is None:
         message = (
             f"call {call.call_id!r} of run {call.run_id!r} has no answer, but the next turn began"
@@ -112,7 +115,7 @@ def _result(call: Call) -> Message:
         raise Bug(message)
     result: Message = {
         "type": "tool_result",
-        "tool_use_id": call.call_id,
+        "tool_use_id": name,
         "content": list(call.content),
     }
     return {**result, "is_error": True} if call.is_error else result

@@ -25,6 +25,8 @@ CHARACTERS_PER_TOKEN = 3.6
 MAX_COMPLAINTS = 5
 MAX_COMPLAINT = 300
 
+EVENT_PATTERN = r"^[A-Za-z0-9_-]{1,50}/[A-Za-z0-9_.?*-]{1,50}$"
+
 WAIT: dict[str, Any] = {
     "name": "doorbell__wait",
     "description": (
@@ -40,7 +42,7 @@ WAIT: dict[str, Any] = {
         "properties": {
             "events": {
                 "type": "array",
-                "items": {"type": "string", "pattern": "^[^/]+/.+$"},
+                "items": {"type": "string", "pattern": EVENT_PATTERN, "maxLength": 100},
                 "minItems": 1,
                 "maxItems": 8,
                 "description": (

@@ -19,6 +19,9 @@ from workflows.messages import (
     Done,
     EndWait,
     Note,
+    Noted,
+    Outcome,
+    RunState,
     WaitEnd,
     WaitEnded,
     Waiting,
@@ -66,14 +69,26 @@ async def end_wait(means: Means, ending: EndWait) -> WaitEnded:
     return WaitEnded(first=first)
 
 
-async def note(means: Means, noted: Note) -> Done:
+async def gone(means: Means, run_id: str) -> Done:
+    """A wake-up found no conversation of that id: if it isn't ended in the ledger, its Temporal run is gone."""
+    await means.ledger.write(_gone, run_id, means.now())
+    return Done()
+
+
+def _gone(connection: Transaction, run_id: str, at: float) -> None:
+    if conversations.find(connection, run_id) is not None:
+        reason = "its Temporal run is gone"
+        conversations.record(connection, run_id, RunState.ENDED, reason, Outcome.FAILED, at)
+
+
+async def note(means: Means, noted: Note) -> Noted:
     """Put words or an event before the next turn; an event the conversation has heard is not said twice."""
     text, position = noted.text, 0
     if noted.event_id is not None:
         words = "Another event of this run's key came in."
         text, position = await _block(means, noted.event_id, words)
-    await means.ledger.write(_noted, noted, text, position, means.now())
-    return Done()
+    said = await means.ledger.write(_noted, noted, text, position, means.now())
+    return Noted(said=said)
 
 
 async def _block(means: Means, event_id: str, words: str) -> tuple[str, int]:
@@ -96,7 +111,7 @@ def _begun(connection: Transaction, request: WaitRequest, at: float) -> Wait:
         call_id=request.call_id,
         patterns=tuple(str(pattern) for pattern in call.arguments.get("events", ())),
         key=conversation.key,
-        since=conversations.newest_position(connection, request.run_id),
+        since=conversation.position,
         opened_at=at,
         deadline_at=at + span.total_seconds(),
         state="open",
@@ -123,14 +138,14 @@ def _ended(
     return True
 
 
-def _noted(connection: Transaction, noted: Note, text: str, position: int, at: float) -> None:
-    heard = noted.event_id is not None and noted.event_id in conversations.heard(
-        connection, noted.run_id
-    )
-    if noted.event_id is not None and not heard:
-        conversations.hear(connection, noted.run_id, noted.event_id, position, "handed in", at)
-    if not heard:
-        turns.note(connection, noted.run_id, noted.turn, noted.ordinal, text)
+def _noted(connection: Transaction, noted: Note, text: str, position: int, at: float) -> bool:
+    run_id, event_id = noted.run_id, noted.event_id
+    if event_id is None or conversations.hear(
+        connection, run_id, event_id, position, "handed in", at
+    ):
+        turns.note(connection, run_id, noted.turn, noted.ordinal, text)
+    standing = turns.noted(connection, run_id).get(noted.turn, [])
+    return text in standing
 
 
 async def _coming(means: Means, wait: Wait) -> bool:
@@ -138,7 +153,8 @@ async def _coming(means: Means, wait: Wait) -> bool:
     for pattern in wait.patterns:
         found = await means.inbox.look_back(pattern, wait.key, wait.since, LOOKED_AT)
         in_time = [entry for entry in found if entry.received_at.timestamp() <= wait.deadline_at]
-        if await _undelivered(means, wait, in_time):
+        # Until the dispatcher has looked back for this wait, what is there may still be for it.
+        if (in_time and not wait.looked) or await _undelivered(means, wait, in_time):
             return True
     return False
 

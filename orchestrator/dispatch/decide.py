@@ -145,17 +145,14 @@ def _start(
         )
     alone = rule.mode is Mode.PARALLEL or key is None
     workflow_id = workflow_id_of(rule.id, event.id if alone or key is None else key)
-    if workflow_id in taken:
-        return _ignored(
-            event, rule.id, rule.name, "folded: it wakes this very run by its wait", trace, known
-        )
+    folded = workflow_id in taken
     return Decision(
         id=decision_id(event.id, rule.id),
         event_id=event.id,
         cause=rule.id,
         rule=rule.name,
         action=Action.START,
-        reason="matched",
+        reason="folded: it wakes this very run by its wait" if folded else "matched",
         trace=trace,
         playbook=rule.playbook,
         with_=given,
@@ -164,6 +161,7 @@ def _start(
         workflow_id=workflow_id,
         lane=workflow_id,
         configuration=known.configuration,
+        state=DecisionState.FOLDED if folded else DecisionState.READY,
     )
 
 
@@ -206,7 +204,8 @@ def _person(event: Event, known: Known) -> Decision:
         action=Action.CONTROL,
         reason=f"{event.type} by {event.data.get('by', 'a person')}",
         workflow_id=workflow_id,
-        lane=workflow_id,
+        # A lane of its own: a person's word must pass a mailbox that is full.
+        lane=f"{workflow_id}!person",
         with_={"run": run_id, "kind": kinds[event.type]},
     )
 

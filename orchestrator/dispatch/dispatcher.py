@@ -5,7 +5,7 @@ each lane first, at most 16 at a time. With Temporal down, entries wait and no a
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -38,6 +38,7 @@ from orchestrator.inbox.inbox import (
 from orchestrator.ledger import claims, conversations, waits
 from orchestrator.ledger.waits import Wait
 from orchestrator.sources.source import OPERATOR, Source
+from workflows.messages import Claim
 
 BATCH = 64
 AT_ONCE = 16
@@ -67,6 +68,7 @@ class Dispatcher:
     now: Callable[[], datetime]
     log: Any
     rung: asyncio.Event = field(default_factory=asyncio.Event)
+    prepared: bool = False
 
     def poke(self) -> None:
         """Something was kept: look now."""
@@ -75,26 +77,30 @@ class Dispatcher:
     async def work(self) -> None:
         """Work until cancelled; a failure is logged and the work goes on."""
         await asyncio.gather(
-            self._forever("decide", self.decide_some, IDLE),
-            self._forever("deliver", self.deliver_some, IDLE),
-            self._forever("look back", self.look_back_some, IDLE),
-            self._forever("reconcile", self.reconcile, RECONCILE_EVERY),
+            self._forever("decide", self.decide_some),
+            self._forever("deliver", self.deliver_some),
+            self._forever("look back", self.look_back_some),
+            self._now_and_then("reconcile", self.reconcile),
         )
 
-    async def _forever(self, name: str, step: Callable[[], Any], pause: float) -> None:
+    async def _forever(self, name: str, step: Callable[[], Awaitable[int]]) -> None:
         while True:
-            try:
-                worked = await step()
-            except Exception:
-                self.log.exception("dispatch.failed", part=name)
-                worked = 0
-            if not worked:
-                await self._until_rung(pause)
+            if not await self._tried(name, step):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.rung.wait(), IDLE)
+                self.rung.clear()
 
-    async def _until_rung(self, pause: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.rung.wait(), pause)
-        self.rung.clear()
+    async def _now_and_then(self, name: str, step: Callable[[], Awaitable[int]]) -> None:
+        while True:
+            await asyncio.sleep(RECONCILE_EVERY)
+            await self._tried(name, step)
+
+    async def _tried(self, name: str, step: Callable[[], Awaitable[int]]) -> int:
+        try:
+            return await step()
+        except Exception:
+            self.log.exception("dispatch.failed", part=name)
+            return 0
 
     async def decide_some(self) -> int:
         """Phase 1 for the oldest undecided entries; returns how many."""
@@ -109,6 +115,12 @@ class Dispatcher:
 
     async def deliver_some(self) -> int:
         """Phase 2 for the heads of the lanes; returns how many were delivered."""
+        if not self.prepared:
+            try:
+                await self.runs.prepare()
+            except Unreachable:
+                return 0
+            self.prepared = True
         leases = await self.inbox.claim(self.now(), LEASE, AT_ONCE)
         delivered = await asyncio.gather(*(self._deliver(lease) for lease in leases))
         return sum(delivered)
@@ -123,23 +135,48 @@ class Dispatcher:
 
     async def reconcile(self) -> int:
         """Settle what runs have taken; send again what was delivered to a run that is gone."""
-        overdue = await self.inbox.delivered(self.now() - OVERDUE, BATCH)
-        taken = await self.ledger.read(claims.claimed, [decision.id for decision in overdue])
-        await self.inbox.close([decision.id for decision in overdue if decision.id in taken])
-        for decision in overdue:
-            if decision.id not in taken and not await self.runs.running(decision.workflow_id or ""):
-                self.log.warning(
-                    "dispatch.sent_again", decision=decision.id, run=decision.workflow_id
-                )
-                await self.inbox.reopen(decision.id)
-        return 0
+        before, last = self.now() - OVERDUE, None
+        running: dict[str, bool] = {}
+        while page := await self.inbox.delivered(before, BATCH, after=last):
+            taken = await self.ledger.read(claims.claimed, [decision.id for decision in page])
+            for decision in page:
+                await self._reconciled(decision, taken.get(decision.id), running)
+            await self.inbox.close([decision.id for decision in page if decision.id in taken])
+            last = page[-1]
+        return len(running)
+
+    async def _reconciled(
+        self, decision: Decision, how: str | None, running: dict[str, bool]
+    ) -> None:
+        workflow_id = decision.workflow_id or ""
+        if how is not None:
+            if how == Claim.LATE and decision.action is Action.RESUME:
+                # Its run was gone when it woke: the rule that was folded into it acts after all.
+                await self.inbox.unfold(decision.event_id, workflow_id)
+            return
+        if workflow_id not in running:
+            running[workflow_id] = await self._is_running(workflow_id)
+        claimed_since = await self.ledger.read(claims.claimed, [decision.id])
+        if not running[workflow_id] and not claimed_since:
+            self.log.warning("dispatch.sent_again", decision=decision.id, run=workflow_id)
+            await self.inbox.reopen(decision.id)
+
+    async def _is_running(self, workflow_id: str) -> bool:
+        try:
+            return await self.runs.running(workflow_id)
+        except (Unreachable, Undeliverable):
+            return True
 
     async def _decisions(self, entry: Entry) -> list[Decision]:
         event = self._event(entry)
         if isinstance(event, str):
             return [_unreadable(entry, event)]
         known = await self._known(event)
-        return decide(event, entry.position, known)
+        try:
+            return decide(event, entry.position, known)
+        except Exception as error:
+            self.log.exception("decide.failed", event_id=entry.id)
+            return [_unreadable(entry, f"a bug of ours, please report it: {type(error).__name__}")]
 
     def _event(self, entry: Entry) -> Event | str:
         source = self.sources().get(entry.source)
@@ -167,7 +204,8 @@ class Dispatcher:
 
     async def _deliver(self, lease: Lease) -> bool:
         decision = lease.decision
-        if await self.inbox.unread(decision.lane or "") >= MAILBOX:
+        counted = decision.action is not Action.CONTROL
+        if counted and await self.inbox.unread(decision.lane or "") >= MAILBOX:
             # The lane holds in the inbox: a run that reads nothing must not pile up history.
             full = f"held: {MAILBOX} deliveries stand unread in the run's mailbox"
             until = self.now() + OVERDUE
@@ -206,10 +244,22 @@ class Dispatcher:
                 event = self._event(entry)
                 if isinstance(event, str) or entry.id in heard or self._is_ours(event):
                     continue
+                if await self._reaches_it_anyway(entry, wait):
+                    continue
                 if wants(wanted, event, entry.position):
                     await self.inbox.add([woken_later(event, wanted)], self.now())
                     return True
         return True
+
+    async def _reaches_it_anyway(self, entry: Entry, wait: Wait) -> bool:
+        """Whether a rule sends this event into the waiting run already (one entry for each run and event)."""
+        decided = (await self.inbox.decisions([entry.id])).get(entry.id, [])
+        return any(
+            decision.action is Action.START
+            and decision.workflow_id == wait.workflow_id
+            and decision.state is not DecisionState.FOLDED
+            for decision in decided
+        )
 
     def _is_ours(self, event: Event) -> bool:
         return ours_because(event, self.sources()[event.source].own_actors) is not None

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import (
     SearchAttributeKey,
@@ -25,6 +27,9 @@ from workflows.run import Run, RunInput
 
 RPC_DEADLINE = timedelta(seconds=10)
 
+SEARCH_ATTRIBUTES = ("Rule", "Playbook", "Source", "Key", "RunState", "Outcome")
+"""Keywords that people filter runs by in the Temporal UI."""
+
 
 class Unreachable(OperatorError):
     """The Temporal server did not answer: nothing is wrong with what was sent, it waits."""
@@ -36,6 +41,9 @@ class Undeliverable(OperatorError):
 
 class Runs(Protocol):
     """Where decisions go."""
+
+    async def prepare(self) -> None:
+        """Make the server ready for what we send, once. Raises Unreachable."""
 
     async def deliver(self, decision: Decision, source: str) -> None:
         """Put a decision into its run's mailbox, durably. Raises Unreachable or Undeliverable."""
@@ -52,11 +60,30 @@ class TemporalRuns(Runs):
     task_queue: str
 
     @override
+    async def prepare(self) -> None:
+        service = self.client.operator_service
+        keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+        wanted = AddSearchAttributesRequest(
+            namespace=self.client.namespace,
+            search_attributes=dict.fromkeys(SEARCH_ATTRIBUTES, keyword),
+        )
+        try:
+            await service.add_search_attributes(wanted, timeout=RPC_DEADLINE)
+        except RPCError as error:
+            if isinstance(_translated(error), Unreachable):
+                raise _translated(error) from error
+            # Not ours to do there: somebody has registered them, or the first start will say that they are missing.
+        except RuntimeError as error:
+            raise Unreachable(f"Temporal: {error}") from error
+
+    @override
     async def deliver(self, decision: Decision, source: str) -> None:
         try:
             await self._signal(decision, title_of(decision, source))
         except RPCError as error:
             raise _translated(error) from error
+        except RuntimeError as error:
+            raise Unreachable(f"Temporal: {error}") from error
 
     @override
     async def running(self, workflow_id: str) -> bool:
@@ -68,6 +95,8 @@ class TemporalRuns(Runs):
             if error.status is RPCStatusCode.NOT_FOUND:
                 return False
             raise _translated(error) from error
+        except RuntimeError as error:
+            raise Unreachable(f"Temporal: {error}") from error
         return described.status is WorkflowExecutionStatus.RUNNING
 
     async def _signal(self, decision: Decision, title: Title) -> None:
@@ -80,10 +109,16 @@ class TemporalRuns(Runs):
             start_signal="deliver",
             start_signal_args=[entry_of(decision)],
             static_summary=f"{title.rule}: {title.key}"[:190],
-            static_details=f"**{title.playbook}** for `{title.key}`, {title.stage}, rung by {title.source}",
+            static_details=_details(title),
             search_attributes=_attributes(title),
             rpc_timeout=RPC_DEADLINE,
         )
+
+
+def _details(title: Title) -> str:
+    # A key holds strangers' text: nothing in it may become a link or a heading.
+    key = "".join(char for char in title.key if char not in "`[]()<>\n")
+    return f"**{title.playbook}** for `{key}`, {title.stage}, rung by {title.source}"
 
 
 def _translated(error: RPCError) -> OperatorError:
@@ -96,6 +131,8 @@ def _translated(error: RPCError) -> OperatorError:
         RPCStatusCode.INTERNAL,
         RPCStatusCode.ABORTED,
         RPCStatusCode.NOT_FOUND,
+        RPCStatusCode.UNAUTHENTICATED,
+        RPCStatusCode.PERMISSION_DENIED,
     }
     kind = Unreachable if error.status in waiting else Undeliverable
     return kind(f"Temporal: {error.status.name}: {error.message}")

@@ -6,6 +6,8 @@ An entry's life:     received -> decided -> pruned (quarantined: same delivery i
 A decision's life:   ready -> delivered -> settled  (a `start`, `resume` or `control`; settled: a run took it)
                      settled                      (an `ignore`: nothing to deliver)
                      dead                         (buried after too many attempts, with the reason)
+                     folded -> ready              (a `start` whose event wakes the same run by its wait; it
+                                                   becomes ready only if that run is gone)
 
 All decisions of an event are written in one transaction, before anything acts on them. A decision that must be
 delivered stands in a lane; of each lane only the oldest undelivered one may be claimed, so order is kept and a
@@ -20,11 +22,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from orchestrator.errors import Reason
 from orchestrator.events import Actor, Event
 from orchestrator.rules.rule import Finding
+
+MAX_REFUSALS: Final = 1_000
+"""Refusals that are remembered."""
+
+MAX_FOUND: Final = 10
+"""Entries that `find` gives."""
 
 
 class EntryState(StrEnum):
@@ -125,6 +133,7 @@ class DecisionState(StrEnum):
     DELIVERED = "delivered"
     SETTLED = "settled"
     DEAD = "dead"
+    FOLDED = "folded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +206,7 @@ class Inbox(Protocol):
         """Write all decisions of an event and mark it decided, in one transaction; known ids are left alone."""
 
     async def add(self, decisions: Sequence[Decision], now: datetime) -> None:
-        """Add later decisions (a wait that looked back); known ids are left alone."""
+        """Add later decisions (a wait that looked back); known ids are left alone, and so are tombstones."""
 
     async def decisions(self, event_ids: Sequence[str]) -> dict[str, list[Decision]]:
         """The decisions of these events, oldest first."""
@@ -219,8 +228,13 @@ class Inbox(Protocol):
     async def bury(self, decision_id: str, fence: int, reason: str) -> bool:
         """Make it a dead letter, so that its lane goes on."""
 
-    async def delivered(self, before: datetime, limit: int) -> list[Decision]:
-        """Decisions delivered before then and not yet closed, oldest first."""
+    async def delivered(
+        self, before: datetime, limit: int, after: Decision | None = None
+    ) -> list[Decision]:
+        """Decisions delivered before then and not yet closed, oldest first; `after` is the last of the page before."""
+
+    async def unfold(self, event_id: str, workflow_id: str) -> None:
+        """Make the folded start of this event and run ready after all, at the end of its lane."""
 
     async def unread(self, lane: str) -> int:
         """How many decisions of a lane are delivered and not known to be taken: what may stand in a mailbox."""
@@ -230,6 +244,9 @@ class Inbox(Protocol):
 
     async def reopen(self, decision_id: str) -> None:
         """Deliver it again: `delivered` becomes `ready`. The run's claim keeps it from acting twice."""
+
+    async def free_leases(self) -> None:
+        """Forget all leases: for the start of a process that is the only one to hold any."""
 
     async def look_back(self, pattern: str, key: str, since: int, limit: int) -> list[Entry]:
         """Entries after position `since` whose `source/type` matches the glob and that carry the key, oldest first."""

@@ -128,6 +128,8 @@ KEYS: Final = Table(
     Column("position", BigInteger, ForeignKey("entries.position"), primary_key=True),
     sqlite_with_rowid=False,
 )
+KEYS_BY_POSITION: Final = Index("entry_keys_position", KEYS.c.position)
+"""Removing an entry looks for its keys; without this that reads all of them."""
 
 DECISIONS: Final = Table(
     "decisions",
@@ -220,7 +222,7 @@ def m001_inbox(connection: Connection) -> None:
 
 def m002_retention(connection: Connection) -> None:
     """Find what is old enough to be pruned, and the tombstones that may go."""
-    for index in (PRUNABLE_ENTRIES, TOMBSTONES):
+    for index in (PRUNABLE_ENTRIES, TOMBSTONES, KEYS_BY_POSITION):
         index.create(connection, checkfirst=True)
 
 

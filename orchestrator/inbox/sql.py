@@ -14,14 +14,18 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     or_,
     select,
+    tuple_,
     update,
 )
 
 from orchestrator.database import Database
 from orchestrator.inbox import rows, sql_keep, sql_lanes, sql_prune
 from orchestrator.inbox.inbox import (
+    MAX_FOUND,
+    MAX_REFUSALS,
     Arrival,
     Decision,
     DecisionState,
@@ -31,10 +35,9 @@ from orchestrator.inbox.inbox import (
     Receipt,
     Refusal,
 )
-from orchestrator.inbox.schema import DECISIONS, ENTRIES, KEYS, PULSE, REFUSALS
+from orchestrator.inbox.patterns import glob
+from orchestrator.inbox.schema import DECISIONS, ENTRIES, KEYS, PULSE, REFUSALS, Moment
 
-MAX_REFUSALS: Final = 1_000
-MAX_FOUND: Final = 10
 HEAVY: Final = 256 * 1024
 """Bytes of bodies from which packing them would hold up the other writers."""
 
@@ -146,20 +149,30 @@ class SqlInbox:
         """Make it a dead letter, so that its lane goes on."""
         return await self._database.write(sql_lanes.bury, decision_id, fence, reason)
 
-    async def delivered(self, before: datetime, limit: int) -> list[Decision]:
+    async def delivered(
+        self, before: datetime, limit: int, after: Decision | None = None
+    ) -> list[Decision]:
         """Decisions delivered before then and not yet closed, oldest first."""
+        place = tuple_(DECISIONS.c.delivered_at, DECISIONS.c.id)
         statement = (
             select(DECISIONS)
             .where(DECISIONS.c.state == DecisionState.DELIVERED, DECISIONS.c.delivered_at < before)
-            .order_by(DECISIONS.c.delivered_at)
+            .order_by(DECISIONS.c.delivered_at, DECISIONS.c.id)
             .limit(limit)
         )
+        if after is not None:
+            passed = tuple_(literal(after.delivered_at, Moment), literal(after.id))
+            statement = statement.where(place > passed)
         return [rows.decision(row) for row in await self._database.read(_all, statement)]
+
+    async def unfold(self, event_id: str, workflow_id: str) -> None:
+        """Make the folded start of this event and run ready after all, at the end of its lane."""
+        await self._database.write(sql_lanes.unfold, event_id, workflow_id)
 
     async def unread(self, lane: str) -> int:
         """How many decisions of a lane are delivered and not known to be taken."""
         counted = select(func.count().label("unread")).where(
-            DECISIONS.c.lane == lane, DECISIONS.c.state == DecisionState.DELIVERED
+            DECISIONS.c.lane == rows.clean(lane), DECISIONS.c.state == DecisionState.DELIVERED
         )
         found: int = (await self._database.read(_all, counted))[0]["unread"]
         return found
@@ -173,6 +186,10 @@ class SqlInbox:
         """Deliver it again: `delivered` becomes `ready`. The run's claim keeps it from acting twice."""
         await self._database.write(sql_lanes.reopen, decision_id)
 
+    async def free_leases(self) -> None:
+        """Forget all leases: for the start of a process that is the only one to hold any."""
+        await self._database.write(sql_lanes.free_leases)
+
     async def look_back(self, pattern: str, key: str, since: int, limit: int) -> list[Entry]:
         """Entries after position `since` whose `source/type` matches the glob and that carry the key, oldest first."""
         statement = (
@@ -181,7 +198,7 @@ class SqlInbox:
             .where(KEYS.c.key == rows.clean(key), KEYS.c.position > since)
             .order_by(ENTRIES.c.position)
         )
-        return await self._database.read(_matching, statement, _glob(pattern), limit)
+        return await self._database.read(_matching, statement, glob(pattern), limit)
 
     async def head(self) -> int:
         """The position of the newest entry, 0 when empty."""
@@ -261,12 +278,6 @@ def _matching(
         if len(found) < limit and pattern.fullmatch(f"{row['source']}/{row['type']}"):
             found.append(rows.entry(dict(row)))
     return found
-
-
-def _glob(pattern: str) -> re.Pattern[str]:
-    wild = {"*": ".*", "?": "."}
-    pieces = (wild.get(character) or re.escape(character) for character in pattern)
-    return re.compile("".join(pieces), re.DOTALL)
 
 
 def _refuse(connection: Connection, refusals: Sequence[Refusal]) -> None:

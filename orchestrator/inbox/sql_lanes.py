@@ -73,17 +73,39 @@ def reopen(connection: Connection, decision_id: str) -> None:
     )
 
 
+def free_leases(connection: Connection) -> None:
+    """Whoever held them is gone."""
+    connection.execute(update(DECISIONS).where(_READY).values(leased_until=None))
+
+
+def unfold(connection: Connection, event_id: str, workflow_id: str) -> None:
+    """Give a folded start a number in its lane."""
+    folded = (
+        DECISIONS.c.event_id == event_id,
+        DECISIONS.c.workflow_id == workflow_id,
+        DECISIONS.c.state == DecisionState.FOLDED,
+    )
+    for lane in connection.scalars(select(DECISIONS.c.lane).where(*folded)).all():
+        number = connection.scalars(NEXT_NUMBER[connection.dialect.name], {"lane": lane}).one()
+        connection.execute(
+            update(DECISIONS)
+            .where(*folded, DECISIONS.c.lane == lane)
+            .values(state=DecisionState.READY, lane_number=number)
+        )
+
+
 def add(connection: Connection, decisions: Sequence[Decision], now: datetime) -> None:
-    """Write later decisions; known ids are left alone."""
+    """Write later decisions; known ids are left alone, and so are tombstones."""
     events = sorted({decision.event_id for decision in decisions})
     # The entries' locks make two that add the same id take turns.
-    connection.execute(
-        select(ENTRIES.c.id)
+    locked = connection.execute(
+        select(ENTRIES.c.id, ENTRIES.c.state)
         .where(ENTRIES.c.id.in_(events))
         .order_by(ENTRIES.c.id)
         .with_for_update()
     ).all()
-    _write(connection, decisions, now)
+    pruned = {row.id for row in locked if row.state == EntryState.PRUNED}
+    _write(connection, [one for one in decisions if one.event_id not in pruned], now)
 
 
 def claim(connection: Connection, now: datetime, lease: timedelta, limit: int) -> list[Lease]:
@@ -136,6 +158,19 @@ def waiting(connection: Connection) -> int:
     entries = select(func.count()).where(ENTRIES.c.state == EntryState.RECEIVED)
     decisions = select(func.count()).where(_READY)
     return connection.scalars(entries).one() + connection.scalars(decisions).one()
+
+
+def backlog(connection: Connection, source: str) -> int:
+    """Entries of a source that are received, or have a ready decision."""
+    undecided = select(func.count()).where(
+        ENTRIES.c.state == EntryState.RECEIVED, ENTRIES.c.source == source
+    )
+    undelivered = (
+        select(func.count(DECISIONS.c.event_id.distinct()))
+        .join(ENTRIES, ENTRIES.c.id == DECISIONS.c.event_id)
+        .where(_READY, ENTRIES.c.source == source)
+    )
+    return connection.scalars(undecided).one() + connection.scalars(undelivered).one()
 
 
 def _write(connection: Connection, decisions: Sequence[Decision], now: datetime) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from orchestrator.ledger.schema import conversation_events, conversations
+from orchestrator.ledger.schema import conversation_events, conversations, waits
 from orchestrator.ledger.upsert import leave
 from workflows.messages import Outcome, RunState
 
@@ -110,6 +110,13 @@ def record(
             ended_at=at if state is RunState.ENDED else None,
         )
     )
+    if state is RunState.ENDED:
+        # In the same transaction: an open wait of an ended run would swallow the events it matches.
+        connection.execute(
+            update(waits)
+            .where(waits.c.run_id == run_id, waits.c.state == "open")
+            .values(state="closed")
+        )
 
 
 def hear(

@@ -30,6 +30,7 @@ class Wait:
     deadline_at: float
     state: str
     event_id: str | None
+    looked: bool = False
 
 
 def begin(connection: Connection, wait: Wait) -> Wait:
@@ -101,6 +102,5 @@ def one(connection: Connection, wait_id: str) -> Wait:
 
 def _wait(row: Row[Any]) -> Wait:
     values = dict(row._mapping)  # noqa: SLF001 - the documented way to a row's names
-    del values["looked"]
     values["patterns"] = tuple(json.loads(values["patterns"]))
     return Wait(**values)

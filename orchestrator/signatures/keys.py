@@ -1,4 +1,4 @@
-"""What stands under `secrets` as the key of an algorithm: shared secrets and public keys; pure, and it verifies nothing.
+"""What stands under `secrets` as the key of an algorithm, shared or public; pure, and it verifies nothing.
 
 How a key is written is said in the configuration or in the table of senders, never by a request.
 """
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key, lo
 from orchestrator.signatures.bytes import from_base64, from_hex
 
 KeyForm = Literal["utf8", "whsec", "whsec-or-utf8", "hex", "base64", "whpk", "spki", "pem"]
-"""As it is; behind `whsec_` in base64; that or as it is; raw bytes in hex or base64; Ed25519 behind `whpk_`; DER; PEM."""
+"""As it is; behind `whsec_` in base64; that or as it is; raw bytes in hex or base64; behind `whpk_`; DER; PEM."""
 
 PublicKey = Ed25519PublicKey | EllipticCurvePublicKey
 WHSEC: Final = "whsec_"
@@ -42,14 +42,17 @@ def shared_key(form: KeyForm, secret: bytes) -> bytes:
             raise ValueError("expected a shared secret, a public key is declared")
 
 
-def public_key(algorithm: Literal["ed25519", "ecdsa-p256"], form: KeyForm, secret: bytes) -> PublicKey:
+def public_key(
+    algorithm: Literal["ed25519", "ecdsa-p256"], form: KeyForm, secret: bytes
+) -> PublicKey:
     """The public key in a secret's text. Raises `ValueError` for anything else."""
-    found = _loaded(form, secret)
-    if algorithm == "ed25519" and isinstance(found, Ed25519PublicKey):
-        return found
-    if isinstance(found, EllipticCurvePublicKey) and isinstance(found.curve, SECP256R1):
-        return found
-    raise ValueError(f"expected a public key of {algorithm}, another kind came")
+    match algorithm, _loaded(form, secret):
+        case "ed25519", Ed25519PublicKey() as found:
+            return found
+        case "ecdsa-p256", EllipticCurvePublicKey(curve=SECP256R1()) as found:
+            return found
+        case _:
+            raise ValueError(f"expected a public key of {algorithm}, another kind came")
 
 
 @lru_cache(maxsize=256)

@@ -80,7 +80,9 @@ def pieces(signed: str) -> tuple[Piece, ...]:
         elif kind == "h" and name:
             found.append(Piece("header", name.lower()))
         else:
-            raise ValueError(f"expected {{body}}, {{ts}}, {{url}}, {{method}} or {{h:Name}}, {part!r} came")
+            raise ValueError(
+                f"expected {{body}}, {{ts}}, {{url}}, {{method}} or {{h:Name}}, {part!r} came"
+            )
     if Piece("body") not in found:
         raise ValueError(f"expected {{body}} in signed, {signed!r} leaves the payload unproved")
     return tuple(found)

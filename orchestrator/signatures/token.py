@@ -66,7 +66,9 @@ class TokenScheme:
             if text is not None:
                 return _decoded(place, text)
         wanted = " or ".join(_named(place) for place in self.places)
-        raise Refused(Reason.NO_SIGNATURE, f"expected the token in {wanted}, it is missing or empty")
+        raise Refused(
+            Reason.NO_SIGNATURE, f"expected the token in {wanted}, it is missing or empty"
+        )
 
 
 def _named(place: Bearer) -> str:

@@ -27,7 +27,7 @@ def rewrite(home: House, old: str, new: str) -> None:
     ("limit", "raised", "reason"),
     [
         ("turns: 60", "turns: 2", "turns budget: 2 of 2 used"),
-        ("usd: 5", "usd: 0.02", "usd budget: the next turn could cost more than what is left of 0.02"),
+        ("usd: 5", "usd: 0.007", "usd budget: the next turn could cost more than what is left of 0.007"),
         ("tokens: 3000k", "tokens: 2k", "tokens"),
     ],
     ids=["turns", "usd", "tokens"],
@@ -37,7 +37,7 @@ async def test_r5_a_spent_budget_parks_with_the_reason_and_raising_it_in_the_fil
 ) -> None:
     low = PLAYBOOK.replace(limit, raised)
     script = Turns([WRITE, uses(use("read_thing")), says()])
-    files = Files(playbook=low, model="claude-sonnet-4-5")
+    files = Files(playbook=low, model="claude-sonnet-5-5")
     async with house(tmp_path, town, script, files) as home:
         await home.ring(opened())
         run = await home.one("parked")

@@ -251,6 +251,16 @@ def test_r3_a_run_is_named_so_that_people_can_read_it_and_keys_stay_apart(name, 
     assert len(workflow_id_of(name, one)) <= 200
 
 
+def test_r3_a_long_key_is_cut_and_still_told_apart():
+    one, other = (
+        workflow_id_of("triage", "k:" + "a" * 500),
+        workflow_id_of("triage", "k:" + "a" * 499),
+    )
+
+    assert len(one) == len(other) == 173
+    assert one != other
+
+
 def test_r3_a_name_is_readable():
     assert workflow_id_of("triage", KEY).startswith("triage:issue:acme-api-7~")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -127,18 +128,43 @@ async def test_a_server_that_is_not_there_was_asked_nothing():
     assert "could not be reached" in str(caught.value)
 
 
-async def test_a_server_that_hangs_up_before_it_answers_may_have_begun():
-    async def hang_up(reader, writer):
+@asynccontextmanager
+async def answering(raw):
+    """A door to a server that reads a request, sends these bytes and hangs up."""
+
+    async def answer(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
+        writer.write(raw)
         writer.close()
         await writer.wait_closed()
 
-    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        model = Claude("key", f"http://127.0.0.1:{port}")
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        model = Claude("key", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        try:
+            yield model
+        finally:
+            await model.close()
+
+
+STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        STREAM,
+        STREAM + b"event: message_start\ndata: {broken\n\n",
+        STREAM + b'event: message_stop\ndata: {"type": "message_stop"}\n\n',
+        STREAM + b"data: \xff\xfe\n\n",
+        STREAM + b'event: message_start\ndata: {"type": "message_start", "message": 7}\n\n',
+    ],
+    ids=["nothing", "no events", "no JSON", "no beginning", "no text", "no message"],
+)
+async def test_a_server_that_took_the_request_and_spoke_no_sense_may_have_begun(raw):
+    async with answering(raw) as model:
         with pytest.raises(Unavailable) as caught:
             await model.say(REQUEST)
-        await model.close()
 
     assert caught.value.begun
 

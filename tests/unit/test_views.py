@@ -162,7 +162,7 @@ async def test_a_run_is_shown_with_everything_it_did(stores):
 
 async def test_a_run_that_waits_says_for_what_and_until_when(stores):
     await begin(stores)
-    await stores.ledger.write(waits.begin, wait("old", opened_at=AT - 9))
+    await stores.ledger.write(waits.begin, wait("old", opened_at=AT - 9, key="issue:old"))
     await stores.ledger.write(waits.end, "old", "expired", None)
     await stores.ledger.write(waits.begin, wait())
     await record(stores, RunState.WAITING, "a reply")

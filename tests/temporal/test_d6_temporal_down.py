@@ -1,0 +1,82 @@
+"""D6: with Temporal down the door keeps, entries wait and burn no attempt, and go on when it is back."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx2
+import pytest
+import structlog
+
+from orchestrator.doorbell.receive import door
+from orchestrator.inbox.group_commit import GroupCommit, RefusalLog
+from orchestrator.service import Ringing
+from orchestrator.signatures import github
+from tests.support.asgi import serving
+from tests.support.house import SECRET, House, commented, house, opened
+from tests.support.scripts import Turns, says, use, uses, wait
+from tests.support.town import Town, temporal_server
+
+pytestmark = [pytest.mark.temporal, pytest.mark.timeout(90)]
+
+
+@pytest.fixture
+def shaky(town: Town) -> Iterator[Town]:
+    """The town with a Temporal server of its own, which may be killed."""
+    with temporal_server() as server:
+        yield replace(town, temporal=server)
+
+
+async def knock(home: House, payload: dict[str, object], name: str, delivery: str) -> int:
+    """Ring the real door over HTTP, as GitHub does; the status of its answer."""
+    inbox = home.stores.inbox
+    async with GroupCommit(inbox) as commit, RefusalLog(inbox) as refusals:
+        knocked = door(
+            home.dispatcher.sources,
+            Ringing(commit, home.dispatcher.poke),
+            refusals.refuse,
+            lambda: datetime.now(UTC),
+            lambda: f"evt_{uuid.uuid4().hex[:16]}",
+            structlog.get_logger("door"),
+        )
+        async with serving(knocked) as url, httpx2.AsyncClient() as http:
+            body = httpx2.Request("POST", url, json=payload).content
+            headers = {
+                "content-type": "application/json",
+                "x-github-event": name,
+                "x-github-delivery": delivery,
+                **github.sign(SECRET.encode(), body),
+            }
+            answer = await http.post(f"{url}/github", content=body, headers=headers)
+    return answer.status_code
+
+
+async def held_back(home: House) -> bool:
+    """Whether a decision was tried, and waits for Temporal."""
+    entries = await home.stores.inbox.entries(10)
+    found = await home.stores.inbox.decisions([entry.id for entry in entries])
+    ready = [one for listed in found.values() for one in listed if one.state == "ready"]
+    assert [one.attempts for one in ready] == [0] * len(ready)
+    return bool(ready)
+
+
+async def test_d6_temporal_killed_under_a_waiting_run_loses_nothing_and_delays_only(
+    tmp_path: Path, shaky: Town
+) -> None:
+    await shaky.temporal.start()
+    script = Turns([uses(use("write_thing", body="once")), uses(wait("github/issue_comment.created")), says()])
+    async with house(tmp_path, shaky, script) as home:
+        assert await knock(home, opened(), "issues", "one") == 202
+        before = await home.one("waiting")
+        shaky.temporal.kill()
+        assert await knock(home, commented("while it was down"), "issue_comment", "two") == 202
+        assert await knock(home, opened(8), "issues", "three") == 202
+        await home.until(lambda: held_back(home), "a decision that waits")
+        await shaky.temporal.start()
+        runs = await home.settled("ended", count=2)
+    assert [run["outcome"] for run in runs] == ["completed", "completed"]
+    assert runs[0]["id"] == before["id"]
+    assert "while it was down" in str([request["messages"] for request in script.asked])
+    assert home.executed() == ["write_thing once", "write_thing once"]

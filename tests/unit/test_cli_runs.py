@@ -1,0 +1,226 @@
+"""`doorbell runs`: what the agent did, and a person's word to it, which is a signed delivery like any other."""
+
+import asyncio
+
+import pytest
+
+from orchestrator.dispatch.decide import decide
+from orchestrator.inbox.inbox import Action, event_of
+from orchestrator.ledger import waits
+from orchestrator.secrets import Secret
+from orchestrator.sources.operator import operator_source
+from orchestrator.sources.source import OPERATOR
+from orchestrator.state import StateDirectory
+from orchestrator.stores import Stores
+from tests.support.builders import KEY, RUN, WORKFLOW, comment, known, wait
+from tests.support.installed import UI, Installed, door_at
+from workflows.messages import CallState, Outcome, RunState
+from workflows.playbook import Effect
+
+ADDRESS = (
+    f"{UI}/namespaces/default/workflows/triage%3Aissue%3Aacme-api-7~{WORKFLOW.partition('~')[2]}"
+)
+
+
+@pytest.fixture
+def there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    there = Installed(tmp_path / "state")
+    there.only_kept(comment("evt_1"))
+    there.began("evt_1")
+    return there
+
+
+def proposed(there, call_id="c1", turn=1):
+    there.called(call_id, CallState.PROPOSED, turn, arguments={"body": "Hello\n" + "x" * 200})
+
+
+def applied(there, call_id="c1"):
+    there.called(f"{call_id}:applied", CallState.DONE, 0)
+
+
+def test_a_run_as_json_is_all_a_program_needs(there):
+    there.said(1, {"type": "tool_use", "id": "c1", "name": "github__comment", "input": {}})
+    there.called("c1", CallState.DONE)
+    there.said(2, {"type": "text", "text": "I commented."})
+    there.stood(RunState.ENDED, outcome=Outcome.COMPLETED)
+
+    shown = there.told("runs", "show", RUN)
+    listed = there.told("runs", "list")[0]
+    assert shown | listed == shown
+    (call,) = shown.pop("tool_calls")
+    assert {name: call[name] for name in ("server", "tool", "effect", "state", "attempts")} == {
+        "server": "github",
+        "tool": "comment",
+        "effect": "write-once",
+        "state": "done",
+        "attempts": 0,
+    }
+    assert shown.pop("spent") == {
+        "usd": 0.02,
+        "input_tokens": 200,
+        "output_tokens": 20,
+        "cached_tokens": 10,
+        "unpriced_turns": 0,
+        "assumed_attempts": 0,
+    }
+    assert shown == {
+        "id": RUN,
+        "rule": "triage",
+        "playbook": "triage",
+        "key": KEY,
+        "stage": "live",
+        "state": "ended",
+        "reason": "",
+        "outcome": "completed",
+        "opened_at": "2026-11-21T12:00:00.000Z",
+        "ended_at": "2026-11-21T12:01:00.000Z",
+        "model": None,
+        "scripted": True,
+        "workflow_id": WORKFLOW,
+        "configuration": "sha",
+        "events": ["evt_1"],
+        "turns": 2,
+        "account": "I commented.",
+        "waiting_for": None,
+        "temporal_url": None,
+    }
+
+
+def test_the_list_shows_whole_ids_and_why_a_run_stands_still(there):
+    there.stood(RunState.PARKED, "no model key: set ANTHROPIC_API_KEY, restart, resume")
+
+    shown = there.doorbell("runs", "list").stdout
+    assert RUN in shown
+    assert "no model key: set ANTHROPIC_API_KEY, restart, resume" in " ".join(shown.split())
+
+
+def test_people_read_what_was_done_and_the_agents_own_account(there):
+    there.said(1, {"type": "text", "text": "I commented.\nLook at #7."})
+    there.called("c1", CallState.DONE)
+    there.called("c2", CallState.REFUSED, alias="made_up", server="", tool="made_up")
+    there.stood(RunState.ENDED, outcome=Outcome.COMPLETED_WITH_DENIALS)
+
+    shown = there.doorbell("runs", "show", RUN).stdout
+    assert "ended: completed_with_denials" in shown
+    assert "The model was scripted" in shown
+    assert '1  github.comment  done  {"body": "Hello"}' in shown
+    assert "1  made_up  refused" in shown
+    assert "  > I commented.\n  > Look at #7.\n" in shown
+
+
+def test_a_parked_run_says_what_to_do(there):
+    there.stood(RunState.PARKED, "no model key")
+
+    shown = there.doorbell("runs", "show", RUN).stdout
+    assert "parked  no model key" in shown
+    assert f"`doorbell runs resume {RUN}`" in shown
+
+
+def test_a_waiting_run_says_for_what_and_until_when(there):
+    there.write(waits.begin, wait())
+    there.stood(RunState.WAITING, "a reply")
+
+    assert f"waits for github/issue_comment.* of {KEY}, until 2" in (
+        there.doorbell("runs", "show", RUN).stdout
+    )
+
+
+def test_every_field_of_a_proposal_is_shown_whole_until_it_is_applied(there):
+    proposed(there)
+
+    shown = there.doorbell("runs", "show", RUN).stdout
+    assert r"body: Hello\n" + "x" * 200 in shown
+    assert f"`doorbell runs apply {RUN}`" in shown
+
+    applied(there)
+    assert "runs apply" not in there.doorbell("runs", "show", RUN).stdout
+
+
+def test_the_link_to_temporal_is_there_while_somebody_said_where_its_ui_is(there, monkeypatch):
+    monkeypatch.setenv("DOORBELL_TEMPORAL_UI", UI)
+
+    assert there.told("runs", "show", RUN)["temporal_url"] == ADDRESS
+
+
+def test_an_exact_run_is_meant_even_where_longer_ids_begin_with_it(there):
+    for number in range(2, 12):
+        there.began(f"evt_{number}")
+
+    assert there.told("runs", "show", RUN)["id"] == RUN
+    result = there.doorbell("runs", "show", RUN.removesuffix("1"))
+    assert result.exit_code == 1
+    assert "names more than one run" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["nobody", "", "%"])
+@pytest.mark.parametrize("word", ["show", "resume", "apply", "cancel"])
+def test_a_run_nobody_knows_is_exit_one(there, word, name):
+    result = there.doorbell("runs", word, name)
+
+    assert result.exit_code == 1
+    assert f"there is no run whose id is or begins with {name!r}" in result.stderr
+
+
+@pytest.mark.parametrize("word", ["resume", "cancel"])
+def test_an_ended_run_is_not_told_to_go_on_or_to_end(there, word):
+    there.stood(RunState.ENDED, outcome=Outcome.COMPLETED)
+
+    result = there.doorbell("runs", word, RUN)
+    assert result.exit_code == 1
+    assert f"has ended (completed): there is nothing to {word}" in result.stderr
+
+
+def test_nothing_is_applied_where_nothing_was_proposed_or_all_of_it_already_is(there):
+    there.called("read", CallState.DONE, effect=Effect.READ)
+    assert "it has proposed nothing" in there.doorbell("runs", "apply", RUN).stderr
+
+    proposed(there)
+    applied(there)
+    result = there.doorbell("runs", "apply", RUN)
+    assert result.exit_code == 1
+    assert "what it proposed has been applied" in result.stderr
+
+
+def test_a_word_without_a_service_is_exit_two_and_says_what_to_start(there):
+    result = there.doorbell("runs", "cancel", RUN)
+
+    assert result.exit_code == 2
+    assert "the service is not running here: start it with `doorbell up`" in result.stderr
+
+
+async def test_a_word_while_the_service_only_seems_to_be_there_is_exit_two(there):
+    there.announced("http://127.0.0.1:9")
+
+    result = await said(there, "cancel")
+    assert result.exit_code == 2
+    assert "nobody answers at http://127.0.0.1:9/hooks/operator" in result.stderr
+
+
+@pytest.mark.parametrize("word", ["resume", "apply", "cancel"])
+async def test_a_word_is_a_signed_delivery_that_becomes_a_decision_for_that_run(there, word):
+    await asyncio.to_thread(proposed, there)
+    stores = Stores.open(StateDirectory(there.path), None)
+    try:
+        async with door_at(stores.inbox, {OPERATOR: operator(there)}) as url:
+            there.announced(url)
+            result = await said(there, word, "--json")
+        assert result.exit_code == 0, result.output
+        (entry,) = await stores.inbox.entries(1, OPERATOR)
+        (entry,) = await stores.inbox.find(entry.id)
+        happened = event_of(entry, operator(there).dialect.read(entry.headers, entry.body).data)
+        (decision,) = decide(happened, entry.position, known(runs={RUN: WORKFLOW}))
+    finally:
+        stores.close()
+
+    assert entry.type == f"run.{word}"
+    assert (decision.action, decision.workflow_id) == (Action.CONTROL, WORKFLOW)
+    assert decision.with_ == {"run": RUN, "kind": word}
+
+
+def operator(there):
+    return operator_source(Secret("file:s", StateDirectory(there.path).operator_secret()))
+
+
+async def said(there, word, *options):
+    return await asyncio.to_thread(there.doorbell, "runs", word, RUN, *options)

@@ -1,0 +1,111 @@
+"""`doorbell status`: what is up and what is not, and an exit code that says it to a program."""
+
+import asyncio
+import json
+
+import pytest
+
+from tests.support.asgi import serving
+from tests.support.installed import UI, Installed
+
+WELL = {
+    "inbox": {"events": 3, "waiting": 1},
+    "temporal": {"address": "127.0.0.1:7233", "reachable": True},
+    "configuration": {
+        "digest": "sha",
+        "rules": ["triage"],
+        "sources": ["github"],
+        "mistakes": [],
+        "warnings": ["sources.yaml:1:1: env:X is unset"],
+    },
+    "model": {"key": True, "scripted": False},
+}
+
+
+@pytest.fixture
+def there(tmp_path):
+    return Installed(tmp_path / "state")
+
+
+async def asked(there, told, *words):
+    async def app(scope, _receive, send):
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": json.dumps(told).encode()})
+
+    async with serving(app) as url:
+        there.path.mkdir()
+        there.announced(url)
+        return url, await asyncio.to_thread(there.doorbell, "status", *words)
+
+
+def but(part, **changes):
+    return WELL | {part: WELL[part] | changes}
+
+
+async def test_all_well_is_zero_and_says_how_much_waits(there):
+    url, result = await asked(there, WELL)
+
+    assert result.exit_code == 0
+    assert result.stdout == (
+        f"service   {url}\n"
+        "temporal  127.0.0.1:7233, reachable\n"
+        "inbox     3 events, 1 waiting\n"
+        "model     key set\n"
+        "rules     triage\n"
+        "warning   sources.yaml:1:1: env:X is unset\n"
+    )
+
+
+async def test_json_is_the_services_own_answer_with_its_addresses(there):
+    url, result = await asked(there, WELL, "--json")
+
+    assert json.loads(result.stdout) == WELL | {
+        "service": url,
+        "temporal": WELL["temporal"] | {"ui": UI},
+    }
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (but("temporal", reachable=False), "temporal  127.0.0.1:7233, NOT reachable: entries wait"),
+        (but("configuration", mistakes=["r.yaml:1:1: no"]), "mistake   r.yaml:1:1: no"),
+    ],
+)
+async def test_d6_what_is_not_well_is_said_and_exit_one(there, told, said):
+    _, result = await asked(there, told)
+
+    assert result.exit_code == 1
+    assert said in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ({"key": False}, "model     no key: runs park until ANTHROPIC_API_KEY is set"),
+        ({"scripted": True}, "model     scripted"),
+    ],
+)
+async def test_a_missing_or_scripted_model_is_said_and_is_no_failure(there, model, said):
+    _, result = await asked(there, but("model", **model))
+
+    assert result.exit_code == 0
+    assert said in result.stdout
+
+
+def test_nothing_running_is_exit_one_and_says_where_it_looked(there):
+    result = there.doorbell("status")
+
+    assert result.exit_code == 1
+    assert f"the service is not running in {str(there.path)!r}: start it" in result.stdout
+    assert json.loads(there.doorbell("status", "--json").stdout) == {"service": None}
+
+
+def test_a_service_that_does_not_answer_is_not_running_either(there):
+    there.path.mkdir()
+    there.announced("http://127.0.0.1:9")
+
+    result = there.doorbell("status")
+    assert result.exit_code == 1
+    assert "nobody answers at http://127.0.0.1:9/status" in result.stdout
