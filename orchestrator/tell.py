@@ -13,6 +13,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from orchestrator.dispatch.decide import OURSELVES
+
 WIDEST = 60
 
 
@@ -57,7 +59,7 @@ def nearest(decisions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     acted = [decision for decision in decisions if decision["action"] != "ignore"]
     if acted or not decisions:
         return acted
-    ours = [decision for decision in decisions if decision["rule"] == "ourselves"]
+    ours = [decision for decision in decisions if decision["rule"] == OURSELVES]
     return ours or [max(decisions, key=lambda decision: _held(decision["trace"]))]
 
 

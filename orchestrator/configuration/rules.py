@@ -1,5 +1,6 @@
 """rules/*.yaml as rules; it knows which sources and playbooks there are, and matches nothing."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,10 @@ NAMES = frozenset({"event", "id", "source", "type", "subject", "actor", "headers
 """The one vocabulary, as templates of a rule may use it."""
 
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""A rule's name stands in workflow ids; names with a colon are our own (`doorbell:ourselves`)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What rules are held against. `playbooks` are the sound ones, `playbook_names` all that stand there."""
@@ -37,6 +42,11 @@ def rules_of(document: Document, around: Surroundings) -> Found[Rule]:
     for name, value in entries(document, "rule", found.flaws):
         found.names.add(name)
         at: Place = (name,)
+        if NAME.fullmatch(name) is None:
+            found.flaws.append(
+                Flaw(at, f"{name!r} can't name a rule: expected letters, digits, `.`, `_` and `-`")
+            )
+            continue
         shape, flaws = shaped(RuleShape, value, at)
         when = value.get("when", {}) if isinstance(value, Mapping) else {}
         condition, more = condition_of({} if when is None else when, (*at, "when"))

@@ -16,6 +16,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from orchestrator import temporal
 from orchestrator.demo.watch import Seen, Watch
 from orchestrator.demo.world import World
+from orchestrator.dispatch.decide import OURSELVES
 from orchestrator.tell import tree, value
 
 REPLY = "Sure! Steps: open the page, look at the second paragraph. It happens every time, on 2.3.1 and on main."
@@ -267,6 +268,6 @@ def _state(*states: str) -> Callable[[Seen], bool]:
 def _own_comment_skipped(seen: Seen) -> bool:
     return any(
         event["type"] == "issue_comment.created"
-        and any(d["rule"] == "ourselves" and d["action"] == "ignore" for d in event["decisions"])
+        and any(d["rule"] == OURSELVES and d["action"] == "ignore" for d in event["decisions"])
         for event in seen.events
     )

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from orchestrator import views
 from orchestrator.database import Transaction
+from orchestrator.dispatch.decide import OURSELVES
 from orchestrator.ledger import conversations, turns
 from orchestrator.stores import Stores
 from orchestrator.tell import value
@@ -79,7 +80,7 @@ class Watch:
                 f"kept {event['source']}/{event['type']} {event['subject'] or ''} as {event['id']}",
             )
             for decision in event["decisions"]:
-                if decision["action"] != "ignore" or decision["rule"] == "ourselves":
+                if decision["action"] != "ignore" or decision["rule"] == OURSELVES:
                     line = f"{decision['action']}: {decision['reason']} ({decision['rule']})"
                     self._once(f"decided {decision['id']}", "⚖ ", line)
         for run in reversed(seen.runs):

@@ -22,8 +22,21 @@ from workflows.messages import Kind
 MARKER = re.compile(r"<!-- doorbell:([0-9a-f]{12}\.[0-9]+) -->\s*\Z")
 """What we write at the end of every text that we post, so that we know our own words when they ring."""
 
-OWN_WORDS = ("comment", "review", "issue", "pull_request", "discussion")
-"""Where a payload keeps the newest text; only the first of these that is there is looked at."""
+NEWS = {
+    "comment": "created",
+    "review": "submitted",
+    "issue": "opened",
+    "pull_request": "opened",
+    "discussion": "created",
+}
+"""Where a payload keeps a text, and the action by which that text is news; only the first that is there counts.
+
+A person who labels our issue or deletes our comment rings with our text in the payload, and is not us.
+"""
+
+OURSELVES = "doorbell:ourselves"
+PERSON = "doorbell:operator"
+"""Causes of decisions that no rule took; no rule can have such a name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +78,7 @@ def decide(event: Event, position: int, known: Known) -> list[Decision]:
     taken = {decision.workflow_id for decision in woken}
     decided = [_rule(event, rule, known, taken) for rule in known.rules]
     if ours:
-        decided.append(_ignored(event, "ourselves", "", ours))
+        decided.append(_ignored(event, OURSELVES, "", ours))
     return [*woken, *decided]
 
 
@@ -101,17 +114,13 @@ def workflow_id_of(rule_id: str, key: str) -> str:
 
 
 def _newest_text(data: Any) -> str:
-    for name in OWN_WORDS:
-        thing = data.get(name) if isinstance(data, dict) else None
-        if isinstance(thing, dict):
-            # An issue's body is only news when the issue itself is: a label on our issue is not our doing.
-            text = (
-                thing.get("body")
-                if name in {"comment", "review"} or data.get("action") == "opened"
-                else None
-            )
-            return text if isinstance(text, str) else ""
-    return ""
+    if not isinstance(data, dict):
+        return ""
+    name = next((name for name in NEWS if isinstance(data.get(name), dict)), None)
+    if name is None or data.get("action") != NEWS[name]:
+        return ""
+    text = data[name].get("body")
+    return text if isinstance(text, str) else ""
 
 
 def _rule(event: Event, rule: Rule, known: Known, taken: set[str | None]) -> Decision:
@@ -195,11 +204,11 @@ def _person(event: Event, known: Known) -> Decision:
     run_id = str(event.data.get("run", ""))
     workflow_id = known.runs.get(run_id)
     if event.type not in kinds or workflow_id is None:
-        return _ignored(event, OPERATOR, "", f"there is no run {run_id!r} that could {event.type}")
+        return _ignored(event, PERSON, "", f"there is no run {run_id!r} that could {event.type}")
     return Decision(
-        id=decision_id(event.id, OPERATOR),
+        id=decision_id(event.id, PERSON),
         event_id=event.id,
-        cause=OPERATOR,
+        cause=PERSON,
         rule="",
         action=Action.CONTROL,
         reason=f"{event.type} by {event.data.get('by', 'a person')}",

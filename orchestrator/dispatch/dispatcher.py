@@ -54,6 +54,7 @@ RECONCILE_EVERY = 30.0
 OVERDUE = timedelta(seconds=30)
 LOOKED_AT = 50
 MAILBOX = 500
+UNREADABLE = "doorbell:unreadable"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -278,9 +279,9 @@ class Dispatcher:
 
 def _unreadable(entry: Entry, reason: str) -> Decision:
     return Decision(
-        id=decision_id(entry.id, "unreadable"),
+        id=decision_id(entry.id, UNREADABLE),
         event_id=entry.id,
-        cause="unreadable",
+        cause=UNREADABLE,
         rule="",
         action=Action.IGNORE,
         reason=reason,

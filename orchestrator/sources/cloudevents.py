@@ -6,11 +6,12 @@ https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/http-protocol
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import unquote
 
 from orchestrator.errors import Malformed, Reason
-from orchestrator.sources.payload import bounded, json_value, word
+from orchestrator.sources.payload import MAX_WORD, bounded, json_value, word
 from orchestrator.sources.source import Reading
 
 STRUCTURED: Final = "application/cloudevents"
@@ -31,9 +32,8 @@ class CloudEventsDialect:
             raise Malformed(Reason.MALFORMED, f"expected a CloudEvent of version {VERSIONS[0]}")
         subject = event.get("subject")
         named = subject if isinstance(subject, str) and subject else None
-        source = word(event.get("source"), "the event's source")
         reading = Reading(
-            delivery_id=f"{source}#{word(event.get('id'), 'the id')}"[-200:],
+            delivery_id=_identity(event),
             type=word(event.get("type"), "the event's type"),
             subject=named,
             actor=None,
@@ -41,6 +41,12 @@ class CloudEventsDialect:
             data=event,
         )
         return bounded(reading)
+
+
+def _identity(event: Mapping[str, Any]) -> str:
+    source, id_ = word(event.get("source"), "the source"), word(event.get("id"), "the id")
+    both = f"{source}#{id_}"
+    return both if len(both) <= MAX_WORD else sha256(both.encode()).hexdigest()
 
 
 def _envelope(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:

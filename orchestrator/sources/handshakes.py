@@ -9,9 +9,8 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 import msgspec
@@ -19,59 +18,13 @@ import msgspec
 from orchestrator.errors import Malformed, Reason
 from orchestrator.signatures.bytes import equal
 from orchestrator.signatures.sns import confirmation
+from orchestrator.sources.greeting import PLAIN, Greeting, Reply
 from orchestrator.sources.payload import is_form
 
-JSON: Final = "application/json"
-PLAIN: Final = "text/plain; charset=utf-8"
 MAX_CHALLENGE: Final = 500
 _CHALLENGE: Final = re.compile(r"[!-~]{1,500}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _ORIGIN: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """An answer that isn't a receipt. `fetch`: the door calls this address first, and defers if it can't."""
-
-    status: int = HTTPStatus.OK
-    body: bytes = b""
-    content_type: str = JSON
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    fetch: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Greeting:
-    """A proved POST. `secret` is the one that proved it."""
-
-    headers: Mapping[str, str]
-    body: bytes
-    secret: bytes
-    now: datetime
-
-    def json(self) -> dict[str, Any]:
-        """The body if it is a JSON object, else an empty one."""
-        if is_form(self.headers):
-            return {}
-        try:
-            value = msgspec.json.decode(self.body)
-        except (ValueError, RecursionError):
-            return {}
-        return value if isinstance(value, dict) else {}
-
-
-class Handshake(Protocol):
-    """How one kind of sender introduces itself."""
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """The methods besides POST that it uses."""
-
-    def greet(self, greeting: Greeting) -> Reply | None:
-        """The answer to a proved POST that is no event; None where it is one. Raises `Malformed`."""
-
-    def hello(self, query: str, headers: Mapping[str, str]) -> Reply | None:
-        """The answer to one of the other methods; None where nothing here allows one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +99,11 @@ class OriginHandshake:
 
 
 def slack(greeting: Greeting) -> Reply | None:
-    """`url_verification` is answered with its challenge. https://docs.slack.dev/reference/events/url_verification"""
-    said = greeting.json()
+    """`url_verification` is answered with its challenge.
+
+    https://docs.slack.dev/reference/events/url_verification
+    """
+    said = _said(greeting)
     if said.get("type") != "url_verification":
         return None
     return _json({"challenge": _word(said.get("challenge"), _CHALLENGE)})
@@ -158,7 +114,7 @@ def zoom(greeting: Greeting) -> Reply | None:
 
     https://developers.zoom.us/docs/api/webhooks/#validate-your-webhook-endpoint
     """
-    said = greeting.json()
+    said = _said(greeting)
     if said.get("event") != "endpoint.url_validation":
         return None
     payload = said.get("payload")
@@ -169,8 +125,11 @@ def zoom(greeting: Greeting) -> Reply | None:
 
 
 def discord(greeting: Greeting) -> Reply | None:
-    """A PING is answered with a PONG. https://docs.discord.com/developers/interactions/receiving-and-responding"""
-    said = greeting.json()
+    """A PING is answered with a PONG.
+
+    https://docs.discord.com/developers/interactions/overview#acknowledging-ping-requests
+    """
+    said = _said(greeting)
     match said.get("type"), "event" in said:
         case 1, False:
             return _json({"type": 1})
@@ -185,10 +144,7 @@ def event_grid(greeting: Greeting) -> Reply | None:
 
     https://learn.microsoft.com/azure/event-grid/end-point-validation-event-grid-events-schema
     """
-    try:
-        events = msgspec.json.decode(greeting.body)
-    except (ValueError, RecursionError):
-        return None
+    events = _json_or_none(greeting.body)
     first = events[0] if isinstance(events, list) and events else None
     if not isinstance(first, dict):
         return None
@@ -200,8 +156,8 @@ def event_grid(greeting: Greeting) -> Reply | None:
 
 
 def sns(greeting: Greeting) -> Reply | None:
-    """A subscription to a listed topic is confirmed at SNS's own address. The scheme has checked topic and signature."""
-    said = greeting.json()
+    """A subscription to a topic is confirmed at SNS's own address; the scheme has checked topic and signature."""
+    said = _said(greeting)
     match said.get("Type"):
         case "SubscriptionConfirmation":
             address = confirmation(said)
@@ -218,6 +174,21 @@ def sns(greeting: Greeting) -> Reply | None:
 def hmac_hex(secret: bytes, text: str) -> str:
     """The hex HMAC-SHA256 of a word."""
     return hmac.digest(secret, text.encode(), "sha256").hex()
+
+
+def _said(greeting: Greeting) -> dict[str, Any]:
+    """The body if it is a JSON object, else an empty one."""
+    if is_form(greeting.headers):
+        return {}
+    value = _json_or_none(greeting.body)
+    return value if isinstance(value, dict) else {}
+
+
+def _json_or_none(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _word(value: Any, allowed: re.Pattern[str]) -> str:

@@ -1,39 +1,31 @@
-"""The senders we know by name: `scheme: github` in `sources.yaml` means one of these; pure."""
+"""The senders we know by name: `scheme: github` in `sources.yaml` means one of these; read when first asked."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from orchestrator.signatures.github import GithubScheme
-from orchestrator.signatures.scheme import Scheme
-from orchestrator.signatures.standard_webhooks import StandardWebhooksScheme
-from orchestrator.sources.github import GithubDialect
-from orchestrator.sources.source import Dialect
-from orchestrator.sources.standard_webhooks import StandardWebhooksDialect
+from typing_extensions import override
+
+from orchestrator.sources.preset import Preset
+from orchestrator.sources.table import presets
 
 MIB: Final = 1024 * 1024
 DEFAULT_MAX_BODY: Final = MIB
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preset:
-    """Everything about a sender but its name and its secrets. `max_body` is in bytes."""
+class _Presets(Mapping[str, Preset]):
+    """The table by name; importing it reads nothing yet."""
 
-    scheme: Scheme
-    dialect: Dialect
-    max_body: int
-    dedupe_body: bool
+    @override
+    def __getitem__(self, name: str) -> Preset:
+        return presets()[name]
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(presets())
+
+    @override
+    def __len__(self) -> int:
+        return len(presets())
 
 
-PRESETS: Final[Mapping[str, Preset]] = {
-    # GitHub sends nothing over 25 MB, and its delivery id is not signed: equal bytes are the same delivery.
-    "github": Preset(
-        scheme=GithubScheme(), dialect=GithubDialect(), max_body=25 * MIB, dedupe_body=True
-    ),
-    "standard-webhooks": Preset(
-        scheme=StandardWebhooksScheme(),
-        dialect=StandardWebhooksDialect(),
-        max_body=DEFAULT_MAX_BODY,
-        dedupe_body=False,
-    ),
-}
+PRESETS: Final[Mapping[str, Preset]] = _Presets()

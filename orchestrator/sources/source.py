@@ -3,13 +3,14 @@
 It knows nothing of rules: trust lives here, intent lives there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from orchestrator.events import Actor
 from orchestrator.secrets import Secret
 from orchestrator.signatures.scheme import Scheme
+from orchestrator.sources.greeting import Handshake, Reply
 
 OPERATOR = "operator"
 """The built-in source of everything a person does through the CLI; its secret lives in the state directory."""
@@ -38,9 +39,23 @@ class Dialect(Protocol):
         """What the verified bytes say. Header names are lower case. Raises `Malformed`."""
 
 
+class Splits(Protocol):
+    """How one delivery of a sender is several events."""
+
+    def split(self, body: bytes) -> list[bytes]:
+        """The bytes of each. Raises `Malformed`."""
+
+
+Thanks = Callable[[Reading], Reply]
+"""What a sender is told about a kept delivery, where it expects something else than a receipt with 202."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One sender we know. `own_actors` are ids or logins by which it names ourselves (promise R4)."""
+    """One sender we know. `own_actors` are ids or logins by which it names ourselves (promise R4).
+
+    `batch` is there where one delivery may be several events, each then kept on its own.
+    """
 
     name: str
     scheme: Scheme
@@ -49,3 +64,6 @@ class Source:
     max_body: int
     dedupe_body: bool
     own_actors: frozenset[str] = frozenset()
+    handshake: Handshake | None = None
+    thanks: Thanks | None = None
+    batch: Splits | None = None

@@ -155,7 +155,7 @@ class Batch:
         """The bytes of each event. Raises `Malformed`."""
         value = json_value(body)
         if self.over:
-            return _bounded([msgspec.json.encode(one) for one in _each(value, self.over)]) or [body]
+            return _bounded([msgspec.json.encode(one) for one in _each(value, self.over)])
         if not isinstance(value, list):
             return [body]
         if self.without:
@@ -178,22 +178,17 @@ def _bounded(items: list[bytes]) -> list[bytes]:
 
 def _each(value: Any, paths: Sequence[tuple[str, ...]]) -> list[Any]:
     """The value once for each element at the end of the paths, every list on the way cut down to that one."""
-    return [one for path in paths for one in _cut(value, path, paths)]
-
-
-def _cut(value: Any, path: tuple[str, ...], paths: Sequence[tuple[str, ...]]) -> list[Any]:
-    if not path:
+    if not isinstance(value, dict):
         return [value]
-    if not isinstance(value, dict) or not isinstance(value.get(path[0]), list):
-        return []
-    siblings = {other[0] for other in paths if other and other[0] != path[0]}
-    rest = {name: kept for name, kept in value.items() if name not in siblings}
-    deeper = [other[1:] for other in paths if other[:1] == path[:1]]
+    heads = list(dict.fromkeys(path[0] for path in paths if path))
+    lists = [head for head in heads if isinstance(value.get(head), list) and value[head]]
+    rest = {name: kept for name, kept in value.items() if name not in lists}
     return [
-        {**rest, path[0]: [one]}
-        for element in value[path[0]]
-        for one in _cut(element, path[1:], deeper)
-    ]
+        {**rest, head: [one]}
+        for head in lists
+        for element in value[head]
+        for one in _each(element, [path[1:] for path in paths if path[:1] == (head,)])
+    ] or [value]
 
 
 def _fields(body: bytes) -> dict[str, Any]:

@@ -19,12 +19,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from click.testing import Result
 
 from orchestrator.settings import environment
 from orchestrator.signatures import github
 from orchestrator.state import StateDirectory
+from tests.support.installed import Installed
 
-pytestmark = [pytest.mark.temporal, pytest.mark.xdist_group("bad_input")]
+pytestmark = pytest.mark.temporal
 
 PROGRAM = (sys.executable, "-m", "orchestrator")
 SECRET = "the-secret-of-the-webhook"
@@ -69,7 +71,6 @@ class Up:
 
     directory: Path
     url: str
-    surroundings: Mapping[str, str]
 
     @property
     def state(self) -> StateDirectory:
@@ -95,15 +96,11 @@ class Up:
         event: str = json.loads(answer.body)["event"]
         return event
 
-    def doorbell(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        line = [*PROGRAM, *words, "--state", "state"]
-        surroundings = dict(self.surroundings)
-        return subprocess.run(  # noqa: S603 - our own program
-            line, cwd=self.directory, env=surroundings, capture_output=True, text=True, check=False
-        )
+    def doorbell(self, *words: str) -> Result:
+        return Installed(self.state.path).doorbell(*words)
 
     def told(self, *words: str) -> Any:
-        return json.loads(self.doorbell(*words, "--json").stdout)
+        return Installed(self.state.path).told(*words)
 
     def until(self, *words: str, holds: Any) -> Any:
         deadline = time.monotonic() + 40
@@ -127,7 +124,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     line = [*PROGRAM, "up", "--port", "0", "--json", "--config", "conf", "--state", "state"]
     with (
         (directory / "up.log").open("wb") as log,
-        subprocess.Popen(  # noqa: S603 - our own program
+        subprocess.Popen(
             line, cwd=directory, env=surroundings, stdout=subprocess.PIPE, stderr=log, text=True
         ) as process,
     ):
@@ -135,7 +132,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
             assert process.stdout is not None
             said = process.stdout.readline()
             assert said, (directory / "up.log").read_text()
-            yield Up(directory, json.loads(said)["url"], surroundings)
+            yield Up(directory, json.loads(said)["url"])
             process.terminate()
             assert process.wait(60) == 0
         finally:
@@ -233,7 +230,7 @@ def test_with_no_key_the_run_parks_saying_what_to_set_and_a_person_can_say_go_on
     assert "set ANTHROPIC_API_KEY" in parked["reason"]
     assert parked["waiting_for"] == {"kind": "person", "reason": parked["reason"]}
 
-    word = json.loads(up.doorbell("runs", "resume", run_id, "--json").stdout)
+    word = up.told("runs", "resume", run_id)
     taken = up.until("why", word["event"], holds=settled)
 
     assert taken["decisions"][0]["run_id"] == run_id
@@ -245,7 +242,7 @@ def test_d6_with_temporal_away_the_door_keeps_status_says_so_and_entries_wait(up
     with stopped(up.state.pids()["temporal"]):
         event = up.star(3)
         status = up.doorbell("status")
-        assert status.returncode == 1
+        assert status.exit_code == 1
         assert "NOT reachable: entries wait" in status.stdout
         (decision,) = up.until("why", event, holds=lambda one: one["decisions"])["decisions"]
         assert (decision["action"], decision["state"]) == ("start", "ready")

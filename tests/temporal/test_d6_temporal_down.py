@@ -66,7 +66,8 @@ async def test_d6_temporal_killed_under_a_waiting_run_loses_nothing_and_delays_o
     tmp_path: Path, shaky: Town
 ) -> None:
     await shaky.temporal.start()
-    script = Turns([uses(use("write_thing", body="once")), uses(wait("github/issue_comment.created")), says()])
+    answer = uses(wait("github/issue_comment.created"))
+    script = Turns([uses(use("write_thing", body="once")), answer, says()])
     async with house(tmp_path, shaky, script) as home:
         assert await knock(home, opened(), "issues", "one") == 202
         before = await home.one("waiting")
@@ -75,8 +76,14 @@ async def test_d6_temporal_killed_under_a_waiting_run_loses_nothing_and_delays_o
         assert await knock(home, opened(8), "issues", "three") == 202
         await home.until(lambda: held_back(home), "a decision that waits")
         await shaky.temporal.start()
+        await home.until(lambda: states(home, "ended", "waiting"), "both runs")
+        await home.ring(commented("at last", number=8), "issue_comment")
         runs = await home.settled("ended", count=2)
     assert [run["outcome"] for run in runs] == ["completed", "completed"]
     assert runs[0]["id"] == before["id"]
     assert "while it was down" in str([request["messages"] for request in script.asked])
     assert home.executed() == ["write_thing once", "write_thing once"]
+
+
+async def states(home: House, *wanted: str) -> bool:
+    return [run["state"] for run in await home.runs()] == list(wanted)
