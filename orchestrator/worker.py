@@ -1,6 +1,7 @@
 """Process 2, the worker: runs the workflow and its activities; the composition root of everything a run touches."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -11,8 +12,10 @@ from datetime import timedelta
 
 import structlog
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from typing_extensions import override
 
 from orchestrator import temporal
 from orchestrator.agent.activities import Activities, ToolActivity
@@ -23,6 +26,7 @@ from orchestrator.errors import OperatorError
 from orchestrator.settings import Settings
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores, configuration_reader
+from workflows.activities import PERSON
 from workflows.run import Run
 
 RECONNECT = 1.0
@@ -33,9 +37,19 @@ STICKY = timedelta(seconds=3)
 CACHED_RUNS = 5_000
 
 
+class Parks(logging.Filter):
+    """Lets no traceback through for a run that parks: its reason is in the ledger and in `doorbell runs list`."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not (isinstance(error, ApplicationError) and error.type == PERSON)
+
+
 async def work(settings: Settings, environment: Mapping[str, str]) -> None:
     """Work until SIGTERM; then finish what is under way, within 20 s."""
     log = structlog.get_logger("worker")
+    logging.getLogger("temporalio.activity").addFilter(Parks())
     state = StateDirectory(settings.state.resolve())
     stores = Stores.open(state, settings.database)
     means = _means(settings, environment, state, stores)

@@ -133,9 +133,8 @@ class Loop:
             return End(Outcome.NEEDS_ATTENTION, _UNFINISHED[state.stop])
         refusal = money.exhausted(state.budget, state.spent, state.turn)
         if refusal is None and state.stop is Stop.OVER_BUDGET:
-            refusal = (
-                f"usd budget: the next turn could cost more than what is left of {state.budget.usd}"
-            )
+            limits = f"{state.budget.usd} usd and {state.budget.tokens} tokens"
+            refusal = f"budget: the next turn could use more than what is left of {limits}"
         return Stay(refusal) if refusal else AskModel(state.turn + 1, self._nudge())
 
     def receive(self, reply: Reply) -> None:

@@ -1,7 +1,7 @@
 """What the Temporal UI tells of a run: markdown made of names and figures, never of anybody's text."""
 
 from workflows.loop import State
-from workflows.messages import CallOutcome, CallState, Opened, Reply, RunState, Title
+from workflows.messages import CallOutcome, CallState, Opened, Reply, RunState, Stop, Title
 from workflows.policy import Verdict
 
 SHOWN_TURNS = 12
@@ -25,15 +25,16 @@ class Story:
 
     def replied(self, reply: Reply) -> None:
         """The model answered."""
-        asked = ", ".join(f"`{call.alias}`" for call in reply.calls)
-        self._add(f"turn {reply.turn}: {asked or reply.stop}")
+        asked = ", ".join(f"`{_named(call.alias)}`" for call in reply.calls)
+        said = "finished" if reply.stop is Stop.END_TURN else str(reply.stop)
+        self._add(f"turn {reply.turn}: {asked or said}")
 
     def acted(self, verdicts: tuple[Verdict, ...], outcomes: list[CallOutcome]) -> None:
         """The calls of a turn were answered."""
         aliases = {verdict.call.call_id: verdict.call.alias for verdict in verdicts}
         noteworthy = [o for o in outcomes if o.state is not CallState.DONE]
         for outcome in noteworthy:
-            self._add(f"`{aliases[outcome.call_id]}`: **{outcome.state}**")
+            self._add(f"`{_named(aliases[outcome.call_id])}`: **{outcome.state}**")
 
     def told(self, state: RunState, reason: str, loop: State | None) -> str:
         """The whole story as markdown. Money is written `USD 0.04`: two dollar signs would render as a formula."""
@@ -48,3 +49,7 @@ class Story:
 
     def _add(self, line: str) -> None:
         self.lines = [*self.lines, line][-SHOWN_TURNS:]
+
+
+def _named(alias: str) -> str:
+    return alias.replace("__", ".", 1)

@@ -32,6 +32,7 @@ class Frozen:
     max_tokens: int
     budget: Budget
     system: str
+    sources: tuple[str, ...]
     tools: tuple[Tool, ...]
 
 
@@ -87,10 +88,12 @@ def planned(
 ) -> tuple[Planned, ...]:
     """The tool calls of a reply, in its order, with the full arguments that would be sent."""
     tools = {tool.alias: tool for tool in frozen.tools}
-    return tuple(
-        _planned(f"{turn}.{position}", position, block, tools.get(str(block["name"])), run_id)
-        for position, block in enumerate(asked(content))
-    )
+    plans = []
+    for position, block in enumerate(asked(content)):
+        tool = tools.get(str(block["name"]))
+        name = f"{turn}.{position}"
+        plans.append(_planned(name, position, block, tool, run_id, frozen.sources))
+    return tuple(plans)
 
 
 def asked(content: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -102,11 +105,16 @@ def asked(content: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _planned(
-    call_id: str, position: int, block: Mapping[str, Any], tool: Tool | None, run_id: str
+    call_id: str,
+    position: int,
+    block: Mapping[str, Any],
+    tool: Tool | None,
+    run_id: str,
+    sources: Sequence[str],
 ) -> Planned:
     alias, given = str(block["name"]), block.get("input")
     arguments = given if isinstance(given, dict) else {}
-    server, name, effect, complaint = _unlisted(alias, given)
+    server, name, effect, complaint = _unlisted(alias, given, sources)
     if tool is not None:
         complaint = check_arguments(tool, given)
         server, name, effect = tool.server, tool.name, tool.effect
@@ -124,12 +132,22 @@ def _planned(
     return Planned(intent=intent, call=call, complaint=complaint)
 
 
-def _unlisted(alias: str, given: Any) -> tuple[str, str, Effect, str | None]:
+def _unlisted(
+    alias: str, given: Any, sources: Sequence[str]
+) -> tuple[str, str, Effect, str | None]:
     if alias == WAIT:
         complaint = complaints(WAIT, WAIT_DEFINITION["input_schema"], given)
-        return BUILTIN, "wait", Effect.READ, complaint
+        return BUILTIN, "wait", Effect.READ, complaint or _deaf(given, sources)
     unknown = f"There is no tool {alias!r}; use one of the tools you were given."
     return "", alias, Effect.READ, unknown
+
+
+def _deaf(given: Mapping[str, Any], sources: Sequence[str]) -> str | None:
+    """A wait for events that nobody can send would sleep to its end."""
+    strange = sorted({str(event).partition("/")[0] for event in given["events"]} - set(sources))
+    if not strange:
+        return None
+    return f"Nobody rings as {strange[0]!r}; events come from {', '.join(sources)} (source/type)."
 
 
 def _short(alias: str) -> str:

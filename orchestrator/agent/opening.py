@@ -125,6 +125,7 @@ async def _pinned(
         max_tokens=playbook.max_tokens,
         budget=playbook.budget,
         system=prompt.system(prose, stage),
+        sources=tuple(sorted(configuration.sources)),
         tools=tools,
     )
 

@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 import tempfile
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from orchestrator.cli.options import DOTENV
+from orchestrator.cli.options import DOTENV, json_option, print_json
 from orchestrator.demo.story import Delivery, Story
 from orchestrator.demo.watch import Watch
 from orchestrator.demo.world import Model, world
@@ -31,7 +32,8 @@ MODEL = "claude-sonnet-5-5"
 @click.option("--name", help="GitHub's event name [the file's name up to the first dot].")
 @click.option("--stay", is_flag=True, help="Keep serving afterwards, until Ctrl-C.")
 @click.option("--model", default=MODEL, show_default=True, help="The model, when there is a key.")
-def demo(*, event: Path | None, name: str | None, stay: bool, model: str) -> None:
+@json_option
+def demo(*, event: Path | None, name: str | None, stay: bool, model: str, as_json: bool) -> None:
     """Tell the whole story: a webhook becomes a durable agent run. Exits 0 only if every step was observed."""
     path = event or deliveries() / "issues.opened.json"
     delivery = read(path, name)
@@ -42,7 +44,9 @@ def demo(*, event: Path | None, name: str | None, stay: bool, model: str) -> Non
         key=told.get("ANTHROPIC_API_KEY") or None,
         base_url=told.get("ANTHROPIC_BASE_URL") or None,
     )
-    sys.exit(asyncio.run(_interruptible(delivery, stranger, chosen, stay=stay)))
+    # For programs the story goes to stderr, and what was observed comes at its end.
+    told_to = Told(console=Console(stderr=as_json), stay=stay, as_json=as_json)
+    sys.exit(asyncio.run(_interruptible(delivery, stranger, chosen, told_to)))
 
 
 def deliveries() -> Path:
@@ -63,11 +67,20 @@ def read(path: Path, name: str | None) -> Delivery:
     return Delivery(name=name or path.name.split(".")[0], payload=payload)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """To whom the story is told, and how."""
+
+    console: Console
+    stay: bool
+    as_json: bool
+
+
 async def _interruptible(
-    delivery: Delivery, stranger: Delivery, model: Model, *, stay: bool
+    delivery: Delivery, stranger: Delivery, model: Model, told_to: Told
 ) -> int:
     """Stopped from outside, everything that was started is still ended in order."""
-    telling = asyncio.create_task(_told(delivery, stranger, model, stay=stay))
+    telling = asyncio.create_task(_told(delivery, stranger, model, told_to))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, telling.cancel)
     try:
@@ -76,8 +89,8 @@ async def _interruptible(
         return 130
 
 
-async def _told(delivery: Delivery, stranger: Delivery, model: Model, *, stay: bool) -> int:
-    console = Console()
+async def _told(delivery: Delivery, stranger: Delivery, model: Model, told_to: Told) -> int:
+    console = told_to.console
     console.print(_first_line(model), style="bold", soft_wrap=True)
     with tempfile.TemporaryDirectory(
         prefix="doorbell-demo-", ignore_cleanup_errors=True
@@ -94,13 +107,26 @@ async def _told(delivery: Delivery, stranger: Delivery, model: Model, *, stay: b
             story = Story(world=made, watch=watch, delivery=delivery, stranger=stranger)
             well = await story.tell()
             await story.ended()
-            if stay:
+            if told_to.as_json:
+                print_json(_observed(story, model))
+            if told_to.stay:
                 await _stay(console, made.url, made.temporal_ui)
     console.print(
         "every step was observed" if well else "NOT every step was observed",
         style="bold green" if well else "bold red",
     )
     return 0 if well else 1
+
+
+def _observed(story: Story, model: Model) -> dict[str, Any]:
+    steps = [{"step": step, "observed": held} for step, held in story.steps]
+    writes = story.world.github.writes if story.world.github else ()
+    return {
+        "observed": all(step["observed"] for step in steps),
+        "scripted": model.scripted,
+        "steps": steps,
+        "writes": [f"{write.method} {write.path}" for write in writes],
+    }
 
 
 def _first_line(model: Model) -> str:

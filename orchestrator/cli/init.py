@@ -1,10 +1,12 @@
 """`doorbell init`: writes a commented starter configuration; it overwrites nothing and asks nobody."""
 
+import json
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
 import click
 
+from orchestrator.cli.options import json_option
 from orchestrator.errors import OperatorError
 
 STARTER = {
@@ -20,9 +22,13 @@ STARTER = {
 
 @click.command("init")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default="doorbell.d")
-def init(directory: Path) -> None:
+@json_option
+def init(*, directory: Path, as_json: bool) -> None:
     """Write a starter configuration into DIRECTORY [./doorbell.d]."""
     written = write_starter(directory)
+    if as_json:
+        click.echo(json.dumps({"written": [str(path) for path in written]}))
+        return
     for path in written:
         click.echo(f"wrote {path}")
     config = "" if directory == Path("doorbell.d") else f" --config {directory}"

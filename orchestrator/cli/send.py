@@ -63,7 +63,7 @@ def send(
     """Sign FILE as its sender would and send it; prints the door's answer."""
     settings = settings_from(**flags)
     source = configuration_reader(settings.config, environment(DOTENV))().sources.get(name)
-    if source is None or not source.secrets:
+    if source is None:
         raise OperatorError(
             f"source {name!r} is not configured in {str(settings.config)!r}, or its secret is unset"
         )

@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,7 @@ DEADLINE = 2.0
 def hurry() -> None:
     """Notice a lost worker after 1.5 s instead of 10, and end a tool call after 2 s instead of 60."""
     for name in ("MODEL", "OPENING", "TOOL"):
-        patience = getattr(calls, name)
-        setattr(calls, name, calls.Patience(patience.attempt, patience.altogether, SILENCE))
+        setattr(calls, name, replace(getattr(calls, name), silence=SILENCE))
     beating.INTERVAL = 0.3
     calling.MARGIN = 0.5
     worker.STICKY = timedelta(seconds=1)

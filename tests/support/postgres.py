@@ -8,7 +8,6 @@ import importlib.util
 import os
 import pwd
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -27,6 +26,9 @@ SETTINGS = {
     "autovacuum": "off",
     "log_min_messages": "fatal",
 }
+WATCHED = '"$0" "$@" </dev/null & read -r word; kill -"${word:-QUIT}" $!; wait $!'
+"""Ends the server by the signal it is told, or at once when whoever started it is gone."""
+
 PATIENCE = 30.0
 
 
@@ -49,8 +51,8 @@ class Postgres:
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         self._process = subprocess.Popen(
-            [self.files / "bin" / "postgres", "-D", self.home / "data", *options],
-            stdin=subprocess.DEVNULL,
+            ["/bin/sh", "-c", WATCHED, self.files / "bin" / "postgres", "-D", self._data, *options],
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -64,11 +66,11 @@ class Postgres:
 
     def crash(self) -> None:
         """End it at once, as the power would: nothing is written any more, what was promised is replayed."""
-        self._end(signal.SIGQUIT)
+        self._end("QUIT")
 
     def stop(self) -> None:
         """End it in order."""
-        self._end(signal.SIGINT)
+        self._end("INT")
 
     def url(self, database: str) -> str:
         """The URL of one of its databases."""
@@ -96,10 +98,13 @@ class Postgres:
             return False
         return True
 
-    def _end(self, how: signal.Signals) -> None:
+    @property
+    def _data(self) -> Path:
+        return self.home / "data"
+
+    def _end(self, how: str) -> None:
         if self._process is not None:
-            self._process.send_signal(how)
-            self._process.wait(PATIENCE)
+            self._process.communicate(f"{how}\n".encode(), PATIENCE)
             self._process = None
 
 
@@ -123,7 +128,7 @@ def _make(server: Postgres) -> None:
         os.chown(server.home, nobody.pw_uid, nobody.pw_gid)
     words = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
     subprocess.run(
-        [server.files / "bin" / "initdb", "-D", server.home / "data", *words],
+        [server.files / "bin" / "initdb", "-D", server._data, *words],
         check=True,
         capture_output=True,
         **_not_root(),

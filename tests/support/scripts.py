@@ -66,7 +66,7 @@ class Once:
     then: Answer
     seen: int = 0
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> Answer:  # noqa: ARG002 - whatever is asked
         self.seen += 1
         return self.first if self.seen == 1 else self.then
 

@@ -81,14 +81,18 @@ class Nursery:
             self.process = _started(line, self.directory / "workers.log", speaking=True)
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(dict(environment)).encode() + b"\n")
-        self.process.stdin.flush()
-        return int(self.process.stdout.readline())
+        with suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps(dict(environment)).encode() + b"\n")
+            self.process.stdin.flush()
+        born = self.process.stdout.readline()
+        assert born, (self.directory / "workers.log").read_text()
+        return int(born)
 
     def close(self) -> None:
         if self.process is not None:
-            with self.process as process:
-                process.kill()
+            self.process.kill()
+            with suppress(BrokenPipeError):
+                self.process.communicate()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,8 +73,6 @@ async def test_a2_a_write_that_may_have_left_is_unknown_although_it_never_did(
     assert run["outcome"] == "needs_attention"
 
 
-
-
 async def test_a2_an_attempt_that_was_only_slow_can_no_longer_send_what_the_next_one_sent(
     tmp_path: Path, town: Town
 ) -> None:

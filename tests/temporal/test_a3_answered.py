@@ -81,7 +81,9 @@ async def test_a3_a_mute_server_is_an_answer_in_words_for_a_read_and_for_a_write
     deadlines: dict[str, Any] = CallRequest.__init__.__kwdefaults__
     monkeypatch.setitem(deadlines, "deadline", 0.5)
     never = 600.0
-    script = Turns([uses(use("slow_read", seconds=never), use("slow_write", seconds=never)), says()])
+    script = Turns(
+        [uses(use("slow_read", seconds=never), use("slow_write", seconds=never)), says()]
+    )
     async with house(tmp_path, town, script) as home:
         await home.ring(opened())
         run = await home.ended()

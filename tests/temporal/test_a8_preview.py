@@ -55,7 +55,9 @@ async def test_a8_applying_makes_exactly_the_proposed_calls_once_however_often_i
         run = await home.run(run["id"])
     assert home.executed("write") == ["write_thing first words", "write_thing second words"]
     proposed = {c["id"]: c["arguments"] for c in run["tool_calls"] if c["state"] == "proposed"}
-    made = {c["id"]: c["arguments"] for c in run["tool_calls"] if c["state"] == "done" and not c["turn"]}
+    made = {
+        c["id"]: c["arguments"] for c in run["tool_calls"] if c["state"] == "done" and not c["turn"]
+    }
     assert made == {f"{call_id}:applied": arguments for call_id, arguments in proposed.items()}
     assert run["state"] == "ended"
     assert len(script.asked) == 3
@@ -75,4 +77,3 @@ async def test_a8_proposals_can_be_applied_while_the_run_still_waits(
         run = await home.ended()
     assert home.executed("write") == ["write_thing first words"]
     assert run["outcome"] == "cancelled"
-

@@ -22,7 +22,9 @@ TALK = [
 async def details(handle: WorkflowHandle) -> str:
     """What the UI shows as current details, asked for as the UI does."""
     metadata = await handle.query("__temporal_workflow_metadata")
-    told: str = metadata["currentDetails"] if isinstance(metadata, dict) else metadata.current_details
+    told: str = (
+        metadata["currentDetails"] if isinstance(metadata, dict) else metadata.current_details
+    )
     return told
 
 
@@ -76,11 +78,11 @@ async def test_o1_runs_are_found_by_rule_playbook_source_key_state_and_outcome(
 
         async def found(query: str) -> bool:
             wanted = f"WorkflowId = '{run['workflow_id']}' AND {query}"
-            return [one.id async for one in home.client.list_workflows(wanted)] == [run["workflow_id"]]
+            return [one.id async for one in home.client.list_workflows(wanted)] == [
+                run["workflow_id"]
+            ]
 
-        fixed = (
-            "Rule = 'work' AND Playbook = 'work' AND Source = 'github' AND Key = 'issue:acme/api#7'"
-        )
+        fixed = "Rule = 'work' AND Playbook = 'work' AND Source = 'github' AND `Key` = 'issue:acme/api#7'"
         await home.until(lambda: found(f"{fixed} AND RunState = 'waiting'"), "the waiting run")
         await home.ring(commented("yes"), "issue_comment")
         await home.ended()

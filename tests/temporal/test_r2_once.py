@@ -118,7 +118,9 @@ async def test_r2_a_repeat_does_not_disturb_a_run_that_waits(tmp_path: Path, tow
 async def test_r2_a_wake_up_that_is_delivered_twice_is_heard_once(
     tmp_path: Path, town: Town
 ) -> None:
-    script = Turns([uses(wait("github/issue_comment.created")), uses(use("slow_read", seconds=1)), says()])
+    script = Turns(
+        [uses(wait("github/issue_comment.created")), uses(use("slow_read", seconds=1)), says()]
+    )
     async with house(tmp_path, town, script) as home:
         await home.ring(opened())
         await home.one("waiting")

@@ -27,8 +27,8 @@ def rewrite(home: House, old: str, new: str) -> None:
     ("limit", "raised", "reason"),
     [
         ("turns: 60", "turns: 2", "turns budget: 2 of 2 used"),
-        ("usd: 5", "usd: 0.007", "usd budget: the next turn could cost more than what is left of 0.007"),
-        ("tokens: 3000k", "tokens: 2k", "tokens"),
+        ("usd: 5", "usd: 0.007", "what is left of 0.007 usd and 3000000 tokens"),
+        ("tokens: 3000k", "tokens: 2k", "what is left of 5 usd and 2000 tokens"),
     ],
     ids=["turns", "usd", "tokens"],
 )
@@ -72,7 +72,9 @@ async def test_r5_resuming_without_raising_the_limit_parks_again_and_spends_noth
     assert len(script.asked) == 1
 
 
-async def test_r5_at_eighty_percent_the_agent_is_asked_to_finish(tmp_path: Path, town: Town) -> None:
+async def test_r5_at_eighty_percent_the_agent_is_asked_to_finish(
+    tmp_path: Path, town: Town
+) -> None:
     files = Files(playbook=PLAYBOOK.replace("turns: 60", "turns: 5"))
     script = Turns([uses(use("read_thing"))] * 4 + [says()])
     async with house(tmp_path, town, script, files) as home:
@@ -121,9 +123,7 @@ async def test_r5_hands_that_cannot_be_reached_park_the_run_before_it_asks_anyth
     """The server dies at its start until somebody mends it."""
     mended = tmp_path / "mended"
     script_of_it = f"test -e {mended} && exec $0 $1; exit 3"
-    servers = (
-        f"lab:\n  command: [sh, -c, '{script_of_it}', PYTHON, COUNTING]\n  env: {{COUNT: COUNTED}}\n"
-    )
+    servers = f"lab:\n  command: [sh, -c, '{script_of_it}', PYTHON, COUNTING]\n  env: {{COUNT: COUNTED}}\n"
     script = Turns([WRITE, says()])
     async with house(tmp_path, town, script, Files(servers=servers)) as home:
         await home.ring(opened())

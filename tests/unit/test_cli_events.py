@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator.dispatch.decide import OURSELVES
 from orchestrator.errors import Reason
 from orchestrator.rules.rule import All, Leaf, Operator
 from tests.support.builders import comment, github, rule, wanted
@@ -110,7 +111,7 @@ def test_an_ignored_event_is_told_by_the_rule_that_came_nearest(there):
 def test_r4_an_event_of_our_own_is_told_as_that(there):
     there.kept(comment("evt_1"), labelled(), own_actors=frozenset({"ann"}))
 
-    assert "ignore ourselves: our own write" in told(there)
+    assert f"ignore {OURSELVES}: our own write" in told(there)
 
 
 def test_an_event_nobody_has_decided_about_says_so(there):
@@ -157,6 +158,13 @@ def test_refusals_of_one_source_are_found_behind_many_of_another(there):
 
     found = there.told("events", "list", "--refused", "--source", "billing", "--limit", "1")
     assert [refusal["reason"] for refusal in found] == ["bad_signature"]
+
+
+def test_a_limit_holds_for_refusals_too(there):
+    there.refused("first")
+    there.refused("second")
+
+    assert len(there.told("events", "list", "--refused", "--limit", "1")) == 1
 
 
 def test_a_refused_source_that_looks_like_markup_is_only_text(there):

@@ -109,6 +109,12 @@ def test_people_read_what_was_done_and_the_agents_own_account(there):
     assert "  > I commented.\n  > Look at #7.\n" in shown
 
 
+def test_a_run_that_still_works_has_no_account_yet(there):
+    there.said(1, {"type": "text", "text": "I'll look."})
+
+    assert there.told("runs", "show", RUN)["account"] is None
+
+
 def test_a_parked_run_says_what_to_do(there):
     there.stood(RunState.PARKED, "no model key")
 
@@ -195,6 +201,20 @@ async def test_a_word_while_the_service_only_seems_to_be_there_is_exit_two(there
     result = await said(there, "cancel")
     assert result.exit_code == 2
     assert "nobody answers at http://127.0.0.1:9/hooks/operator" in result.stderr
+
+
+async def test_a_word_that_the_door_refuses_is_exit_two_with_its_reason(there, tmp_path):
+    stores = Stores.open(StateDirectory(there.path), None)
+    try:
+        async with door_at(stores.inbox, {OPERATOR: operator(Installed(tmp_path / "else"))}) as url:
+            there.announced(url)
+            result = await said(there, "cancel")
+    finally:
+        stores.close()
+
+    assert result.exit_code == 2
+    assert "the door answered 401" in result.stderr
+    assert "The signature does not fit" in result.stderr
 
 
 @pytest.mark.parametrize("word", ["resume", "apply", "cancel"])

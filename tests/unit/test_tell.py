@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from orchestrator import tell
+from orchestrator.dispatch.decide import OURSELVES
 
 
 def drawn(what, width=160):
@@ -48,10 +49,11 @@ def test_a_long_list_is_cut_after_a_few():
 
 
 def test_a_column_that_must_stay_whole_is_never_wrapped_or_cut():
-    shown = drawn(tell.table(("id", "text"), [("evt_" + "0" * 16, "word " * 30)], {"id"}), width=60)
+    row = ("evt_" + "0" * 16, "x" * 300)
+    shown = drawn(tell.table(("id", "text"), [row], whole={"id"}), width=30)
 
     assert "evt_" + "0" * 16 in shown
-    assert shown.count("word") == 30
+    assert shown.count("x") == 301
 
 
 def test_a_cell_is_text_and_not_markup():
@@ -68,7 +70,7 @@ def test_what_was_done_comes_before_what_was_not():
 def test_of_what_was_not_done_the_nearest_is_told():
     far = {"action": "ignore", "rule": "far", "trace": [{"held": False}]}
     near = {"action": "ignore", "rule": "near", "trace": [{"held": True}, {"held": False}]}
-    ours = {"action": "ignore", "rule": "ourselves", "trace": []}
+    ours = {"action": "ignore", "rule": OURSELVES, "trace": []}
 
     assert tell.nearest([near, far]) == [near]
     assert tell.nearest([near, far, ours]) == [ours]
