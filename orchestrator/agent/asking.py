@@ -162,7 +162,7 @@ async def _reply(means: Means, frozen: Frozen, asked: Ask, turn: Turn) -> Reply:
 
 def _stop(stop: str, plans: tuple[Planned, ...]) -> Stop:
     known = Stop(stop) if stop in set(Stop) else Stop.OTHER
-    if known in {Stop.END_TURN, Stop.STOP_SEQUENCE} and plans:
+    if known in {Stop.END_TURN, Stop.STOP_SEQUENCE, Stop.PAUSE_TURN} and plans:
         # Whatever it says, a call that was asked for must be answered.
         return Stop.TOOL_USE
     return Stop.OTHER if known is Stop.TOOL_USE and not plans else known

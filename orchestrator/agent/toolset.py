@@ -25,7 +25,9 @@ CHARACTERS_PER_TOKEN = 3.6
 MAX_COMPLAINTS = 5
 MAX_COMPLAINT = 300
 
-EVENT_PATTERN = r"^[A-Za-z0-9_-]{1,50}/[A-Za-z0-9_.?*-]{1,50}$"
+# Python's `$` also matches before a last line break, and such a text would match no event.
+EVENT_PATTERN = r"^[A-Za-z0-9_-]{1,50}/[A-Za-z0-9_.?*-]{1,50}(?!\n)$"
+TIMEOUT_PATTERN = r"^[1-9][0-9]{0,4}[smhd](?!\n)$"
 
 WAIT: dict[str, Any] = {
     "name": "doorbell__wait",
@@ -57,7 +59,7 @@ WAIT: dict[str, Any] = {
             },
             "timeout": {
                 "type": "string",
-                "pattern": "^[1-9][0-9]{0,4}[smhd]$",
+                "pattern": TIMEOUT_PATTERN,
                 "default": "7d",
                 "description": "How long at most: 30m, 12h, 7d. 7d when left out, 30d at most.",
             },

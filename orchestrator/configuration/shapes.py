@@ -5,6 +5,7 @@ A key whose enforcement isn't built isn't here, so it is an unknown key.
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -12,6 +13,7 @@ from orchestrator.configuration.quantities import Count, Dollars, Duration, Posi
 from orchestrator.errors import OperatorError
 from orchestrator.rules.rule import Mode
 from orchestrator.secrets import REFERENCE
+from orchestrator.signatures.sns import TOPIC
 from orchestrator.templates import Template
 from workflows.playbook import Budget, Effect, InputType, Stage
 
@@ -53,6 +55,26 @@ def _bare(value: str) -> str:
     return value
 
 
+def _address(value: Any) -> str:
+    parts = urlsplit(value) if isinstance(value, str) else None
+    if (
+        parts is None
+        or parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.fragment
+    ):
+        raise ValueError(f"expected the URL the sender calls, https://..., got {value!r}")
+    return str(value)
+
+
+def _topic(value: Any) -> str:
+    if not isinstance(value, str) or TOPIC.fullmatch(value) is None:
+        raise ValueError(f"expected a topic's ARN, arn:aws:sns:region:account:name, got {value!r}")
+    return value
+
+
+Address = Annotated[str, BeforeValidator(_address)]
+Topic = Annotated[str, BeforeValidator(_topic)]
 Reference = Annotated[str, BeforeValidator(_reference)]
 Text = Annotated[str, BeforeValidator(_maybe_reference)]
 Words = Annotated[str, Field(strict=True), AfterValidator(_bare)]
@@ -78,6 +100,29 @@ class HmacShape(Shape):
     id: Words | None = None
 
 
+class KeyShape(Shape):
+    """`scheme:` of a vendor that signs with a private key; the value says how the public key is written."""
+
+    ed25519: Literal["hex", "base64", "spki", "pem"] | None = None
+    ecdsa: Literal["spki", "pem"] | None = None
+    header: Words
+    prefix: str = ""
+    encoding: Literal["hex", "base64"] = "base64"
+    signed: Words = "{body}"
+    timestamp: Words | None = None
+    tolerance: Duration | None = None
+    id: Words | None = None
+
+
+class TokenShape(Shape):
+    """`scheme:` of a vendor that sends the shared secret itself along, in a header or a query parameter."""
+
+    token: Literal["header", "query"]
+    header: Words | None = None
+    parameter: Words | None = None
+    prefix: str = ""
+
+
 class DedupeShape(Shape):
     """Whether equal signed bytes are the same delivery."""
 
@@ -85,10 +130,14 @@ class DedupeShape(Shape):
 
 
 class SourceShape(Shape):
-    """One entry of sources.yaml; `scheme` is a preset's name or a `HmacShape`, told apart by its reader."""
+    """One entry of sources.yaml; `scheme` is a preset's name or a declared scheme, told apart by its reader."""
 
     scheme: Any
-    secrets: Annotated[list[Reference], BeforeValidator(_listed), Field(min_length=1)]
+    secrets: Annotated[list[Reference], BeforeValidator(_listed), Field(min_length=1)] | None = None
+    public_url: Address | None = None
+    verify_token: Reference | None = None
+    origins: Annotated[list[Words], BeforeValidator(_listed)] = Field(default_factory=list)
+    topics: Annotated[list[Topic], BeforeValidator(_listed)] = Field(default_factory=list)
     own_actors: list[str | int] = Field(default_factory=list)
     max_body: Size | None = None
     id: Parsed | None = None

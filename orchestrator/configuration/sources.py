@@ -1,22 +1,28 @@
 """sources.yaml as sources; it knows presets and declared schemes, and verifies nothing itself."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from orchestrator.configuration.declared import declared_scheme
 from orchestrator.configuration.document import Document, Place
-from orchestrator.configuration.shapes import HmacShape, SourceShape
+from orchestrator.configuration.shapes import SourceShape
 from orchestrator.configuration.shaping import Found, entries, shaped
 from orchestrator.errors import Flaw
 from orchestrator.rules.load import closest
 from orchestrator.secrets import ReadFile, Secret, resolve
-from orchestrator.signatures.declared import DeclaredHmac
+from orchestrator.signatures.standard_webhooks import StandardWebhooksScheme
+from orchestrator.signatures.table import TableScheme
+from orchestrator.signatures.token import TokenScheme
+from orchestrator.signatures.unsigned import UnsignedScheme
 from orchestrator.sources.declared import DeclaredDialect
-from orchestrator.sources.presets import DEFAULT_MAX_BODY, PRESETS, Preset
-from orchestrator.sources.source import OPERATOR, Source
+from orchestrator.sources.preset import Options, Preset, bound, handshake_of
+from orchestrator.sources.presets import DEFAULT_MAX_BODY, PRESETS
+from orchestrator.sources.source import OPERATOR, Dialect, Source
 from orchestrator.templates import Template
 
 DIALECT_KEYS = ("id", "type", "subject", "actor", "keys")
 DIALECT_NAMES = frozenset({"event", "headers"})
+OPTIONS = ("public_url", "verify_token", "origins", "topics")
 
 
 @dataclass(slots=True)
@@ -26,25 +32,44 @@ class FoundSources(Found[Source]):
     publishes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Surroundings:
+    """Where secrets come from."""
+
+    environment: Mapping[str, str]
+    read_file: ReadFile
+
+    def secret(self, reference: str) -> Secret | None:
+        return resolve(reference, self.environment, self.read_file)
+
+
 def sources_of(
     document: Document, environment: Mapping[str, str], read_file: ReadFile
 ) -> FoundSources:
     """Every source of the file. One whose first secret is unset is left out, with a warning."""
     found = FoundSources()
+    around = _Surroundings(environment=environment, read_file=read_file)
     for name, value in entries(document, "source", found.flaws):
         found.names.add(name)
-        at: Place = (name,)
-        shape, flaws = shaped(SourceShape, value, at)
-        preset, more = (None, []) if shape is None else _preset(name, shape, at)
-        found.flaws += [*flaws, *more, *_named_wrong(name, at)]
-        if shape is None or preset is None:
-            continue
-        found.publishes[name] = preset.dialect.publishes
-        secrets, unset = _secrets(shape, environment, read_file, at)
-        found.warnings += unset
-        if secrets and not more:
-            found.things[name] = _source(name, shape, preset, secrets)
+        _add(found, name, value, around)
     return found
+
+
+def _add(found: FoundSources, name: str, value: object, around: _Surroundings) -> None:
+    at: Place = (name,)
+    shape, flaws = shaped(SourceShape, value, at)
+    preset, more = (None, []) if shape is None else _preset(name, shape, at)
+    found.flaws += [*flaws, *more, *_named_wrong(name, at), *_secrets_missing(value, at)]
+    if shape is None or preset is None or preset.dialect is None:
+        return
+    found.publishes[name] = preset.dialect.publishes
+    wrong = [*_options_wrong(shape, preset, at), *_secrets_wrong(shape, preset, at)]
+    secrets, unset = _secrets(shape, around, at)
+    wrong += _unusable(preset, secrets, at)
+    found.flaws += wrong
+    found.warnings += [*unset, *_risky(name, shape, preset, at)]
+    if (secrets or preset.secret is None) and not more and not wrong:
+        found.things[name] = _source(name, shape, preset, preset.dialect, secrets, around)
 
 
 def _named_wrong(name: str, at: Place) -> Iterator[Flaw]:
@@ -52,44 +77,139 @@ def _named_wrong(name: str, at: Place) -> Iterator[Flaw]:
         yield Flaw(at, f"{OPERATOR!r} is built in: give this source another name", key=True)
 
 
-def _source(name: str, shape: SourceShape, preset: Preset, secrets: tuple[Secret, ...]) -> Source:
-    asked = None if shape.dedupe is None else shape.dedupe.body == "forever"
+def _source(
+    name: str,
+    shape: SourceShape,
+    preset: Preset,
+    dialect: Dialect,
+    secrets: tuple[Secret, ...],
+    around: _Surroundings,
+) -> Source:
+    token = None if shape.verify_token is None else around.secret(shape.verify_token)
+    options = Options(
+        public_url=shape.public_url,
+        verify_token=token,
+        origins=frozenset(origin.lower() for origin in shape.origins),
+        topics=frozenset(shape.topics),
+    )
     return Source(
         name=name,
-        scheme=preset.scheme,
+        scheme=bound(preset.scheme, options),
         secrets=secrets,
-        dialect=preset.dialect,
+        dialect=dialect,
         max_body=preset.max_body if shape.max_body is None else shape.max_body,
-        dedupe_body=preset.dedupe_body if asked is None else asked,
+        dedupe_body=_dedupes(shape, preset),
         own_actors=frozenset(map(str, shape.own_actors)),
+        handshake=handshake_of(preset.handshake, options),
+        thanks=preset.thanks,
+        batch=preset.batch,
     )
 
 
+def _dedupes(shape: SourceShape, preset: Preset) -> bool:
+    return preset.dedupe_body if shape.dedupe is None else shape.dedupe.body == "forever"
+
+
 def _secrets(
-    shape: SourceShape, environment: Mapping[str, str], read_file: ReadFile, at: Place
+    shape: SourceShape, around: _Surroundings, at: Place
 ) -> tuple[tuple[Secret, ...], list[Flaw]]:
-    resolved = [resolve(reference, environment, read_file) for reference in shape.secrets]
-    if resolved[0] is None:
-        place = (*at, "secrets", 0)
-        said = f"{shape.secrets[0]} is unset: deliveries of {at[0]!r} are refused until it is set"
-        return (), [Flaw(place, said)]
-    return tuple(secret for secret in resolved if secret is not None), []
+    references = shape.secrets or []
+    resolved = [around.secret(reference) for reference in references]
+    flaws: list[Flaw] = []
+    if shape.verify_token is not None and around.secret(shape.verify_token) is None:
+        said = f"{shape.verify_token} is unset: the GET challenge is refused until it is set"
+        flaws.append(Flaw((*at, "verify_token"), said))
+    if resolved and resolved[0] is None:
+        said = f"{references[0]} is unset: deliveries of {at[0]!r} are refused until it is set"
+        return (), [*flaws, Flaw((*at, "secrets", 0), said)]
+    return tuple(secret for secret in resolved if secret is not None), flaws
+
+
+def _secrets_missing(value: object, at: Place) -> Iterator[Flaw]:
+    """Told of an entry that is broken otherwise, too: all mistakes at once."""
+    if isinstance(value, Mapping) and "secrets" not in value:
+        scheme = value.get("scheme")
+        known = PRESETS.get(scheme) if isinstance(scheme, str) else None
+        if known is None or known.secret is not None:
+            yield Flaw(at, "the key 'secrets' is missing", key=True)
+
+
+def _secrets_wrong(shape: SourceShape, preset: Preset, at: Place) -> Iterator[Flaw]:
+    if shape.secrets is not None and preset.secret is None:
+        yield Flaw((*at, "secrets"), f"{shape.scheme!r} has no secret: remove it", key=True)
+
+
+def _unusable(preset: Preset, secrets: tuple[Secret, ...], at: Place) -> Iterator[Flaw]:
+    if not isinstance(preset.scheme, TableScheme | StandardWebhooksScheme):
+        return
+    for secret in secrets:
+        complaint = preset.scheme.complaint(secret.reveal().encode())
+        if complaint is not None:
+            yield Flaw((*at, "secrets"), f"{secret.reference}: {complaint}")
+
+
+def _options_wrong(shape: SourceShape, preset: Preset, at: Place) -> Iterator[Flaw]:
+    """What the entry says beside the scheme and the scheme has no use for, or the other way round."""
+    for option in OPTIONS:
+        given = option in shape.model_fields_set
+        if given and option not in preset.allows:
+            yield Flaw(
+                (*at, option), f"{option!r} means nothing to this scheme: remove it", key=True
+            )
+        if option in preset.needs and not getattr(shape, option):
+            yield Flaw(at, f"{preset.scheme.name!r} needs `{option}:` {_WHY[option]}", key=True)
+
+
+_WHY = {
+    "public_url": "(it signs the URL it calls: write it exactly as it stands at the sender)",
+    "topics": "(anybody can make a topic: list the ARNs that may ring)",
+}
+
+
+def _risky(name: str, shape: SourceShape, preset: Preset, at: Place) -> Iterator[Flaw]:
+    """What is allowed and yet worth a word."""
+    scheme = preset.scheme
+    if isinstance(scheme, UnsignedScheme):
+        said = f"{name!r} is unsigned: it is answered on loopback only, and not through a proxy"
+        yield Flaw((*at, "scheme"), said)
+    elif isinstance(scheme, TokenScheme):
+        return  # Who knows the token can say anything anyway; there is nothing to replay.
+    elif not (scheme.proves.clock or scheme.signs_id or _dedupes(shape, preset)):
+        said = (
+            f"{name!r} signs neither time nor id: somebody who overhears a delivery can send it again; "
+            "declare a timestamp with a tolerance, or set `dedupe: {body: forever}`"
+        )
+        yield Flaw((*at, "scheme"), said)
 
 
 def _preset(name: str, shape: SourceShape, at: Place) -> tuple[Preset | None, list[Flaw]]:
     match shape.scheme:
-        case str() if shape.scheme in PRESETS:
-            return PRESETS[shape.scheme], list(_only_custom(shape, at))
-        case Mapping():
-            return _declared(name, shape, at)
         case str():
-            hint = closest(shape.scheme, PRESETS)
-            return None, [Flaw((*at, "scheme"), f"unknown scheme {shape.scheme!r}{hint}")]
+            return _known(shape.scheme, shape, at)
+        case Mapping():
+            scheme, flaws = declared_scheme(name, shape.scheme, (*at, "scheme"))
+            if scheme is None:
+                return None, [*flaws, *_dialect_flaws(shape, at)]
+            made = Preset(scheme=scheme, dialect=None, max_body=DEFAULT_MAX_BODY, dedupe_body=False)
+            return _spoken(made, shape, at)
         case _:
             said = (
-                f"expected a preset ({', '.join(sorted(PRESETS))}) or {{hmac: sha256, header: ...}}"
+                "expected a preset (`doorbell schemes` lists them) or {hmac: sha256, header: ...}"
             )
             return None, [Flaw((*at, "scheme"), said)]
+
+
+def _known(scheme: str, shape: SourceShape, at: Place) -> tuple[Preset | None, list[Flaw]]:
+    preset = PRESETS.get(scheme)
+    if preset is not None and preset.generic:
+        return _spoken(preset, shape, at)
+    if preset is not None:
+        return preset, list(_only_custom(shape, at))
+    hint = closest(scheme, PRESETS)
+    said = f"unknown scheme {scheme!r}{hint}"
+    if scheme == "none":
+        said = "'none' proves nothing; a program on this machine may use `scheme: unsigned`"
+    return None, [Flaw((*at, "scheme"), said)]
 
 
 def _only_custom(shape: SourceShape, at: Place) -> Iterator[Flaw]:
@@ -99,15 +219,9 @@ def _only_custom(shape: SourceShape, at: Place) -> Iterator[Flaw]:
             yield Flaw((*at, key), said, key=True)
 
 
-def _declared(name: str, shape: SourceShape, at: Place) -> tuple[Preset | None, list[Flaw]]:
-    hmac, flaws = shaped(HmacShape, shape.scheme, (*at, "scheme"))
-    flaws += _dialect_flaws(shape, at)
-    if hmac is None:
-        return None, flaws
-    try:
-        scheme = _scheme(name, hmac)
-    except ValueError as error:
-        return None, [*flaws, Flaw((*at, "scheme"), str(error))]
+def _spoken(preset: Preset, shape: SourceShape, at: Place) -> tuple[Preset | None, list[Flaw]]:
+    """The preset with the dialect that this source declares."""
+    flaws = list(_dialect_flaws(shape, at))
     if shape.type is None or flaws:
         return None, flaws
     dialect = DeclaredDialect(
@@ -118,21 +232,7 @@ def _declared(name: str, shape: SourceShape, at: Place) -> tuple[Preset | None, 
         keys=tuple(shape.keys),
         publishes=tuple(kind for template in shape.keys if (kind := kind_of(template))),
     )
-    return Preset(scheme=scheme, dialect=dialect, max_body=DEFAULT_MAX_BODY, dedupe_body=False), []
-
-
-def _scheme(name: str, shape: HmacShape) -> DeclaredHmac:
-    return DeclaredHmac(
-        name=name,
-        algorithm=shape.hmac,
-        header=shape.header.lower(),
-        prefix=shape.prefix,
-        encoding=shape.encoding,
-        signed=shape.signed,
-        timestamp=None if shape.timestamp is None else shape.timestamp.lower(),
-        tolerance=shape.tolerance,
-        id_header=None if shape.id is None else shape.id.lower(),
-    )
+    return replace(preset, dialect=dialect), []
 
 
 def _dialect_flaws(shape: SourceShape, at: Place) -> Iterator[Flaw]:

@@ -177,7 +177,7 @@ class Dispatcher:
             return decide(event, entry.position, known)
         except Exception as error:
             self.log.exception("decide.failed", event_id=entry.id)
-            return [_unreadable(entry, f"a bug of ours, please report it: {type(error).__name__}")]
+            return [_unreadable(entry, _bug(error))]
 
     def _event(self, entry: Entry) -> Event | str:
         source = self.sources().get(entry.source)
@@ -187,6 +187,10 @@ class Dispatcher:
             return event_of(entry, source.dialect.read(entry.headers, entry.body).data)
         except SenderError as error:
             return f"the payload can't be read: {error}"
+        except Exception as error:
+            # One event that our reading stumbles over must not stop those behind it.
+            self.log.exception("read.failed", event_id=entry.id)
+            return _bug(error)
 
     async def _known(self, event: Event) -> Known:
         configuration = self.configuration()
@@ -275,6 +279,10 @@ class Dispatcher:
             actions=[f"{d.action}:{d.rule or d.cause}" for d in acted],
             reason=None if acted else [d.reason for d in decisions][-1:],
         )
+
+
+def _bug(error: Exception) -> str:
+    return f"a bug of ours, please report it: {type(error).__name__}"
 
 
 def _unreadable(entry: Entry, reason: str) -> Decision:

@@ -5,9 +5,10 @@ together. A 2xx is sent only after the commit (promise D2); every refusal has a 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -25,15 +26,17 @@ from orchestrator.doorbell.body import (
     single_headers,
 )
 from orchestrator.doorbell.problems import CONTENT_TYPE, PROBLEMS, RETRY_AFTER, body_of
+from orchestrator.doorbell.proofs import Fetch, Knock, Letter, asked, kept_of, opened, proof_of
 from orchestrator.errors import Reason, Refused, SenderError
 from orchestrator.inbox.inbox import Arrival, Duplicate, Kept, Quarantined, Receipt, Refusal
-from orchestrator.sources.source import Reading, Source
+from orchestrator.sources.greeting import Reply
+from orchestrator.sources.source import Source
 
 DEADLINE: Final = 10.0
 """Seconds for a body, and again for its commit; GitHub itself waits no longer."""
 
-HEAVY: Final = 256 * 1024
-"""Bytes from which a body is verified and read in a thread, so that it doesn't hold up the others."""
+AT_ONCE: Final = 128
+"""Events of one batch that wait for the disk together: half of what one commit takes."""
 
 
 class Keeps(Protocol):
@@ -45,7 +48,10 @@ class Keeps(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the door is made of; `now`, `new_id` and the deadline are its only surprises."""
+    """What the door is made of; `now`, `new_id` and the deadline are its only surprises.
+
+    `fetch` is how it gets a pinned certificate or confirms a listed subscription; without it, neither.
+    """
 
     sources: Callable[[], Mapping[str, Source]]
     commit: Keeps
@@ -55,6 +61,7 @@ class Parts:
     log: FilteringBoundLogger
     deadline: float = DEADLINE
     room: Room = field(default_factory=Room)
+    fetch: Fetch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +84,7 @@ def door(
     log: FilteringBoundLogger,
     *,
     deadline: float = DEADLINE,
+    fetch: Fetch | None = None,
 ) -> ASGIApp:
     """The application to mount at `/hooks`; what is left of the path names the source."""
     parts = Parts(
@@ -87,6 +95,7 @@ def door(
         new_id=new_id,
         log=log,
         deadline=deadline,
+        fetch=fetch,
     )
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,67 +127,99 @@ async def _ring(parts: Parts, scope: Any, receive: Receive, send: Send) -> None:
 async def _keep(
     parts: Parts, scope: Any, receive: Receive, name: str, received_at: datetime
 ) -> Answer:
-    if scope["method"] != "POST":
-        raise Refused(Reason.METHOD_NOT_ALLOWED, "expected POST")
     source = parts.sources().get(name)
+    if scope["method"] != "POST":
+        return _asked(source, scope)
     if source is None:
         raise Refused(Reason.UNKNOWN_SOURCE, "expected the name of a source")
     headers = single_headers(scope["headers"])
     check_announced(headers, source.max_body)
     body = await read_body(receive, source.max_body, parts.deadline, parts.room)
-    reading = await _proved(source, headers, body, received_at)
-    arrival = _arrival(source, reading, headers, body, received_at, parts.new_id())
+    proof = proof_of(scope, source, headers)
+    knock = Knock(
+        source=source, headers=kept_of(source, headers), proof=proof, body=body, at=received_at
+    )
+    found = await opened(knock, parts.fetch)
+    if isinstance(found, Reply):
+        return _replied(found, None, {"outcome": "greeted"})
+    if source.batch is None:
+        return await _keep_one(parts, knock, found[0])
+    return await _keep_all(parts, knock, found)
+
+
+def _asked(source: Source | None, scope: Any) -> Answer:
+    query = scope.get("query_string", b"").decode("latin-1")
+    headers = {name.decode("latin-1").lower(): value for name, value in scope["headers"]}
+    texts = {name: value.decode("latin-1").strip() for name, value in headers.items()}
+    return _replied(asked(source, scope["method"], query, texts), None, {"outcome": "greeted"})
+
+
+async def _keep_one(parts: Parts, knock: Knock, letter: Letter) -> Answer:
+    arrival = _arrival(knock, letter, parts.new_id())
     async with asyncio.timeout(parts.deadline):
         receipt = await parts.commit.keep(arrival)
-    return _kept(receipt, reading, len(body))
+    told = _told(receipt)
+    line = {"outcome": told["status"], "event_id": told["event"]}
+    answer = _thanks(knock.source, letter, told)
+    details = {"delivery_id": letter.reading.delivery_id, "type": letter.reading.type}
+    return replace(answer, line={**line, **details, "bytes": len(letter.body)})
 
 
-async def _proved(
-    source: Source, headers: Mapping[str, str], body: bytes, now: datetime
-) -> Reading:
-    if len(body) < HEAVY:
-        return _read(source, headers, body, now)
-    return await asyncio.to_thread(_read, source, headers, body, now)
+async def _keep_all(parts: Parts, knock: Knock, letters: Sequence[Letter]) -> Answer:
+    """Keep every event of a batch; if one can't be kept, the sender rings again and the others are duplicates."""
+    receipts: list[Receipt] = []
+    async with asyncio.timeout(parts.deadline):
+        for start in range(0, len(letters), AT_ONCE):
+            arrivals = [
+                _arrival(knock, letter, parts.new_id())
+                for letter in letters[start : start + AT_ONCE]
+            ]
+            receipts += await asyncio.gather(*map(parts.commit.keep, arrivals))
+    told = [_told(receipt) for receipt in receipts]
+    line = {"outcome": "split", "events": len(told), "bytes": len(knock.body)}
+    if len(told) == 1:
+        answer = _thanks(knock.source, letters[0], told[0])
+    else:
+        answer = _thanks(knock.source, next(iter(letters), None), {"events": told})
+    return replace(answer, line={**line, "kept": sum(one["status"] == "kept" for one in told)})
 
 
-def _read(source: Source, headers: Mapping[str, str], body: bytes, now: datetime) -> Reading:
-    secrets = [secret.reveal().encode() for secret in source.secrets]
-    source.scheme.verify(headers, body, secrets, now)
-    return source.dialect.read(headers, body)
+def _thanks(source: Source, letter: Letter | None, told: Mapping[str, Any]) -> Answer:
+    if source.thanks is None or letter is None:
+        return Answer(status=202, body=msgspec.json.encode(told))
+    return _replied(source.thanks(letter.reading), told, {})
 
 
-def _arrival(
-    source: Source,
-    reading: Reading,
-    headers: Mapping[str, str],
-    body: bytes,
-    received_at: datetime,
-    new_id: str,
-) -> Arrival:
+def _replied(reply: Reply, told: Mapping[str, Any] | None, line: Mapping[str, Any]) -> Answer:
+    return Answer(
+        status=reply.status,
+        body=msgspec.json.encode(told) if reply.body is None else reply.body,
+        content_type=reply.content_type,
+        headers=reply.headers,
+        line=line,
+    )
+
+
+def _arrival(knock: Knock, letter: Letter, new_id: str) -> Arrival:
+    reading = letter.reading
     return Arrival(
         id=new_id,
-        source=source.name,
+        source=knock.source.name,
         delivery_id=reading.delivery_id,
         type=reading.type,
         subject=reading.subject,
         actor=reading.actor,
         keys=reading.keys,
-        headers=headers,
-        body=body,
-        received_at=received_at,
-        dedupe_body=source.dedupe_body,
+        headers=knock.headers,
+        body=letter.body,
+        received_at=knock.at,
+        dedupe_body=knock.source.dedupe_body,
     )
 
 
-def _kept(receipt: Receipt, reading: Reading, size: int) -> Answer:
+def _told(receipt: Receipt) -> Mapping[str, Any]:
     status, event, of = _named(receipt)
-    told = {"event": event, "status": status, "duplicate_of": of, "hint": f"doorbell why {event}"}
-    line = {"outcome": status, "event_id": event, "delivery_id": reading.delivery_id}
-    return Answer(
-        status=202,
-        body=msgspec.json.encode(told),
-        line={**line, "type": reading.type, "bytes": size},
-    )
+    return {"event": event, "status": status, "duplicate_of": of, "hint": f"doorbell why {event}"}
 
 
 def _named(receipt: Receipt) -> tuple[str, str, str | None]:
@@ -232,11 +273,10 @@ def _problem(reason: Reason, line: Mapping[str, Any]) -> Answer:
 
 
 async def _send(send: Send, answer: Answer) -> None:
-    headers = [
-        (b"content-type", answer.content_type.encode()),
-        (b"content-length", str(len(answer.body)).encode()),
-        *answer.headers,
-    ]
+    headers = [*answer.headers]
+    if answer.status != HTTPStatus.NO_CONTENT:
+        headers.append((b"content-type", answer.content_type.encode()))
+        headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body, "more_body": False})
 

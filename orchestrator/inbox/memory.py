@@ -213,7 +213,9 @@ class MemoryInbox:
 
     async def prune(self, event_ids: Sequence[str]) -> int:
         """Make tombstones of those with nothing left to do."""
-        known = [row for id_ in event_ids if (row := self._entries.get(id_)) is not None]
+        known = [
+            row for id_ in dict.fromkeys(event_ids) if (row := self._entries.get(id_)) is not None
+        ]
         done = [row for row in known if self._done(row)]
         for row in done:
             self._prune(row)

@@ -168,7 +168,7 @@ def backlog(connection: Connection, source: str) -> int:
     undelivered = (
         select(func.count(DECISIONS.c.event_id.distinct()))
         .join(ENTRIES, ENTRIES.c.id == DECISIONS.c.event_id)
-        .where(_READY, ENTRIES.c.source == source)
+        .where(_READY, ENTRIES.c.source == source, ENTRIES.c.state != EntryState.RECEIVED)
     )
     return connection.scalars(undecided).one() + connection.scalars(undelivered).one()
 

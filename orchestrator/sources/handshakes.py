@@ -61,7 +61,7 @@ class MetaHandshake:
         """The challenge, if the token is ours."""
         if self.verify_token is None:
             return None
-        asked = parse_qs(query, max_num_fields=20)
+        asked = parse_qs(query)
         token = asked.get("hub.verify_token", [])
         challenge = asked.get("hub.challenge", [])
         known = len(token) == 1 and equal(token[0].encode(), self.verify_token)

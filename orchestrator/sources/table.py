@@ -25,7 +25,7 @@ from orchestrator.sources.cloudevents import CloudEventsDialect
 from orchestrator.sources.github import GithubDialect
 from orchestrator.sources.paths import Pick, pick, pointer
 from orchestrator.sources.preset import Preset
-from orchestrator.sources.rows import ReadsRow, SchemeRow, SenderRow, ShapeRow
+from orchestrator.sources.rows import ReadsRow, SchemeRow, SenderRow, ShapeRow, TsRow
 from orchestrator.sources.source import Dialect
 from orchestrator.sources.standard_webhooks import StandardWebhooksDialect
 from orchestrator.sources.tabled import Batch, KeysOf, Shape, TableDialect, Who
@@ -113,14 +113,7 @@ def _scheme(name: str, row: SchemeRow, *, signs_id: bool) -> Scheme:
 def _table(name: str, row: SchemeRow, *, signs_id: bool) -> TableScheme:
     if row.alg is None or row.sig is None:
         raise Bug(f"{name}: expected alg and sig, token, code or either")
-    sig, ts = row.sig, row.ts
-    stamp = ts and Stamp(
-        header=ts.header and ts.header.lower(),
-        member=ts.member,
-        separators=ts.list,
-        prefix=ts.prefix,
-        unit=ts.unit,
-    )
+    sig = row.sig
     return TableScheme(
         name=name,
         algorithm=row.alg,
@@ -132,9 +125,19 @@ def _table(name: str, row: SchemeRow, *, signs_id: bool) -> TableScheme:
             encoding=sig.enc,
         ),
         signed=pieces(row.signed),
-        stamp=stamp,
+        stamp=None if row.ts is None else _stamp(row.ts),
         tolerance=row.tolerance,
         signs_id=signs_id,
+    )
+
+
+def _stamp(row: TsRow) -> Stamp:
+    return Stamp(
+        header=None if row.header is None else row.header.lower(),
+        member=row.member,
+        separators=row.list,
+        prefix=row.prefix,
+        unit=row.unit,
     )
 
 

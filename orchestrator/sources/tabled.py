@@ -97,8 +97,10 @@ class TableDialect:
     def read(self, headers: Mapping[str, str], body: bytes) -> Reading:
         """What the verified bytes say. Raises `Malformed`."""
         data = self._data(headers, body)
-        type_ = self._type(data, headers)
-        self._check_shape(type_, data)
+        claimed = self._claimed(data, headers)
+        # Held against the body without the action: that stands in the signed body itself.
+        self._check_shape(claimed, data)
+        type_ = self._type(claimed, data, headers)
         keys = next((some.picks for some in self.keys if fnmatchcase(type_, some.types)), ())
         reading = Reading(
             delivery_id=self.id.first(data, headers),
@@ -118,15 +120,18 @@ class TableDialect:
             return json_value(form_field(body, "payload"))
         return fields
 
-    def _type(self, data: Any, headers: Mapping[str, str]) -> str:
+    def _claimed(self, data: Any, headers: Mapping[str, str]) -> str:
         found = self.type.first(data, headers)
         if found is None:
             raise Malformed(
                 Reason.MALFORMED,
                 "expected an event of this sender: its type isn't where it should be",
             )
+        return found
+
+    def _type(self, claimed: str, data: Any, headers: Mapping[str, str]) -> str:
         action = self.action.first(data, headers)
-        full = found if action is None else f"{found}.{action}"
+        full = claimed if action is None else f"{claimed}.{action}"
         return self.names.get(full, full)
 
     def _check_shape(self, type_: str, data: Any) -> None:

@@ -14,11 +14,11 @@ from orchestrator.sources.source import Reading, Thanks
 DEFERRED: Final = 5
 DEFERRED_UPDATE: Final = 6
 CHOICES: Final = 8
-_DISCORD: Final[Mapping[Any, dict[str, Any]]] = {
-    2: {"type": DEFERRED},
-    3: {"type": DEFERRED_UPDATE},
-    4: {"type": CHOICES, "data": {"choices": []}},
-    5: {"type": DEFERRED},
+_DISCORD: Final[Mapping[str, dict[str, Any]]] = {
+    "interaction.command": {"type": DEFERRED},
+    "interaction.component": {"type": DEFERRED_UPDATE},
+    "interaction.autocomplete": {"type": CHOICES, "data": {"choices": []}},
+    "interaction.modal": {"type": DEFERRED},
 }
 
 
@@ -44,10 +44,7 @@ def discord(reading: Reading) -> Reply:
 
     https://docs.discord.com/developers/interactions/receiving-and-responding#interaction-response-object
     """
-    data = reading.data
-    deferred = None
-    if isinstance(data, dict) and "event" not in data:
-        deferred = _DISCORD.get(data.get("type"))
+    deferred = _DISCORD.get(reading.type)
     if deferred is None:
         return Reply(status=HTTPStatus.NO_CONTENT)
     return Reply(body=json.dumps(deferred).encode())

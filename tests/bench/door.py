@@ -1,15 +1,13 @@
 """How many deliveries a second the door keeps: `python -m tests.bench.door [SECONDS]`.
 
-The door is a process of its own on granian and SQLite with fsync; 64 connections and 1, a real payload, every
-delivery with an id and bytes of its own. The sender shares the machine, so the figures are a lower bound.
+The door is a process of its own on granian and SQLite or Postgres with fsync; 64 connections and 1, a real payload,
+every delivery with an id and bytes of its own. The sender shares the machine, so the figures are a lower bound.
 """
 
 import asyncio
 import json
 import os
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,8 +15,10 @@ from pathlib import Path
 
 import uvloop
 
+from orchestrator.database import sqlite_url
 from tests.support.door_server import SECRET
-from tests.support.knocking import Tally, knock, request
+from tests.support.knocking import Tally, free_port, knock, reachable, request
+from tests.support.postgres import installed
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "tests" / "deliveries" / "github" / "issues.opened.json"
@@ -29,13 +29,6 @@ PAYLOAD = json.dumps(json.loads(RECORDED.read_bytes()), separators=(",", ":")).e
 def body(delivery: str) -> bytes:
     """The payload with bytes of its own."""
     return PAYLOAD[:-1] + f',"delivery":"{delivery}"}}'.encode()
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def cpu(pid: int) -> float:
@@ -65,29 +58,30 @@ async def measure(pid: int, port: int, label: str, connections: int, count: int)
     show(f"{connections:>3} connections", tally, time.perf_counter() - start, cpu(pid) - before)
 
 
+async def bench(url: str, seconds: int) -> None:
+    """Serve on one database, warm up, measure."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.support.door_server", url, str(port)]
+    server = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
+    try:
+        await reachable(port)
+        await measure(server.pid, port, "warm", 16, 1000)
+        await measure(server.pid, port, "many", 64, 4000 * seconds)
+        await measure(server.pid, port, "burst", 128, 5000)
+        await measure(server.pid, port, "one", 1, 800 * seconds)
+    finally:
+        server.terminate()
+        await server.wait()
+
+
 async def main(seconds: int) -> None:
-    """Serve, warm up, measure."""
+    """SQLite first, then Postgres."""
     with tempfile.TemporaryDirectory() as directory:
-        port = free_port()
-        command = [
-            sys.executable,
-            "-m",
-            "tests.support.door_server",
-            f"{directory}/inbox.db",
-            str(port),
-        ]
-        server = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=subprocess.PIPE)
-        try:
-            assert server.stdout is not None
-            await server.stdout.readline()
-            await asyncio.sleep(0.5)
-            await measure(server.pid, port, "warm", 16, 1000)
-            await measure(server.pid, port, "many", 64, 4000 * seconds)
-            await measure(server.pid, port, "burst", 128, 5000)
-            await measure(server.pid, port, "one", 1, 800 * seconds)
-        finally:
-            server.terminate()
-            await server.wait()
+        sys.stdout.write("SQLite\n")
+        await bench(sqlite_url(Path(directory) / "inbox.db"), seconds)
+    with installed(fsync=True) as server:
+        sys.stdout.write("Postgres (its own processor time is not counted)\n")
+        await bench(server.url("postgres"), seconds)
 
 
 if __name__ == "__main__":

@@ -175,7 +175,7 @@ async def test_lanes_go_on_counting_over_events(inbox):
     assert lease.decision.id == "c1"
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32), lanes=st.integers(1, 4), claimers=st.integers(2, 4))
 @pytest.mark.parametrize("opened", IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS.keys())
 def test_r3_however_many_claim_a_lane_has_one_holder_and_keeps_its_order(
@@ -208,6 +208,9 @@ class Race:
         while len(self.delivered) < 12:
             self.now += timedelta(seconds=self.chance.randint(1, 9))
             leases = await self.inbox.claim(self.now, LEASE, self.chance.randint(1, 3))
+            await asyncio.sleep(
+                0
+            )  # an inbox that answers at once must not keep the others from settling
             for lease in leases:
                 self.hold(lease)
             self.now += self.chance.choice([timedelta(0), timedelta(0), LEASE])

@@ -1,11 +1,10 @@
 """Values for tests of the heart, the road and the ledger: each whole and plausible, changed where a test says so."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,9 @@ from orchestrator.demo.messages import messages_app
 from orchestrator.demo.wire import Fault
 from orchestrator.demo.wire import Reply as Scripted
 from orchestrator.dispatch.decide import Known, Wanted
-from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.events import Actor, Event
 from orchestrator.inbox import schema as inbox_schema
-from orchestrator.inbox.inbox import Arrival, Decision
+from orchestrator.inbox.inbox import Arrival
 from orchestrator.inbox.sql import SqlInbox
 from orchestrator.ledger import calls
 from orchestrator.ledger import schema as ledger_schema
@@ -33,7 +31,7 @@ from orchestrator.rules.rule import All, Rule
 from orchestrator.secrets import Secret
 from orchestrator.sources.operator import operator_source
 from orchestrator.sources.presets import PRESETS
-from orchestrator.sources.source import OPERATOR, Source
+from orchestrator.sources.source import Source
 from tests.support.asgi import serving
 from workflows.messages import Opened, Spent, ToolCall, ToolCard
 from workflows.playbook import Budget, Effect, Stage
@@ -147,6 +145,7 @@ def frozen(*tools: Tool, **changes: Any) -> Frozen:
         "max_tokens": 4_000,
         "budget": Budget(),
         "system": "You triage issues.",
+        "sources": ("github", "my-source", "s_1"),
     }
     return Frozen(tools=tools, **values | changes)
 
@@ -278,17 +277,6 @@ def inbox_at(directory: Path) -> Iterator[SqlInbox]:
 
 
 @dataclass
-class Clock:
-    time: datetime = NOW
-
-    def now(self) -> datetime:
-        return self.time
-
-    def pass_by(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
-
-
-@dataclass
 class Log:
     """Remembers the names of what was logged."""
 
@@ -298,73 +286,6 @@ class Log:
         self.said.append(name)
 
     info = warning = error = exception = _say
-
-
-@dataclass
-class RecordingRuns:
-    """The `Runs` protocol: remembers what reached which run; `errors` are raised instead, one for each delivery.
-
-    `broken` maps a decision id to what its every delivery raises; `gone` are runs that are no longer there.
-    """
-
-    arrived: list[tuple[str, str]] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
-    errors: list[Exception] = field(default_factory=list)
-    broken: dict[str, Exception] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
-    slow: asyncio.Event | None = None
-
-    async def deliver(self, decision: Decision, source: str) -> None:
-        self.asked.set()
-        if self.slow is not None:
-            await self.slow.wait()
-        if decision.id in self.broken:
-            raise self.broken[decision.id]
-        if self.errors:
-            raise self.errors.pop(0)
-        self.decisions.append(decision)
-        self.arrived.append((decision.event_id, source))
-
-    async def running(self, workflow_id: str) -> bool:
-        return workflow_id not in self.gone
-
-
-@dataclass
-class Road:
-    """A dispatcher with everything it works on."""
-
-    inbox: SqlInbox
-    ledger: Database
-    runs: RecordingRuns
-    clock: Clock
-    log: Log
-    rules: list[Rule]
-    sources: dict[str, Source]
-    dispatcher: Dispatcher
-
-    async def keep(self, *arrivals: Arrival) -> None:
-        await self.inbox.keep(arrivals)
-
-
-@contextmanager
-def road_at(directory: Path, *rules: Rule) -> Iterator[Road]:
-    runs, clock, log = RecordingRuns(), Clock(), Log()
-    in_force = list(
-        rules or [rule(key="issue:{{ event.repository.full_name }}#{{ event.issue.number }}")]
-    )
-    sources = {"github": source(own_actors=frozenset({"our-bot"})), OPERATOR: OPERATOR_SOURCE}
-    with inbox_at(directory) as inbox, ledger_at(directory) as ledger:
-        dispatcher = Dispatcher(
-            inbox=inbox,
-            ledger=ledger,
-            runs=runs,
-            configuration=lambda: configuration(*in_force),
-            sources=lambda: sources,
-            now=clock.now,
-            log=log,
-        )
-        yield Road(inbox, ledger, runs, clock, log, in_force, sources, dispatcher)
 
 
 @dataclass

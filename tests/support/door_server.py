@@ -1,6 +1,6 @@
-"""A door of its own process, on granian: `python -m tests.support.door_server DATABASE_FILE PORT`.
+"""A door of its own process, on granian: `python -m tests.support.door_server DATABASE_URL PORT [BACKLOG]`.
 
-Prints one line when it listens; ends at SIGTERM, or by SIGKILL, which is what it is for.
+It ends at SIGTERM, or by SIGKILL, which is what it is for. Its log goes nowhere.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
-from orchestrator.database import Database, sqlite_url
+from orchestrator.database import Database
 from orchestrator.doorbell.app import build
 from orchestrator.doorbell.health import Readiness
 from orchestrator.doorbell.receive import door
@@ -49,29 +49,32 @@ async def _status() -> dict[str, str]:
     return {}
 
 
-async def serve(path: Path, port: int) -> None:
+async def serve(url: str, port: int, backlog: int | None = None) -> None:
     """Serve until SIGTERM."""
-    database = Database.open(sqlite_url(path), MIGRATIONS)
+    database = Database.open(url, MIGRATIONS)
     inbox = SqlInbox(database)
     sources = {"github": _source()}
     log = structlog.get_logger()
-    async with GroupCommit(inbox) as commit, RefusalLog(inbox) as refusals:
+    async with GroupCommit(inbox, lambda _source: backlog) as commit, RefusalLog(inbox) as refusals:
         knock = door(lambda: sources, commit, refusals.refuse, _now, lambda: uuid.uuid4().hex, log)
         app = build(knock, Readiness(inbox.pulse, _now), _status, log)
         server = Server(
             app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False
         )
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
-        sys.stdout.write("listening\n")
-        sys.stdout.flush()
         await server.serve()
     database.close()
 
 
-if __name__ == "__main__":
+def run(url: str, port: int, backlog: int | None = None) -> None:
+    """The whole process."""
     structlog.configure(
         processors=[structlog.processors.JSONRenderer()],
         logger_factory=structlog.PrintLoggerFactory(file=Path("/dev/null").open("w")),  # noqa: SIM115
         cache_logger_on_first_use=True,
     )
-    uvloop.run(serve(Path(sys.argv[1]), int(sys.argv[2])))
+    uvloop.run(serve(url, port, backlog))
+
+
+if __name__ == "__main__":
+    run(sys.argv[1], int(sys.argv[2]), *map(int, sys.argv[3:]))

@@ -2,10 +2,10 @@
 
     python -m tests.support.impatient_worker      for every line of stdin, an environment as JSON, forks one
 
-While the file named by HOLD exists, the first tool call stops at the instant named by HOLD_AT: `intended` (the call is
-taken, nothing was permitted yet) or `sent` (the ledger says sent, no byte has left). It leaves a file HOLD.held
-there, and HOLD.allowed or HOLD.refused once it has asked for permission. With MUTE, activities give only one
-sign of life, so that one that takes long counts as lost.
+While the file named by HOLD exists, the worker stops once at the instant named by HOLD_AT: `replied` (a turn is
+recorded, Temporal doesn't know yet), `intended` (a tool call is taken, nothing was permitted yet) or `sent` (the
+ledger says sent, no byte has left). It leaves a file HOLD.held there, and HOLD.allowed or HOLD.refused once it has
+asked for permission. With MUTE, activities give only one sign of life, so that one that takes long counts as lost.
 """
 
 import asyncio
@@ -18,15 +18,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from orchestrator import worker
-from orchestrator.agent import beating, calling
+from orchestrator.agent import activities, asking, beating, calling
 from orchestrator.agent.definitions import Outcome
 from orchestrator.agent.hands import BeforeSend, Hands, Progress
+from orchestrator.agent.means import Means
 from orchestrator.cli.work import work
 from workflows import calls
-from workflows.messages import CallRequest
+from workflows.messages import Ask, CallRequest, Reply
 
 SILENCE = timedelta(seconds=1.5)
 DEADLINE = 2.0
@@ -97,6 +99,13 @@ class HeldHands(Hands):
         )
 
 
+async def ask(means: Means, asked: Ask, attempt: int) -> Reply:
+    """One turn, that can be held at its end."""
+    reply = await asking.ask(means, asked, attempt)
+    await HOLD.at("replied")
+    return reply
+
+
 def nurse() -> None:
     """Fork a worker for each line, until stdin ends; they die with us."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -128,4 +137,5 @@ def grow_up(environment: dict[str, str]) -> None:
 if __name__ == "__main__":
     hurry()
     worker.Hands = HeldHands
+    activities.asking = SimpleNamespace(ask=ask)
     nurse()

@@ -41,6 +41,23 @@ async def test_a1_a_worker_killed_while_a_model_turn_is_in_flight_asks_that_turn
     assert run["spent"]["assumed_attempts"] == 1
 
 
+async def test_a1_a_reply_that_was_recorded_when_the_worker_died_is_never_paid_twice(
+    tmp_path: Path, town: Town
+) -> None:
+    script = Turns([uses(COMMENT), says()])
+    async with house(tmp_path, town, script, working=False) as home:
+        hold = home.directory / "hold"
+        hold.touch()
+        await home.ring(opened())
+        async with home.worker(HOLD=str(hold), HOLD_AT="replied") as first:
+            await home.until(hold.with_suffix(".held").exists, "the recorded reply")
+            await kill(first)
+        async with home.worker():
+            run = await finished(home)
+    assert [script.asked_for(turn) for turn in range(2)] == [1, 1]
+    assert run["spent"]["assumed_attempts"] == 0
+
+
 async def test_a1_a_worker_killed_while_a_tool_reads_makes_the_call_again(
     tmp_path: Path, town: Town
 ) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.house import HTTP, STDIO, Files, House, house, opened
+from tests.support.house import STDIO, Files, House, house, opened
 from tests.support.scripts import Turns, results, says, use, uses
 from tests.support.town import Town, kill
 
@@ -18,12 +18,11 @@ def answer(script: Turns) -> str:
     return list(results(script.asked[-1]).values())[-1]
 
 
-@pytest.mark.parametrize("servers", [HTTP, STDIO], ids=["http", "stdio"])
 async def test_a2_a_write_whose_worker_is_killed_after_it_left_is_never_sent_again(
-    tmp_path: Path, town: Town, servers: str
+    tmp_path: Path, town: Town
 ) -> None:
     script = Turns([uses(use("slow_write", seconds=30)), says()])
-    async with house(tmp_path, town, script, Files(servers=servers), working=False) as home:
+    async with house(tmp_path, town, script, working=False) as home:
         await home.ring(opened())
         async with home.worker() as first:
             await home.until(lambda: home.executed("slow_write"), "the write")
@@ -50,7 +49,7 @@ async def test_a2_a_write_whose_worker_is_killed_before_it_was_sent_is_made_exac
     tmp_path: Path, town: Town
 ) -> None:
     script = Turns([uses(WRITE), says()])
-    async with house(tmp_path, town, script, working=False) as home:
+    async with house(tmp_path, town, script, Files(servers=STDIO), working=False) as home:
         await killed_at(home, "intended")
         assert home.executed() == []
         async with home.worker():

@@ -85,7 +85,7 @@ def test_sigterm_stops_all_of_it_and_ends_well(up: Up) -> None:
     assert up.pids == {}
 
 
-def test_sigkill_leaves_no_orphan(up: Up) -> None:
+def test_s1_sigkill_leaves_no_orphan(up: Up) -> None:
     children = up.pids
     up.process.kill()
     up.process.wait()
@@ -93,7 +93,7 @@ def test_sigkill_leaves_no_orphan(up: Up) -> None:
 
 
 @pytest.mark.parametrize("name", ["temporal", "service", "worker"])
-def test_whoever_is_killed_comes_back_alone(up: Up, name: str) -> None:
+def test_a1_whoever_is_killed_comes_back_alone(up: Up, name: str) -> None:
     before = up.pids
     os.kill(before[name], signal.SIGKILL)
     until(lambda: up.pids.get(name, before[name]) != before[name])

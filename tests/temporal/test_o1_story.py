@@ -55,7 +55,7 @@ async def test_o1_a_run_is_described_by_title_details_summaries_and_attributes(
         ended = await details(handle)
         told = await summaries(handle)
     assert waiting.startswith("**waiting**: github/issue_comment.created for issue:acme/api#7")
-    assert "- turn 1: `lab__read_thing`, `lab__write_thing`" in waiting
+    assert "- turn 1: `lab.read_thing`, `lab.write_thing`" in waiting
     assert "2 of 60 turns" in waiting
     assert ended.startswith("**ended**: completed")
     assert [text for text in told if text.startswith(("turn ", "lab."))] == [

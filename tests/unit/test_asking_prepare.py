@@ -14,16 +14,22 @@ from orchestrator.agent.asking import SMALLEST_REPLY, prepare
 from orchestrator.agent.means import Means
 from orchestrator.agent.model import Rejected, Request, Said, Unavailable
 from orchestrator.ledger import artifacts, calls, conversations, turns
-from tests.support.builders import AT, MODEL, RUN, ledger_at, opening, spent, tool
+from tests.support.builders import AT, MARK, MODEL, RUN, ledger_at, opening, spent, tool
 from tests.support.builders import frozen as pinned
-from workflows.messages import Ask, Stop
+from workflows.messages import Ask, CallState, Stop
 from workflows.playbook import Budget
 
 HELLO = [{"role": "user", "content": [{"type": "text", "text": "hello " * 200}]}]
 RICH = Budget(usd=Decimal(100), tokens=10**9)
 PIN = pinned(tool())
-NEEDED = prompt.tokens(frozen.system(PIN), frozen.definitions(PIN), HELLO)
+STATIC = prompt.tokens(frozen.system(PIN), frozen.definitions(PIN))
+DONE = calls.Result(state=CallState.DONE, content=[], is_error=False)
+NEEDED = STATIC + prompt.tokens(HELLO)
 UNPRICED = pinned(tool(), model="nobody-knows-its-price")
+
+
+def price(output_tokens):
+    return prices.estimated(MODEL, NEEDED, output_tokens, kept_long=STATIC)
 
 
 def test_with_enough_left_the_whole_reply_is_allowed():
@@ -34,7 +40,7 @@ def test_with_enough_left_the_whole_reply_is_allowed():
     assert (prepared.request.model, prepared.request.tools) == (MODEL, frozen.definitions(PIN))
     assert prepared.estimate.input_tokens == NEEDED
     assert prepared.estimate.output_tokens == PIN.max_tokens
-    assert prepared.estimate.usd == prices.estimated(MODEL, NEEDED, PIN.max_tokens)
+    assert prepared.estimate.usd == price(PIN.max_tokens)
 
 
 def test_r5_the_reply_is_clamped_to_the_tokens_that_are_left():
@@ -45,7 +51,7 @@ def test_r5_the_reply_is_clamped_to_the_tokens_that_are_left():
 
 
 def test_r5_the_reply_is_clamped_to_the_money_that_is_left():
-    usd = prices.estimated(MODEL, NEEDED, 1000)
+    usd = price(1000)
     prepared = prepare(PIN, HELLO, Budget(usd=usd + 1, tokens=10**9), spent("1"))
 
     assert prepared is not None
@@ -58,8 +64,8 @@ def test_r5_the_reply_is_clamped_to_the_money_that_is_left():
         Budget(usd=Decimal(100), tokens=NEEDED + SMALLEST_REPLY - 1),
         Budget(usd=Decimal(100), tokens=NEEDED),
         Budget(usd=Decimal(100), tokens=0),
-        Budget(usd=prices.estimated(MODEL, NEEDED, SMALLEST_REPLY - 1), tokens=10**9),
-        Budget(usd=prices.estimated(MODEL, NEEDED, 0), tokens=10**9),
+        Budget(usd=price(SMALLEST_REPLY - 1), tokens=10**9),
+        Budget(usd=price(0), tokens=10**9),
         Budget(usd=Decimal(0), tokens=10**9),
     ],
 )
@@ -163,7 +169,7 @@ async def test_a1_a_recorded_reply_is_never_paid_twice(ledger):
 
     assert await ask(found, attempt=2) == first
     assert len(found.model.asked) == 1
-    assert (first.stop, [call.call_id for call in first.calls]) == (Stop.TOOL_USE, ["c1"])
+    assert (first.stop, [call.call_id for call in first.calls]) == (Stop.TOOL_USE, ["1.0"])
     assert first.spent.usd == prices.charged(MODEL, said("Hello").usage)
 
 
@@ -171,10 +177,12 @@ async def test_a1_when_two_attempts_overtake_each_other_the_recorded_reply_is_th
     async def meanwhile():
         await ask(means(ledger, said("First", "c1")), attempt=1)
 
-    told = await ask(means(ledger, said("Second", "c2"), meanwhile=meanwhile), attempt=2)
+    second = said("Second", "c1", "c2")
+    told = await ask(means(ledger, second, meanwhile=meanwhile), attempt=2)
 
-    assert [call.call_id for call in told.calls] == ["c1"]
-    assert [call.call_id for call in await ledger.read(calls.of_run, RUN)] == ["c1"]
+    assert [call.call_id for call in told.calls] == ["1.0"]
+    (row,) = await ledger.read(calls.of_run, RUN)
+    assert (row.call_id, row.arguments["body"]) == ("1.0", f"First\n\n{MARK}")
     (kept,) = await ledger.read(turns.replied, RUN)
     assert json.loads(kept.content)[0]["text"] == "First"
     assert told.spent.usd == 2 * prices.charged(MODEL, said("").usage)
@@ -197,7 +205,8 @@ async def test_r5_a_reply_that_was_begun_and_lost_is_charged_as_assumed(ledger):
 
     told = await ask(found, attempt=1)
     assumed = found.model.asked[0].max_tokens
-    estimate = prices.estimated(MODEL, told.spent.input_tokens - 1000, assumed)
+    needed = told.spent.input_tokens - 1000
+    estimate = prices.estimated(MODEL, needed, assumed, kept_long=STATIC)
     assert told.spent.assumed == 1
     assert told.spent.usd == estimate + prices.charged(MODEL, said("").usage)
 
@@ -210,6 +219,13 @@ async def test_r5_a_reply_that_was_begun_and_lost_is_charged_as_assumed(ledger):
         ("model_context_window_exceeded", (), Stop.CONTEXT_EXCEEDED),
         ("a word of tomorrow", (), Stop.OTHER),
         ("tool_use", ("c1", "c2"), Stop.TOOL_USE),
+        ("end_turn", ("c1",), Stop.TOOL_USE),
+        ("stop_sequence", ("c1",), Stop.TOOL_USE),
+        ("pause_turn", ("c1",), Stop.TOOL_USE),
+        ("stop_sequence", (), Stop.STOP_SEQUENCE),
+        ("pause_turn", (), Stop.PAUSE_TURN),
+        ("max_tokens", ("c1",), Stop.MAX_TOKENS),
+        ("refusal", ("c1",), Stop.REFUSAL),
     ],
 )
 async def test_a3_why_the_model_stopped_is_one_of_our_words(ledger, stop, call_ids, told):
@@ -218,3 +234,24 @@ async def test_a3_why_the_model_stopped_is_one_of_our_words(ledger, stop, call_i
 
     reply = await ask(found)
     assert (reply.stop, len(reply.calls)) == (told, len(call_ids))
+
+
+async def test_a2_a_provider_that_repeats_its_ids_loses_no_call(ledger):
+    found = means(ledger, said("One", "call_0"), said("Two", "call_0", "call_0"))
+    await ask(found)
+    await ledger.write(calls.finish, RUN, "1.0", DONE, AT)
+    told = await ask(found, turn=2)
+
+    assert [call.call_id for call in told.calls] == ["2.0", "2.1"]
+    assert [call.call_id for call in await ledger.read(calls.of_run, RUN)] == ["1.0", "2.0", "2.1"]
+
+
+async def test_a3_a_call_that_can_not_be_used_is_answered_when_its_reply_is_recorded(ledger):
+    wrong = said("Hello", "c1")
+    wrong.content[1]["input"] = {"body": 7}
+    (call,) = (await ask(means(ledger, wrong))).calls
+
+    row = await ledger.read(calls.one, RUN, call.call_id)
+    assert not call.usable
+    assert (row.state, row.is_error) == (CallState.REFUSED, True)
+    assert "body: 7 is not of type 'string'" in row.content[0]["text"]

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.dispatch.decide import decide, decision_id, ours_because, wants, workflow_id_of
+from orchestrator.configuration.rules import NAME
+from orchestrator.dispatch.decide import (
+    OURSELVES,
+    PERSON,
+    decide,
+    decision_id,
+    ours_because,
+    wants,
+    workflow_id_of,
+)
+from orchestrator.dispatch.dispatcher import UNREADABLE
 from orchestrator.events import Actor
 from orchestrator.inbox.inbox import Action, DecisionState
 from orchestrator.rules.load import condition_of
@@ -128,9 +138,14 @@ def test_a_wait_outranks_the_rule_of_the_same_run():
     woken, folded, other = decided(event(), rule(), rule("digest"), waits=[wanted(workflow_id=own)])
 
     assert (woken.action, woken.workflow_id) == (Action.RESUME, own)
-    assert (folded.action, folded.cause) == (Action.IGNORE, "triage")
+    assert (folded.action, folded.cause) == (Action.START, "triage")
+    assert (folded.state, folded.workflow_id, folded.lane) == (DecisionState.FOLDED, own, own)
     assert folded.reason.startswith("folded")
-    assert (other.action, other.cause) == (Action.START, "digest")
+    assert (other.action, other.cause, other.state) == (
+        Action.START,
+        "digest",
+        DecisionState.READY,
+    )
 
 
 def test_every_wait_for_it_is_woken():
@@ -171,7 +186,7 @@ def test_r4_what_we_did_ourselves_starts_and_wakes_nothing(actor):
 
     assert [(each.action, each.cause) for each in found] == [
         (Action.IGNORE, "triage"),
-        (Action.IGNORE, "ourselves"),
+        (Action.IGNORE, OURSELVES),
     ]
     assert found[0].trace[-1].path == "trust.ignore_self"
     assert found[1].reason.startswith("our own write")
@@ -208,10 +223,30 @@ def test_r4_a_marker_anywhere_else_is_not(data):
     assert ours_because(event(data=data), frozenset()) is None
 
 
-def test_r4_an_issue_we_opened_is_ours():
-    data = {"issue": {"body": f"Found it.\n{MARK}"}, "action": "opened"}
+FRESH = [
+    ("comment", "created"),
+    ("review", "submitted"),
+    ("issue", "opened"),
+    ("pull_request", "opened"),
+    ("discussion", "created"),
+]
+
+
+@pytest.mark.parametrize(("thing", "action"), FRESH)
+def test_r4_a_text_that_we_have_just_written_is_ours(thing, action):
+    data = {thing: {"body": f"Found it.\n{MARK}"}, "action": action, "sender": {"login": "ann"}}
 
     assert ours_because(event(data=data), frozenset()) is not None
+
+
+@pytest.mark.parametrize("action", ["edited", "deleted", "labeled", "closed", "dismissed", None, 7])
+@pytest.mark.parametrize("thing", [thing for thing, _ in FRESH])
+def test_r4_what_somebody_does_to_a_text_of_ours_is_theirs(thing, action):
+    happened = event(data={thing: {"body": f"Found it.\n{MARK}"}, "action": action})
+    woken, started = decided(happened, rule(), waits=[wanted()])
+
+    assert ours_because(happened, frozenset()) is None
+    assert (woken.action, started.action) == (Action.RESUME, Action.START)
 
 
 def test_r4_a_rule_may_ask_for_our_own_doings():
@@ -226,10 +261,25 @@ def test_a_persons_word_reaches_the_run_it_names(kind):
     word = event(source=OPERATOR, type=f"run.{kind}", data=data, keys=(f"run:{RUN}",))
     found = only(word, rule(on=("*",)), runs={RUN: WORKFLOW}, waits=[wanted(key=f"run:{RUN}")])
 
-    assert (found.action, found.cause) == (Action.CONTROL, OPERATOR)
-    assert (found.workflow_id, found.lane) == (WORKFLOW, WORKFLOW)
+    assert (found.action, found.cause) == (Action.CONTROL, PERSON)
+    assert found.workflow_id == WORKFLOW
     assert found.with_ == {"run": RUN, "kind": kind}
     assert found.reason == f"run.{kind} by ann"
+
+
+def test_r3_words_about_a_run_have_a_lane_of_their_own_and_keep_their_order():
+    def lane(kind):
+        data = {"type": f"run.{kind}", "run": RUN, "by": "ann"}
+        return only(event(source=OPERATOR, type=f"run.{kind}", data=data), runs=runs).lane
+
+    runs = {RUN: WORKFLOW}
+    events_of_the_run = only(event(), waits=[wanted()]).lane
+    assert lane("resume") == lane("cancel") == lane("apply") != events_of_the_run
+
+
+@pytest.mark.parametrize("cause", [OURSELVES, PERSON, UNREADABLE])
+def test_r1_no_rule_can_have_the_name_of_a_cause_of_our_own(cause):
+    assert NAME.fullmatch(cause) is None
 
 
 @pytest.mark.parametrize(("type_", "runs"), [("run.resume", {}), ("run.erase", {RUN: WORKFLOW})])

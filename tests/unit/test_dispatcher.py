@@ -5,42 +5,19 @@ from contextlib import suppress
 
 import pytest
 
+from orchestrator.dispatch.decide import OURSELVES
 from orchestrator.dispatch.dispatcher import MAX_ATTEMPTS
 from orchestrator.dispatch.runs import Undeliverable, Unreachable
 from orchestrator.inbox.inbox import Action, DecisionState, EntryState
-from orchestrator.ledger import claims, conversations, waits
-from tests.support.builders import (
-    AT,
-    MARK,
-    WORKFLOW,
-    comment,
-    opening,
-    road_at,
-    source,
-    wait,
-    word,
-)
+from orchestrator.ledger import claims, conversations
+from tests.support.builders import AT, MARK, WORKFLOW, comment, opening, source, word
+from tests.support.roads import road_at, the, waiting
 
 
 @pytest.fixture
 def road(tmp_path):
     with road_at(tmp_path) as made:
         yield made
-
-
-async def the(road, event_id):
-    """The only decision about an event."""
-    (found,) = (await road.inbox.decisions([event_id]))[event_id]
-    return found
-
-
-async def waiting(road, since=None, **changes):
-    """A conversation, opened by the event at `since` (the newest one), that waits for later ones."""
-    since = since or await road.inbox.head()
-    begun = opening(event_id=f"e{since}", position=since)
-    conversation = await road.ledger.write(conversations.begin, begun, AT)
-    wanted = wait(run_id=conversation.run_id, since=since, **changes)
-    return await road.ledger.write(waits.begin, wanted)
 
 
 async def test_an_event_is_decided_and_delivered_once(road):
@@ -157,7 +134,7 @@ async def test_r4_our_own_comment_is_skipped_on_the_record(road):
     for event_id in ("e1", "e2"):
         found = (await road.inbox.decisions([event_id]))[event_id]
         assert {each.action for each in found} == {Action.IGNORE}
-        assert found[-1].cause == "ourselves"
+        assert found[-1].cause == OURSELVES
 
 
 async def test_a5_an_event_wakes_the_run_that_waits_for_it(road):

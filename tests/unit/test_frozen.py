@@ -3,6 +3,8 @@
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orchestrator.agent import frozen
@@ -19,16 +21,16 @@ PIN = pinned(
 )
 
 
-def use(name, given, call_id="c1"):
-    return {"type": "tool_use", "id": call_id, "name": name, "input": given}
+def use(name, said, provider_id="toolu_1"):
+    return {"type": "tool_use", "id": provider_id, "name": name, "input": said}
 
 
-def planned(*blocks, pin=PIN):
-    return frozen.planned(pin, RUN, blocks)
+def planned(*blocks, pin=PIN, turn=1):
+    return frozen.planned(pin, RUN, turn, blocks)
 
 
-def one(name, given):
-    (plan,) = planned(use(name, given))
+def one(name, said):
+    (plan,) = planned(use(name, said))
     return plan
 
 
@@ -78,20 +80,29 @@ def test_the_cards_tell_the_loop_what_it_must_know():
 def test_calls_stand_in_the_order_of_the_reply_and_text_is_none():
     plans = planned(
         {"type": "text", "text": "I look"},
-        use("github__note", {"body": "a"}, "c1"),
+        use("github__note", {"body": "a"}),
         {"type": "thinking", "thinking": "hm", "signature": "x"},
-        use("github__note", {"body": "b"}, "c2"),
+        use("github__note", {"body": "b"}, "toolu_2"),
     )
 
-    assert [plan.call.call_id for plan in plans] == ["c1", "c2"]
+    assert [plan.intent.arguments["body"] for plan in plans] == ["a", "b"]
     assert [plan.intent.position for plan in plans] == [0, 1]
     assert planned() == ()
+
+
+def test_a2_a_call_is_known_by_its_turn_and_place_whatever_the_provider_calls_it():
+    """Some endpoints use the same ids in every turn, or twice in one."""
+    same = [use("github__label", {"body": "a"}, "call_0")] * 2
+    plans = [*planned(*same, turn=1), *planned(*same, turn=12)]
+
+    assert [plan.call.call_id for plan in plans] == ["1.0", "1.1", "12.0", "12.1"]
+    assert [plan.intent.call_id for plan in plans] == [plan.call.call_id for plan in plans]
 
 
 def test_bound_arguments_are_filled_in_by_us():
     plan = one("github__comment", {"body": "Hello"})
 
-    assert plan.call.problem is None
+    assert (plan.call.usable, plan.complaint) == (True, None)
     assert plan.intent.arguments == {
         "body": f"Hello\n\n{MARK}",
         "owner": "acme",
@@ -105,7 +116,8 @@ def test_a7_bound_arguments_win_over_what_the_model_says():
     plan = one("github__comment", {"body": "Hello", "owner": "evil"})
 
     assert plan.intent.arguments["owner"] == "acme"
-    assert "owner" in (plan.call.problem or "")
+    assert not plan.call.usable
+    assert "owner" in (plan.complaint or "")
 
 
 def test_r4_our_marker_ends_what_we_write_and_nothing_that_we_only_read():
@@ -121,19 +133,38 @@ def test_r4_text_that_ends_in_another_marker_still_ends_in_ours():
     assert one("github__label", {"body": forged}).intent.arguments["body"].endswith(MARK)
 
 
-@pytest.mark.parametrize("given", [{}, {"body": 7}, {"body": "x", "more": 1}, [], "x", None])
-def test_arguments_that_do_not_fit_are_named_and_change_nothing_else(given):
-    plan = one("github__label", given)
+@pytest.mark.parametrize("said", [{}, {"body": 7}, {"body": "x", "more": 1}, [], "x", None])
+def test_arguments_that_do_not_fit_are_named_and_change_nothing_else(said):
+    plan = one("github__label", said)
 
-    assert plan.call.problem is not None
-    assert plan.call.problem.startswith("The call of github__label was not made")
+    assert not plan.call.usable
+    assert plan.complaint is not None
+    assert plan.complaint.startswith("The call of github__label was not made")
     assert isinstance(plan.intent.arguments, dict)
+
+
+def test_a7_what_is_wrong_with_a_call_does_not_go_into_history():
+    """A complaint repeats what the model said, and the model may repeat a stranger; only its ledger row holds it."""
+    plan = one("github__label", {"body": "x", "obey me": 1})
+
+    assert "obey me" in (plan.complaint or "")
+    assert "obey me" not in repr(plan.call)
+
+
+@given(st.text(max_size=300))
+def test_a7_a_name_that_the_model_made_up_is_only_a_name_in_history(name):
+    call = one(name, {}).call
+
+    assert len(call.alias) <= 64
+    assert all(char.isalnum() or char in "_-" for char in call.alias)
+    assert not call.usable
 
 
 def test_a_tool_that_is_not_there_is_kept_as_it_was_asked_for():
     plan = one("github__erase", {"all": True})
 
-    assert plan.call.problem is None
+    assert not plan.call.usable
+    assert "'github__erase'" in (plan.complaint or "")
     assert (plan.intent.server, plan.intent.tool) == ("", "github__erase")
     assert plan.intent.arguments == {"all": True}
     assert plan.intent.effect is Effect.READ
@@ -142,14 +173,57 @@ def test_a_tool_that_is_not_there_is_kept_as_it_was_asked_for():
 def test_the_wait_is_our_own_tool():
     plan = one(WAIT, {"events": ["github/*"], "reason": "a reply"})
 
-    assert plan.call.problem is None
+    assert (plan.call.usable, plan.complaint) == (True, None)
     assert (plan.intent.server, plan.intent.tool) == (BUILTIN, "wait")
     assert plan.intent.arguments == {"events": ["github/*"], "reason": "a reply"}
 
 
 @pytest.mark.parametrize(
-    "given",
-    [{}, {"events": [], "reason": "x"}, {"events": ["nosource"], "reason": "x"}, None],
+    "said",
+    [{}, {"events": [], "reason": "x"}, {"events": ["github/*"]}, {"events": "github/*"}, None],
 )
-def test_a_wait_for_nothing_that_can_come_is_not_begun(given):
-    assert one(WAIT, given).call.problem is not None
+def test_a_wait_that_says_not_what_for_is_not_begun(said):
+    assert not one(WAIT, said).call.usable
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["github/issue_comment.created", "github/issues.*", "my-source/*", "s_1/deploy?-done"],
+)
+def test_a5_a_wait_takes_a_source_and_a_type_with_stars(pattern):
+    assert one(WAIT, {"events": [pattern], "reason": "x"}).call.usable
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "nosource",
+        "*",
+        "*/*",
+        "git*/issues.opened",
+        "github/",
+        "/issues.opened",
+        "github/issues/opened",
+        "github/[a-z]*",
+        "github/issues opened",
+        " github/issues.opened",
+        "github/issues.opened\n",
+        "github/`issues`",
+        "github/" + "a" * 51,
+        "a" * 51 + "/b",
+    ],
+)
+def test_a5_a_wait_for_nothing_that_can_come_is_not_begun(pattern):
+    """Such words would stand in the story of the run, and no event would ever wake it."""
+    plan = one(WAIT, {"events": ["github/*", pattern], "reason": "x"})
+
+    assert not plan.call.usable
+    assert (plan.complaint or "").startswith(f"The call of {WAIT} was not made")
+
+
+def test_a5_a_wait_for_somebody_who_never_rings_is_answered_with_who_does():
+    plan = one(WAIT, {"events": ["github/*", "gitlab/issues.*"], "reason": "x"})
+
+    assert not plan.call.usable
+    assert "'gitlab'" in (plan.complaint or "")
+    assert ", ".join(PIN.sources) in (plan.complaint or "")

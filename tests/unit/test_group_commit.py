@@ -182,6 +182,9 @@ class Inbox:
     async def refuse_all(self, refusals):
         self.refused += refusals
 
+    async def backlog(self, _source):
+        return 0
+
 
 async def test_the_door_keeps_and_refuses_through_it():
     now = datetime(2026, 11, 21, tzinfo=UTC)

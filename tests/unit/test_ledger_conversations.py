@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from orchestrator.ledger import conversations
-from tests.support.builders import AT, RUN, WORKFLOW, ledger_at, opening
+from orchestrator.ledger import conversations, waits
+from tests.support.builders import AT, KEY, RUN, WORKFLOW, ledger_at, opening, wait
 from workflows.messages import Outcome, RunState
 
 
@@ -82,6 +82,37 @@ async def test_a8_an_ended_conversation_stays_ended(ledger):
         Outcome.NEEDS_ATTENTION,
         AT + 5,
     )
+
+
+async def states_of_waits(ledger):
+    listed = [*await ledger.read(waits.of_run, RUN), *await ledger.read(waits.of_run, "other.1")]
+    return {found.wait_id: found.state for found in listed}
+
+
+async def test_a5_an_ended_conversation_leaves_no_wait_open_that_would_swallow_events(ledger):
+    await begin(ledger)
+    for changes in ({}, {"wait_id": "past"}, {"wait_id": "foreign", "run_id": "other.1"}):
+        await ledger.write(waits.begin, wait(**changes))
+    await ledger.write(waits.end, "past", "resolved", "evt_2")
+    await record(ledger, RunState.ENDED, "", Outcome.CANCELLED)
+
+    assert await states_of_waits(ledger) == {
+        "wait_1": "closed",
+        "past": "resolved",
+        "foreign": "open",
+    }
+    wanting = await ledger.read(waits.wanting, [KEY])
+    assert [found.wait_id for found in wanting] == ["foreign"]
+    assert not await ledger.write(waits.end, "wait_1", "resolved", "evt_3")
+
+
+@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.WAITING, RunState.PARKED])
+async def test_a5_a_conversation_that_goes_on_keeps_its_wait(ledger, state):
+    await begin(ledger)
+    await ledger.write(waits.begin, wait())
+    await record(ledger, state)
+
+    assert await states_of_waits(ledger) == {"wait_1": "open"}
 
 
 async def test_what_was_pinned_first_stays_pinned(ledger):

@@ -13,7 +13,7 @@ ONCE = card("github__comment", Effect.WRITE_ONCE, max=1)
 CARDS = {found.alias: found for found in (READ, WRITE, ONCE)}
 
 
-def judged(alias, *, problem=None, **changes):
+def judged(alias, *, usable=True, **changes):
     known = {
         "stage": Stage.LIVE,
         "budget": Budget(tool_calls=3),
@@ -21,7 +21,7 @@ def judged(alias, *, problem=None, **changes):
         "writes": {},
         "waiting": False,
     }
-    return judge(tool_call(alias, problem=problem), CARDS, **known | changes)
+    return judge(tool_call(alias, usable=usable), CARDS, **known | changes)
 
 
 @pytest.mark.parametrize("found", CARDS.values(), ids=lambda found: found.effect)
@@ -82,9 +82,9 @@ def test_a_tool_that_is_not_there_is_refused_by_name():
 
 
 @pytest.mark.parametrize("alias", [*CARDS, WAIT, "github__erase"])
-def test_arguments_that_do_not_fit_are_answered_with_the_problem(alias):
-    verdict = judged(alias, problem="body: is missing")
+def test_a_call_that_can_not_be_used_is_refused_and_is_no_denial(alias):
+    verdict = judged(alias, usable=False, tool_calls=9, waiting=True)
 
-    assert verdict == Refuse(
-        tool_call(alias, problem="body: is missing"), "body: is missing", denied=False
-    )
+    assert isinstance(verdict, Refuse)
+    assert verdict.call == tool_call(alias, usable=False)
+    assert not verdict.denied

@@ -3,6 +3,8 @@
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.agent.prices import charged, estimated
 from tests.support.builders import MODEL
@@ -17,9 +19,40 @@ def test_every_token_has_its_price_and_writing_is_dearer_than_reading():
 
     assert 0 < reading < writing
     assert estimated(MODEL, 3_000, 2_000) == 3 * reading + 2 * writing
-    assert charged(MODEL, usage(input_tokens=3_000, output_tokens=2_000)) == estimated(
-        MODEL, 3_000, 2_000
+
+
+def test_r5_an_estimate_takes_all_that_is_read_to_be_written_to_the_cache():
+    stored = usage(cache_creation_input_tokens=3_000, output_tokens=2_000)
+
+    assert estimated(MODEL, 3_000, 2_000) == charged(MODEL, stored)
+    assert estimated(MODEL, 3_000, 2_000) > charged(
+        MODEL, usage(input_tokens=3_000, output_tokens=2_000)
     )
+
+
+def test_r5_what_is_kept_for_an_hour_is_estimated_dearer():
+    short, long = estimated(MODEL, 3_000, 10), estimated(MODEL, 3_000, 10, kept_long=2_000)
+
+    assert long - short == estimated(MODEL, 2_000, 0)
+
+
+TOKENS = st.integers(0, 100_000)
+
+
+@given(TOKENS, TOKENS, TOKENS, TOKENS, TOKENS)
+def test_r5_no_turn_costs_more_than_its_estimate(plain, read, five_minutes, hour, said):
+    """Whatever the provider reads from its cache and writes there: for an hour only what we asked it to."""
+    kept = {"ephemeral_5m_input_tokens": five_minutes, "ephemeral_1h_input_tokens": hour}
+    used = usage(
+        input_tokens=plain,
+        cache_read_input_tokens=read,
+        cache_creation_input_tokens=five_minutes + hour,
+        cache_creation=kept,
+        output_tokens=said,
+    )
+
+    most = estimated(MODEL, plain + read + five_minutes + hour, said, kept_long=hour)
+    assert charged(MODEL, used) <= most
 
 
 def test_money_is_exact():

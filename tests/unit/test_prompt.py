@@ -125,6 +125,27 @@ def test_a_conversation_is_notes_replies_and_answers_in_turn():
     assert messages[4]["content"] == [{"type": "text", "text": "hurry"}]
 
 
+def test_an_answer_names_the_call_as_the_provider_named_it():
+    """Our ids are turn and place; the provider's, which may be the same in every turn, are only sent back."""
+    second = call("1.1", position=1, content=({"type": "text", "text": "second"},))
+    other = call("2.0", turn=2, content=({"type": "text", "text": "other"},))
+    replies = [reply(1, "call_0", "call_1"), reply(2, "call_0")]
+
+    messages = conversation({}, replies, [other, second, call("1.0")])
+    answers = [block for message in messages[1::2] for block in message["content"]]
+    assert [(found["tool_use_id"], found["content"][0]["text"]) for found in answers] == [
+        ("call_0", "ok"),
+        ("call_1", "second"),
+        ("call_0", "other"),
+    ]
+
+
+@pytest.mark.parametrize("rows", [[], [call("1.0")], [call(f"1.{n}") for n in range(3)]])
+def test_a3_a_reply_whose_calls_are_not_all_in_the_ledger_is_not_guessed_at(rows):
+    with pytest.raises(ValueError, match="zip"):
+        conversation({}, [reply(1, "a", "b")], rows)
+
+
 def test_a3_a_call_without_an_answer_is_our_bug():
     with pytest.raises(Bug, match="'c2'"):
         conversation({1: ["e"]}, [reply(1, "c1", "c2")], [call(), call("c2", content=None)])

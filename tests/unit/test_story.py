@@ -35,8 +35,8 @@ def test_a_turn_names_its_tools_or_why_it_stopped():
     story.replied(Reply(turn=2, stop=Stop.END_TURN))
 
     assert story.told(RunState.ENDED, "", None).splitlines()[-2:] == [
-        "- turn 1: `github__look`, `a__b`",
-        "- turn 2: end_turn",
+        "- turn 1: `github.look`, `a.b`",
+        "- turn 2: finished",
     ]
 
 
@@ -48,7 +48,7 @@ def test_calls_that_were_not_simply_done_are_named():
 
     story.acted(verdicts, [done, refused])
 
-    assert story.lines == ["`a__b`: **refused**"]
+    assert story.lines == ["`a.b`: **refused**"]
 
 
 def test_a_long_run_tells_only_the_newest_turns():

@@ -133,7 +133,7 @@ def test_a_tool_that_is_not_there_is_named_with_its_nearest():
     )
 
 
-def test_more_than_forty_tools_are_refused_with_the_built_in_one_counted():
+def test_h1_more_than_forty_tools_are_refused_with_the_built_in_one_counted():
     names = tuple(f"t{number:02}" for number in range(40))
     found = offers(*(tool(name, input_schema={}) for name in names))
     assert len(curate(playbook(tools={"github": names[:39]}), found, SERVERS, {})) == 39
@@ -141,7 +141,7 @@ def test_more_than_forty_tools_are_refused_with_the_built_in_one_counted():
     assert "at most 40 tools with the built-in doorbell__wait, got 41" in problem
 
 
-def test_definitions_beyond_the_budget_are_refused_with_the_dearest_named():
+def test_h1_definitions_beyond_the_budget_are_refused_with_the_dearest_named():
     schema = {"properties": {"a": {"type": "string", "description": "x" * 60_000}}}
     found = offers(tool("huge", input_schema=schema), tool("small", input_schema={}))
     [problem] = refusal(playbook(tools={"github": ("huge", "small")}), found, SERVERS, {})

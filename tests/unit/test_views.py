@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from orchestrator import views
-from orchestrator.dispatch.decide import decide
+from orchestrator.dispatch.decide import OURSELVES, decide
 from orchestrator.errors import Reason
 from orchestrator.inbox.inbox import Action, Refusal, event_of
 from orchestrator.ledger import calls, conversations, turns, waits
@@ -118,7 +118,7 @@ async def test_an_ignored_event_names_its_cause_and_no_run(stores):
     await decided(stores, own_actors=frozenset({"ann"}))
 
     (ignored,) = (await event(stores))["decisions"]
-    assert (ignored["rule"], ignored["run_id"]) == ("ourselves", None)
+    assert (ignored["rule"], ignored["run_id"]) == (OURSELVES, None)
 
 
 async def test_a_run_is_shown_with_everything_it_did(stores):

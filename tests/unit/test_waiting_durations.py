@@ -44,3 +44,10 @@ def test_what_the_tool_takes_is_understood(text):
 
     assert complaints("wait", WAIT["input_schema"], given_) is None
     assert duration(text) > timedelta(0)
+
+
+@pytest.mark.parametrize("text", ["0m", "-1d", "soon", "7", "123456s", "30m\n", "30 m", ""])
+def test_what_is_no_span_is_answered_before_anything_waits(text):
+    given_ = {"events": ["a/b"], "reason": "x", "timeout": text}
+
+    assert complaints("wait", WAIT["input_schema"], given_) is not None

@@ -1,0 +1,118 @@
+"""How long what was kept is kept: a pure choice of what is old enough, and the thin loop that prunes at night.
+
+What has something left to do stays (the inbox knows), and so does what an open conversation or wait refers to (the
+ledger knows). A pruned delivery leaves a tombstone for 400 days, so that it is still a duplicate when it comes again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any, Final
+
+from orchestrator.database import Database
+from orchestrator.inbox.inbox import Entry, Inbox
+from orchestrator.ledger import references
+
+DEFAULT_KEEP: Final = timedelta(days=30)
+"""For sources that say nothing, and for those no longer configured."""
+
+TOMBSTONES: Final = timedelta(days=400)
+BATCH: Final = 200
+"""Entries of one transaction: small, so that the door never waits long."""
+
+NIGHT: Final = time(3, 0)
+"""UTC."""
+
+SOON: Final = timedelta(minutes=10)
+"""After a start: a machine that is switched off at night prunes too."""
+
+Keep = Callable[[str], timedelta | None]
+"""How long a source's deliveries are kept; None means for ever."""
+
+Referred = Callable[[Sequence[Entry]], Awaitable[frozenset[str]]]
+"""Those of the entries, by id, that something open refers to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cutoff:
+    """Of this source, what was received before then may go."""
+
+    source: str
+    before: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What became of one source: so many are pruned (or would be), so many are old but still referred to."""
+
+    source: str
+    before: datetime
+    pruned: int
+    referred: int
+
+
+def cutoffs(sources: Iterable[str], keep: Keep, now: datetime) -> list[Cutoff]:
+    """What is old enough, for every source that isn't kept for ever."""
+    kept = ((source, keep(source)) for source in sources)
+    return [Cutoff(source=source, before=now - most) for source, most in kept if most is not None]
+
+
+def next_night(now: datetime) -> datetime:
+    """The next 03:00 UTC after now."""
+    today = datetime.combine(now.date(), NIGHT, now.tzinfo)
+    return today if today > now else today + timedelta(days=1)
+
+
+def referred_in(ledger: Database) -> Referred:
+    """Asks the ledger."""
+
+    async def referred(entries: Sequence[Entry]) -> frozenset[str]:
+        found = {entry.id: (entry.position, entry.keys) for entry in entries}
+        return await ledger.read(references.referred, found)
+
+    return referred
+
+
+async def prune(
+    inbox: Inbox, referred: Referred, keep: Keep, now: datetime, *, dry_run: bool = False
+) -> list[Pruned]:
+    """Prune what is old enough; with `dry_run` only say how much that is. Raises `DatabaseError`."""
+    found = cutoffs(await inbox.sources(), keep, now)
+    pruned = [await _source(inbox, referred, cutoff, dry_run=dry_run) for cutoff in found]
+    if not dry_run:
+        while await inbox.forget(now - TOMBSTONES, BATCH) == BATCH:
+            pass
+    return pruned
+
+
+async def nightly(
+    prune_now: Callable[[], Awaitable[Sequence[Pruned]]],
+    now: Callable[[], datetime],
+    log: Any,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Prune soon after the start and then every night, until cancelled; a failure is logged and tried again."""
+    due = now() + SOON
+    while True:
+        await sleep((due - now()).total_seconds())
+        try:
+            for done in await prune_now():
+                log.info(
+                    "events.pruned", source=done.source, pruned=done.pruned, referred=done.referred
+                )
+        except Exception:
+            log.exception("events.prune_failed")
+        due = next_night(now())
+
+
+async def _source(inbox: Inbox, referred: Referred, cutoff: Cutoff, *, dry_run: bool) -> Pruned:
+    pruned = needed = 0
+    page = await inbox.prunable(cutoff.source, cutoff.before, BATCH)
+    while page:
+        held = await referred(page)
+        free = [entry.id for entry in page if entry.id not in held]
+        pruned += len(free) if dry_run else await inbox.prune(free)
+        needed += len(held)
+        page = await inbox.prunable(cutoff.source, cutoff.before, BATCH, page[-1])
+    return Pruned(source=cutoff.source, before=cutoff.before, pruned=pruned, referred=needed)

@@ -1,0 +1,115 @@
+artifacts | digest | character varying | NO
+artifacts | media_type | character varying | NO
+artifacts | size | integer | NO
+artifacts | body | bytea | NO
+artifacts | at | double precision | NO
+attempts | run_id | character varying | NO
+attempts | turn | integer | NO
+attempts | attempt | integer | NO
+attempts | state | character varying | NO
+attempts | usd | character varying | YES
+attempts | input_tokens | integer | NO
+attempts | output_tokens | integer | NO
+attempts | cached_tokens | integer | NO
+attempts | at | double precision | NO
+calls | run_id | character varying | NO
+calls | call_id | character varying | NO
+calls | turn | integer | NO
+calls | position | integer | NO
+calls | alias | character varying | NO
+calls | server | character varying | NO
+calls | tool | character varying | NO
+calls | effect | character varying | NO
+calls | arguments | text | NO
+calls | state | character varying | NO
+calls | attempt | integer | NO
+calls | sent_at | double precision | YES
+calls | deadline_at | double precision | YES
+calls | content | text | YES
+calls | is_error | boolean | NO
+calls | artifact | character varying | YES
+calls | size | integer | NO
+calls | at | double precision | NO
+calls | done_at | double precision | YES
+claims | decision_id | character varying | NO
+claims | token | character varying | NO
+claims | how | character varying | NO
+claims | workflow_id | character varying | NO
+claims | run_id | character varying | YES
+claims | at | double precision | NO
+conversation_events | run_id | character varying | NO
+conversation_events | event_id | character varying | NO
+conversation_events | position | bigint | NO
+conversation_events | how | character varying | NO
+conversation_events | at | double precision | NO
+conversations | run_id | character varying | NO
+conversations | workflow_id | character varying | NO
+conversations | number | integer | NO
+conversations | decision_id | character varying | NO
+conversations | event_id | character varying | NO
+conversations | position | bigint | NO
+conversations | rule | character varying | NO
+conversations | playbook | character varying | NO
+conversations | key | character varying | NO
+conversations | source | character varying | NO
+conversations | stage | character varying | NO
+conversations | state | character varying | NO
+conversations | reason | text | NO
+conversations | outcome | character varying | YES
+conversations | frozen | character varying | YES
+conversations | model | character varying | YES
+conversations | scripted | boolean | NO
+conversations | configuration | character varying | NO
+conversations | opened_at | double precision | NO
+conversations | ended_at | double precision | YES
+migrations | name | text | NO
+migrations | at | timestamp without time zone | NO | CURRENT_TIMESTAMP
+notes | run_id | character varying | NO
+notes | turn | integer | NO
+notes | ordinal | integer | NO
+notes | text | text | NO
+turns | run_id | character varying | NO
+turns | turn | integer | NO
+turns | content | text | NO
+turns | stop | character varying | NO
+turns | request_id | character varying | YES
+turns | at | double precision | NO
+waits | wait_id | character varying | NO
+waits | run_id | character varying | NO
+waits | workflow_id | character varying | NO
+waits | call_id | character varying | NO
+waits | patterns | text | NO
+waits | key | character varying | NO
+waits | since | bigint | NO
+waits | opened_at | double precision | NO
+waits | deadline_at | double precision | NO
+waits | state | character varying | NO
+waits | event_id | character varying | YES
+waits | looked | boolean | NO
+artifacts | PRIMARY KEY (digest)
+attempts | PRIMARY KEY (run_id, turn, attempt)
+calls | PRIMARY KEY (run_id, call_id)
+claims | PRIMARY KEY (decision_id)
+conversation_events | PRIMARY KEY (run_id, event_id)
+conversations | PRIMARY KEY (run_id)
+conversations | UNIQUE (decision_id)
+migrations | PRIMARY KEY (name)
+notes | PRIMARY KEY (run_id, turn, ordinal)
+turns | PRIMARY KEY (run_id, turn)
+waits | PRIMARY KEY (wait_id)
+CREATE UNIQUE INDEX artifacts_pkey ON public.artifacts USING btree (digest)
+CREATE UNIQUE INDEX attempts_pkey ON public.attempts USING btree (run_id, turn, attempt)
+CREATE INDEX calls_in_order ON public.calls USING btree (run_id, turn, "position")
+CREATE UNIQUE INDEX calls_pkey ON public.calls USING btree (run_id, call_id)
+CREATE UNIQUE INDEX claims_pkey ON public.claims USING btree (decision_id)
+CREATE UNIQUE INDEX conversation_events_pkey ON public.conversation_events USING btree (run_id, event_id)
+CREATE INDEX conversations_by_time ON public.conversations USING btree (opened_at)
+CREATE UNIQUE INDEX conversations_by_workflow ON public.conversations USING btree (workflow_id, number)
+CREATE UNIQUE INDEX conversations_decision_id_key ON public.conversations USING btree (decision_id)
+CREATE UNIQUE INDEX conversations_pkey ON public.conversations USING btree (run_id)
+CREATE UNIQUE INDEX migrations_pkey ON public.migrations USING btree (name)
+CREATE UNIQUE INDEX notes_pkey ON public.notes USING btree (run_id, turn, ordinal)
+CREATE UNIQUE INDEX turns_pkey ON public.turns USING btree (run_id, turn)
+CREATE INDEX waits_by_key ON public.waits USING btree (key, state)
+CREATE INDEX waits_by_look ON public.waits USING btree (looked, state)
+CREATE UNIQUE INDEX waits_pkey ON public.waits USING btree (wait_id)
