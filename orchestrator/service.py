@@ -20,6 +20,7 @@ from orchestrator.configuration.configuration import Configuration
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.runs import TemporalRuns
 from orchestrator.doorbell import app
+from orchestrator.doorbell.fetching import fetching
 from orchestrator.doorbell.health import Readiness
 from orchestrator.doorbell.listening import listening
 from orchestrator.doorbell.receive import door
@@ -30,6 +31,7 @@ from orchestrator.secrets import Secret
 from orchestrator.settings import Settings
 from orchestrator.sources.operator import operator_source
 from orchestrator.sources.source import OPERATOR, Source
+from orchestrator.sources.unsigned import check_listening
 from orchestrator.state import Addresses, StateDirectory
 from orchestrator.stores import Stores, configuration_reader
 
@@ -97,6 +99,7 @@ async def _parts(
         log.warning("configuration.warning", warning=str(warning))
     operator = operator_source(Secret("file:operator.secret", state.operator_secret()))
     sources = {**configuration.sources, OPERATOR: operator}
+    check_listening(sources, settings.host)
     stores = Stores.open(state, settings.database)
     if settings.database is None:
         # On SQLite we are the only service: what a killed one had leased need not wait for its leases to end.
@@ -131,7 +134,15 @@ async def _door(parts: Parts) -> AsyncIterator[str]:
     inbox = parts.stores.inbox
     async with GroupCommit(inbox) as commit, RefusalLog(inbox) as refused:
         ringing = Ringing(commit, parts.dispatcher.poke)
-        handler = door(lambda: parts.sources, ringing, refused.refuse, _now, _new_id, parts.log)
+        handler = door(
+            lambda: parts.sources,
+            ringing,
+            refused.refuse,
+            _now,
+            _new_id,
+            parts.log,
+            fetch=fetching(),
+        )
         application = app.build(handler, Readiness(inbox.pulse, _now), _status(parts), parts.log)
         async with listening(application, parts.settings.host, parts.settings.port):
             url = f"http://{parts.settings.host}:{parts.settings.port}"

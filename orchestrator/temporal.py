@@ -2,10 +2,18 @@
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RetryConfig
+
+PATIENCE_MS = 1_000
 
 
 async def connect(address: str, namespace: str, *, lazy: bool = False) -> Client:
     """A client. With `lazy`, the connection is made at the first call, so a server may come up later."""
     return await Client.connect(
-        address, namespace=namespace, data_converter=pydantic_data_converter, lazy=lazy
+        address,
+        namespace=namespace,
+        data_converter=pydantic_data_converter,
+        lazy=lazy,
+        # What can't be delivered now waits in the inbox; retrying long in here would only hold its lane.
+        retry_config=RetryConfig(max_elapsed_time_millis=PATIENCE_MS),
     )

@@ -55,6 +55,7 @@ class Carried:
 
     mailbox: tuple[Entry, ...] = ()
     conversation: State | None = None
+    story: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,7 @@ class Run:
         self.title = given.title
         self.mailbox = Mailbox(carried.mailbox)
         self.loop: Loop | None = Loop(carried.conversation) if carried.conversation else None
-        self.story = story.Story(given.title)
+        self.story = story.Story(carried.story)
         self.run_id = self.loop.state.run_id if self.loop else ""
         self.ended: list[Outcome] = []
 
@@ -324,7 +325,11 @@ class Run:
     def _continue_as_new_if_long(self, loop: Loop) -> None:
         info = workflow.info()
         if info.is_continue_as_new_suggested() or info.get_current_history_length() > HISTORY_LIMIT:
-            carried = Carried(mailbox=self.mailbox.carried(), conversation=loop.state)
+            carried = Carried(
+                mailbox=self.mailbox.carried(),
+                conversation=loop.state,
+                story=self.story.carried(),
+            )
             workflow.continue_as_new(RunInput(title=self.title, carried=carried))
 
 

@@ -1,7 +1,7 @@
 """What the Temporal UI tells of a run: markdown made of names and figures, never of anybody's text."""
 
 from workflows.loop import State
-from workflows.messages import CallOutcome, CallState, Opened, Reply, RunState, Stop, Title
+from workflows.messages import CallOutcome, CallState, Opened, Reply, RunState, Stop
 from workflows.policy import Verdict
 
 SHOWN_TURNS = 12
@@ -10,10 +10,13 @@ SHOWN_TURNS = 12
 class Story:
     """The current details of one run, kept short: the newest turns only."""
 
-    def __init__(self, title: Title) -> None:
-        self.title = title
-        self.head = ""
-        self.lines: list[str] = []
+    def __init__(self, carried: tuple[str, ...] = ()) -> None:
+        self.head = carried[0] if carried else ""
+        self.lines = list(carried[1:])
+
+    def carried(self) -> tuple[str, ...]:
+        """All of it, for continue-as-new."""
+        return (self.head, *self.lines)
 
     def opened(self, opened: Opened) -> None:
         """A conversation began."""

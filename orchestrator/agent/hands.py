@@ -79,6 +79,14 @@ class Hands:
         self._open: set[Connection] = set()
         self._closed = False
 
+    def learn(self, servers: Mapping[str, Server]) -> None:
+        """Reach servers as they are configured now; a connection to one that changed is given up."""
+        for name, connection in list(self._pool.items()):
+            if servers.get(name) != self._servers.get(name):
+                connection.retire()
+                del self._pool[name]
+        self._servers = servers
+
     async def discover(self, server: str) -> Discovered:
         """What a server offers now.
 

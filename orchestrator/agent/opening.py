@@ -95,6 +95,8 @@ async def _freeze(means: Means, conversation: Conversation) -> None:
         raise PersonError(
             f"there is no sound playbook {conversation.playbook!r}; run `doorbell check`"
         )
+    # Mending servers.yaml must be enough for a run that is resumed.
+    means.hands.learn(configuration.servers)
     decision = await means.inbox.decision(conversation.decision_id)
     if decision is None:
         raise PersonError(f"decision {conversation.decision_id!r} is no longer in the inbox")

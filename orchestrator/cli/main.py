@@ -14,6 +14,7 @@ VERBS = {
     "events": "orchestrator.cli.events:events",
     "init": "orchestrator.cli.init:init",
     "runs": "orchestrator.cli.runs:runs",
+    "schemes": "orchestrator.cli.schemes:schemes",
     "send": "orchestrator.cli.send:send",
     "serve": "orchestrator.cli.serve:serve",
     "status": "orchestrator.cli.status:status",

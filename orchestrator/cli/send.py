@@ -20,9 +20,9 @@ from orchestrator.cli.options import (
 from orchestrator.cli.ring import post
 from orchestrator.errors import OperatorError
 from orchestrator.settings import environment
-from orchestrator.signatures import declared, github, standard_webhooks
 from orchestrator.signatures.declared import DeclaredHmac
 from orchestrator.signatures.github import GithubScheme
+from orchestrator.signatures.signing import prove
 from orchestrator.signatures.standard_webhooks import StandardWebhooksScheme
 from orchestrator.sources.declared import DeclaredDialect
 from orchestrator.sources.source import Source
@@ -79,7 +79,7 @@ def send(
         print_json({"http_status": status, **told})
     else:
         click.echo(_told(status, told))
-    raise SystemExit(0 if status == HTTPStatus.ACCEPTED else 1)
+    raise SystemExit(0 if HTTPStatus(status) < HTTPStatus.MULTIPLE_CHOICES else 1)
 
 
 def _told(status: int, told: dict[str, Any]) -> str:
@@ -90,23 +90,22 @@ def _told(status: int, told: dict[str, Any]) -> str:
 
 
 def signed(source: Source, body: bytes, identity: str, event: str, now: datetime) -> dict[str, str]:
-    """The headers a sender of this source would send with the body."""
-    secret = source.secrets[0].reveal()
+    """The headers a sender of this source would send with the body. Raises `OperatorError`."""
+    secret = source.secrets[0].reveal().encode() if source.secrets else b""
     headers = {"content-type": "application/json", **_named(source, identity, event)}
     match source.scheme:
         case GithubScheme():
-            return {
-                **headers,
-                "x-github-event": event,
-                "x-github-delivery": identity,
-                **github.sign(secret.encode(), body),
-            }
+            headers |= {"x-github-event": event, "x-github-delivery": identity}
         case StandardWebhooksScheme():
-            return {**headers, **standard_webhooks.sign(secret, identity, body, now)}
-        case DeclaredHmac() as scheme:
-            return {**headers, **declared.sign(scheme, secret.encode(), body, now, identity)}
+            headers["webhook-id"] = identity
+        case DeclaredHmac(id_header=str(name)):
+            headers[name.lower()] = identity
         case _:
-            raise OperatorError(f"there is no way to sign as {source.scheme.name!r} here")
+            pass
+    try:
+        return {**headers, **prove(source.scheme, secret, body, now, headers)}
+    except ValueError as error:
+        raise OperatorError(str(error)) from error
 
 
 def _named(source: Source, identity: str, event: str) -> dict[str, str]:

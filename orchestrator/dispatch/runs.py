@@ -26,9 +26,11 @@ from workflows.messages import Entry, Kind, Title
 from workflows.run import Run, RunInput
 
 RPC_DEADLINE = timedelta(seconds=10)
+TASK_DEADLINE = timedelta(seconds=5)
+"""After this long a worker that died in the middle of a workflow task is given up; stock is 10 s."""
 
-SEARCH_ATTRIBUTES = ("Rule", "Playbook", "Source", "Key", "RunState", "Outcome")
-"""Keywords that people filter runs by in the Temporal UI."""
+SEARCH_ATTRIBUTES = ("Rule", "Playbook", "Source", "RunKey", "RunState", "Outcome")
+"""Keywords that people filter runs by in the Temporal UI; `Key` alone is a word of its query language."""
 
 
 class Unreachable(OperatorError):
@@ -106,6 +108,7 @@ class TemporalRuns(Runs):
             id=decision.workflow_id or decision.id,
             task_queue=self.task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            task_timeout=TASK_DEADLINE,
             start_signal="deliver",
             start_signal_args=[entry_of(decision)],
             static_summary=f"{title.rule}: {title.key}"[:190],
@@ -170,7 +173,7 @@ def _attributes(title: Title) -> TypedSearchAttributes:
         "Rule": title.rule,
         "Playbook": title.playbook,
         "Source": title.source,
-        "Key": title.key,
+        "RunKey": title.key,
         "RunState": "running",
     }
     return TypedSearchAttributes(

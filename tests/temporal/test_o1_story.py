@@ -82,7 +82,7 @@ async def test_o1_runs_are_found_by_rule_playbook_source_key_state_and_outcome(
                 run["workflow_id"]
             ]
 
-        fixed = "Rule = 'work' AND Playbook = 'work' AND Source = 'github' AND `Key` = 'issue:acme/api#7'"
+        fixed = "Rule = 'work' AND Playbook = 'work' AND Source = 'github' AND RunKey = 'issue:acme/api#7'"
         await home.until(lambda: found(f"{fixed} AND RunState = 'waiting'"), "the waiting run")
         await home.ring(commented("yes"), "issue_comment")
         await home.ended()

@@ -152,7 +152,7 @@ def test_a_scheme_nobody_can_sign_for_is_said():
         source(), scheme=SimpleNamespace(name="strange"), secrets=(Secret("env:X", "x"),)
     )
 
-    with pytest.raises(OperatorError, match="no way to sign as 'strange'"):
+    with pytest.raises(OperatorError, match="only the sender itself can sign as 'strange'"):
         signed(strange, b"{}", "mine", "star", NOW)
 
 

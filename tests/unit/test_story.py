@@ -13,7 +13,7 @@ TITLE = Title(rule="triage", playbook="triage", source="github", key="issue:7", 
 
 
 def test_it_says_where_the_run_is_and_what_it_spent():
-    story, loop = Story(TITLE), Loop(State.of(opened(card(), budget=Budget(usd=Decimal("0.5")))))
+    story, loop = Story(), Loop(State.of(opened(card(), budget=Budget(usd=Decimal("0.5")))))
     story.opened(opened(card(), notice="scripted model"))
     loop.receive(Reply(turn=1, stop=Stop.END_TURN, spent=spent("0.0421", 900)))
 
@@ -26,11 +26,11 @@ def test_it_says_where_the_run_is_and_what_it_spent():
 
 
 def test_it_says_something_before_a_conversation_is_open():
-    assert Story(TITLE).told(RunState.PARKED, "", None) == "**parked**"
+    assert Story().told(RunState.PARKED, "", None) == "**parked**"
 
 
 def test_a_turn_names_its_tools_or_why_it_stopped():
-    story = Story(TITLE)
+    story = Story()
     story.replied(Reply(turn=1, stop=Stop.TOOL_USE, calls=(tool_call(), tool_call("a__b", "c2"))))
     story.replied(Reply(turn=2, stop=Stop.END_TURN))
 
@@ -41,7 +41,7 @@ def test_a_turn_names_its_tools_or_why_it_stopped():
 
 
 def test_calls_that_were_not_simply_done_are_named():
-    story = Story(TITLE)
+    story = Story()
     verdicts = (Send(tool_call(), card()), Refuse(tool_call("a__b", "c2"), "no", denied=True))
     done = CallOutcome(call_id="c1", state=CallState.DONE)
     refused = CallOutcome(call_id="c2", state=CallState.REFUSED)
@@ -52,7 +52,7 @@ def test_calls_that_were_not_simply_done_are_named():
 
 
 def test_a_long_run_tells_only_the_newest_turns():
-    story = Story(TITLE)
+    story = Story()
     for turn in range(1, 501):
         story.replied(Reply(turn=turn, stop=Stop.PAUSE_TURN))
 

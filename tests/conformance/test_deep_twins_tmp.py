@@ -1,0 +1,145 @@
+"""Whatever is done to it, an inbox on a database says what the one in memory says."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from orchestrator.inbox.inbox import Action
+from orchestrator.inbox.memory import MemoryInbox
+from tests.conformance.inboxes import IMPLEMENTATIONS, LEASE, NOW, arrival, decision
+
+SMALL = st.integers(0, 4)
+IDS = st.sampled_from([None, "d0", "d1", "d2", "d\0"])
+NAMES = [f"e{n}" for n in range(12)]
+CAUSES = [f"{name}/{n}" for name in NAMES for n in range(2)]
+KNOWN = st.sampled_from(CAUSES)
+
+
+class Twins(RuleBasedStateMachine):
+    """The same is asked of both; `other` is set by the test."""
+
+    other = None
+
+    def __init__(self):
+        super().__init__()
+        self.twin, self.now, self.rung, self.leases = MemoryInbox(), NOW, 0, []
+        self.runner = asyncio.Runner()
+
+    def teardown(self):
+        self.runner.close()
+
+    def both(self, name, *args, **kwargs):
+        """The one answer of both, but for positions: databases may leave gaps."""
+        said = [
+            self.runner.run(getattr(inbox, name)(*args, **kwargs))
+            for inbox in (self.twin, self.other)
+        ]
+        assert placeless(said[0]) == placeless(said[1])
+        return said
+
+    @rule(delivery_id=IDS, body=SMALL, source=st.sampled_from("ab"), dedupe=st.booleans())
+    def keep(self, delivery_id, body, source, dedupe):
+        name = f"e{self.rung}"
+        self.rung += 1
+        came = arrival(name, delivery_id, b"%d" % body, source=source, dedupe_body=dedupe)
+        self.both("keep", [replace(came, received_at=self.now, keys=(f"k:{body}", f"k:{body}"))])
+
+    @rule(seconds=st.integers(0, 40))
+    def time_passes(self, seconds):
+        self.now += timedelta(seconds=seconds)
+
+    @rule(
+        name=st.sampled_from(NAMES), lanes=st.lists(st.sampled_from(["x", "y", None]), max_size=2)
+    )
+    def decide(self, name, lanes):
+        taken = [decision(f"{name}/{n}", name, lane=lane) for n, lane in enumerate(lanes)]
+        self.both(
+            "decide",
+            name,
+            taken or [decision(f"{name}/0", name, None, action=Action.IGNORE)],
+            self.now,
+        )
+
+    @rule(name=st.sampled_from(NAMES), lane=st.sampled_from(["x", "y"]))
+    def add(self, name, lane):
+        if self.runner.run(self.twin.entry(name)) is not None:
+            self.both("add", [decision(f"{name}/1", name, lane)], self.now)
+
+    @rule(limit=SMALL)
+    def claim(self, limit):
+        self.leases += self.both("claim", self.now, LEASE, limit)[0]
+
+    @rule(known=st.data(), how=st.sampled_from(["settle", "release", "bury"]))
+    def end(self, known, how):
+        if self.leases:
+            lease = known.draw(st.sampled_from(self.leases))
+            self.end_one(how, lease.decision.id, lease.fence)
+
+    def end_one(self, how, known, fence):
+        match how:
+            case "settle":
+                self.both("settle", known, fence, self.now)
+            case "release":
+                self.both("release", known, fence, self.now + LEASE / 2, "later", count=True)
+            case "bury":
+                self.both("bury", known, fence, "no")
+
+    @rule(known=st.lists(KNOWN, max_size=3))
+    def close(self, known):
+        self.both("close", known)
+
+    @rule(known=KNOWN)
+    def reopen(self, known):
+        self.both("reopen", known)
+
+    @rule(source=st.sampled_from("ab"), names=st.lists(st.sampled_from(NAMES), max_size=3))
+    def prune(self, source, names):
+        self.both("prunable", source, self.now, 5)
+        self.both("prune", names)
+        self.both("forget", self.now - timedelta(seconds=60), 1)
+
+    @rule(text=st.sampled_from(["e", "e1", "d", "d\0", ""]), key=SMALL, lane=st.sampled_from("xy"))
+    def look(self, text, key, lane):
+        for name in ("waiting", "sources"):
+            self.both(name)
+        self.both("find", text)
+        self.both("entries", 5, None)
+        self.both("undecided", 5)
+        self.both("decisions", NAMES)
+        self.both("look_back", "*/issues.*", f"k:{key}", 0, 5)
+        self.both("delivered", self.now, 5)
+        self.both("unread", lane)
+        self.both("backlog", "a")
+
+
+def placeless(said):
+    if isinstance(said, list):
+        return [placeless(one) for one in said]
+    return replace(said, position=0) if hasattr(said, "position") else said
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_database_and_the_twin_in_memory_say_the_same(kind, tmp_path_factory, postgres):
+    class Pair(Twins):
+        def __init__(self):
+            super().__init__()
+            self.opened = IMPLEMENTATIONS[kind](tmp_path_factory.mktemp("twin"), postgres)
+            self.other = self.opened.__enter__()
+
+        def teardown(self):
+            super().teardown()
+            self.opened.__exit__(None, None, None)
+
+    asked = settings(
+        max_examples=150,
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Pair, settings=asked)
