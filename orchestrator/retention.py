@@ -13,8 +13,9 @@ from typing import Any, Final
 from orchestrator.database import Database
 from orchestrator.inbox.inbox import Entry, Inbox
 from orchestrator.ledger import references
+from orchestrator.sources.source import KEEP
 
-DEFAULT_KEEP: Final = timedelta(days=30)
+DEFAULT_KEEP: Final = KEEP
 """For sources that say nothing, and for those no longer configured."""
 
 TOMBSTONES: Final = timedelta(days=400)

@@ -7,7 +7,8 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from orchestrator import temporal
+from orchestrator import retention, temporal
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.runs import TemporalRuns
@@ -73,7 +74,7 @@ async def serve(settings: Settings, environment: Mapping[str, str]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     with StateDirectory.open(settings.state, role="service") as state:
         async with _parts(settings, environment, state) as parts, _door(parts) as url:
-            dispatching = asyncio.create_task(parts.dispatcher.work())
+            dispatching = asyncio.gather(parts.dispatcher.work(), _nightly(parts))
             parts.log.info("service.ready", url=url)
             await stopping.wait()
             parts.log.info("service.stopping")
@@ -132,7 +133,10 @@ async def _parts(
 @asynccontextmanager
 async def _door(parts: Parts) -> AsyncIterator[str]:
     inbox = parts.stores.inbox
-    async with GroupCommit(inbox) as commit, RefusalLog(inbox) as refused:
+    async with (
+        GroupCommit(inbox, partial(_backlog, parts.sources)) as commit,
+        RefusalLog(inbox) as refused,
+    ):
         ringing = Ringing(commit, parts.dispatcher.poke)
         handler = door(
             lambda: parts.sources,
@@ -193,6 +197,22 @@ async def _reachable(client: Client) -> bool:
             return await client.service_client.check_health()
     except (RPCError, RuntimeError, TimeoutError):
         return False
+
+
+async def _nightly(parts: Parts) -> None:
+    inbox, referred = parts.stores.inbox, retention.referred_in(parts.stores.ledger)
+    keep = partial(_kept, parts.sources)
+    await retention.nightly(lambda: retention.prune(inbox, referred, keep, _now()), _now, parts.log)
+
+
+def _backlog(sources: Mapping[str, Source], name: str) -> int | None:
+    source = sources.get(name)
+    return None if source is None else source.backlog
+
+
+def _kept(sources: Mapping[str, Source], name: str) -> timedelta | None:
+    source = sources.get(name)
+    return retention.DEFAULT_KEEP if source is None else source.keep
 
 
 def _now() -> datetime:

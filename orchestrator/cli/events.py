@@ -12,6 +12,7 @@ from rich.text import Text
 from orchestrator import views
 from orchestrator.cli.naming import event_named
 from orchestrator.cli.options import console, local, print_json, settings_from, stores_of
+from orchestrator.cli.prune import prune
 from orchestrator.tell import nearest, plain, shape, table, tree, when
 
 REMEMBERED = 1_000
@@ -22,6 +23,9 @@ COLOURS = {"start": "green", "resume": "cyan", "control": "magenta", "ignore": "
 @click.group("events")
 def events() -> None:
     """Every delivery that was kept, and why the others weren't."""
+
+
+events.add_command(prune)
 
 
 @events.command("list")

@@ -1,13 +1,12 @@
 """rules/*.yaml as rules; it knows which sources and playbooks there are, and matches nothing."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.configuration.document import Document, Place
 from orchestrator.configuration.shapes import RuleShape
-from orchestrator.configuration.shaping import Found, entries, shaped
+from orchestrator.configuration.shaping import NAME, Found, entries, shaped
 from orchestrator.configuration.sources import kind_of
 from orchestrator.errors import Flaw
 from orchestrator.playbooks import MEANING, fits
@@ -20,10 +19,6 @@ from workflows.playbook import InputType, Playbook
 
 NAMES = frozenset({"event", "id", "source", "type", "subject", "actor", "headers"})
 """The one vocabulary, as templates of a rule may use it."""
-
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-"""A rule's name stands in workflow ids; names with a colon are our own (`doorbell:ourselves`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +37,6 @@ def rules_of(document: Document, around: Surroundings) -> Found[Rule]:
     for name, value in entries(document, "rule", found.flaws):
         found.names.add(name)
         at: Place = (name,)
-        if NAME.fullmatch(name) is None:
-            found.flaws.append(
-                Flaw(at, f"{name!r} can't name a rule: expected letters, digits, `.`, `_` and `-`")
-            )
-            continue
         shape, flaws = shaped(RuleShape, value, at)
         when = value.get("when", {}) if isinstance(value, Mapping) else {}
         condition, more = condition_of({} if when is None else when, (*at, "when"))
@@ -80,6 +70,8 @@ def _rule(name: str, shape: RuleShape, condition: Condition, document: Document)
 def _misfits(shape: RuleShape, around: Surroundings, at: Place) -> Iterator[Flaw]:
     for index, pattern in enumerate(shape.on):
         yield from _on(pattern, around, (*at, "on", index))
+    if shape.id is not None and NAME.fullmatch(shape.id) is None:
+        yield Flaw((*at, "id"), f"expected a name as a rule may have it, got {shape.id!r}")
     if shape.run not in around.playbook_names:
         hint = closest(shape.run, around.playbook_names)
         yield Flaw((*at, "run"), f"unknown playbook {shape.run!r}{hint}")

@@ -4,12 +4,20 @@ A key whose enforcement isn't built isn't here, so it is an unknown key.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from orchestrator.configuration.quantities import Count, Dollars, Duration, Positive, Size
+from orchestrator.configuration.quantities import (
+    Count,
+    Dollars,
+    Duration,
+    Positive,
+    Size,
+    duration,
+)
 from orchestrator.errors import OperatorError
 from orchestrator.rules.rule import Mode
 from orchestrator.secrets import REFERENCE
@@ -129,6 +137,13 @@ class DedupeShape(Shape):
     body: Literal["forever", "off"]
 
 
+def _keep(value: Any) -> Any:
+    return value if value == "forever" else duration(value)
+
+
+Keep = Annotated[timedelta | Literal["forever"], BeforeValidator(_keep)]
+
+
 class SourceShape(Shape):
     """One entry of sources.yaml; `scheme` is a preset's name or a declared scheme, told apart by its reader."""
 
@@ -146,6 +161,8 @@ class SourceShape(Shape):
     actor: Parsed | None = None
     keys: list[Parsed] = Field(default_factory=list)
     dedupe: DedupeShape | None = None
+    backlog: Positive | None = None
+    keep: Keep | None = None
 
 
 class AuthShape(Shape):

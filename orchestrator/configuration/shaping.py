@@ -17,6 +17,7 @@ SECRET_KEYS = frozenset({"auth", "secrets", "headers", "env"})
 """Under these a wrong value is never repeated: it may be the secret itself."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""A rule's name stands in workflow ids and beside causes of our own, which have a colon (`doorbell:ourselves`)."""
 
 S = TypeVar("S", bound=Shape)
 T = TypeVar("T")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from orchestrator.configuration.declared import declared_scheme
 from orchestrator.configuration.document import Document, Place
@@ -17,7 +18,7 @@ from orchestrator.signatures.unsigned import UnsignedScheme
 from orchestrator.sources.declared import DeclaredDialect
 from orchestrator.sources.preset import Options, Preset, bound, handshake_of
 from orchestrator.sources.presets import DEFAULT_MAX_BODY, PRESETS
-from orchestrator.sources.source import OPERATOR, Dialect, Source
+from orchestrator.sources.source import KEEP, OPERATOR, Dialect, Source
 from orchestrator.templates import Template
 
 DIALECT_KEYS = ("id", "type", "subject", "actor", "keys")
@@ -103,7 +104,15 @@ def _source(
         handshake=handshake_of(preset.handshake, options),
         thanks=preset.thanks,
         batch=preset.batch,
+        backlog=shape.backlog,
+        keep=_kept(shape),
     )
+
+
+def _kept(shape: SourceShape) -> timedelta | None:
+    if shape.keep is None:
+        return KEEP
+    return shape.keep if isinstance(shape.keep, timedelta) else None
 
 
 def _dedupes(shape: SourceShape, preset: Preset) -> bool:

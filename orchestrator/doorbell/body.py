@@ -5,11 +5,12 @@ No server behind us has a deadline for bodies, and a source's limit is not the s
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Final
 
 from litestar.types import Receive
 
+from orchestrator.doorbell.pace import due
 from orchestrator.errors import Malformed, Reason, Refused, SenderError
 from orchestrator.inbox.batches import Overloaded
 
@@ -98,9 +99,11 @@ def check_announced(headers: Mapping[str, str], max_body: int) -> None:
 async def read_body(receive: Receive, max_body: int, deadline: float, room: Room) -> bytes:
     """The whole body, within `deadline` seconds. Raises `SenderError`, or `Gone`."""
     chunks = bytearray()
+    start = asyncio.get_running_loop().time()
     try:
-        async with asyncio.timeout(deadline):
-            await _collect(receive, chunks, max_body, room)
+        async with asyncio.timeout(due(0, deadline)) as timer:
+            async for size in _collect(receive, chunks, max_body, room):
+                timer.reschedule(start + due(size, deadline))
     except TimeoutError:
         raise SenderError(
             Reason.TOO_SLOW, f"expected the whole body in {deadline} seconds"
@@ -110,7 +113,9 @@ async def read_body(receive: Receive, max_body: int, deadline: float, room: Room
     return bytes(chunks)
 
 
-async def _collect(receive: Receive, chunks: bytearray, max_body: int, room: Room) -> None:
+async def _collect(
+    receive: Receive, chunks: bytearray, max_body: int, room: Room
+) -> AsyncIterator[int]:
     more = True
     while more:
         message = await receive()
@@ -122,3 +127,4 @@ async def _collect(receive: Receive, chunks: bytearray, max_body: int, room: Roo
         room.take(len(chunk))
         chunks += chunk
         more = message.get("more_body", False)
+        yield len(chunks)

@@ -139,15 +139,23 @@ class MemoryInbox:
         """Make it a dead letter, so that its lane goes on."""
         return self._end(decision_id, fence, state=DecisionState.DEAD, note=reason)
 
-    async def delivered(self, before: datetime, limit: int) -> list[Decision]:
-        """Decisions delivered before then and not yet closed, oldest first."""
+    async def delivered(
+        self, before: datetime, limit: int, after: Decision | None = None
+    ) -> list[Decision]:
+        """Decisions delivered before then and not yet closed, oldest first; `after` goes on."""
         found = [
-            row
+            rows.decision(row)
             for row in self._decisions.values()
             if row["state"] == DecisionState.DELIVERED and row["delivered_at"] < before
         ]
-        found.sort(key=lambda row: row["delivered_at"])
-        return [rows.decision(row) for row in found[:limit]]
+        beyond = [one for one in found if after is None or _place(one) > _place(after)]
+        return sorted(beyond, key=_place)[:limit]
+
+    async def unfold(self, event_id: str, workflow_id: str) -> None:
+        """Make the folded start of this event and run ready after all, at the end of its lane."""
+        for row in self._of(event_id):
+            if row["workflow_id"] == workflow_id and row["state"] == DecisionState.FOLDED:
+                row |= {"state": DecisionState.READY, "lane_number": self._next(row["lane"])}
 
     async def unread(self, lane: str) -> int:
         """How many decisions of a lane are delivered and not known to be taken."""
@@ -162,6 +170,11 @@ class MemoryInbox:
     async def reopen(self, decision_id: str) -> None:
         """Deliver it again: `delivered` becomes `ready`."""
         self._move(decision_id, DecisionState.READY)
+
+    async def free_leases(self) -> None:
+        """Forget all leases."""
+        for row in self._decisions.values():
+            row["leased_until"] = None
 
     async def look_back(self, pattern: str, key: str, since: int, limit: int) -> list[Entry]:
         """Entries after position `since` whose `source/type` matches the glob and that carry the key, oldest first."""
@@ -281,8 +294,12 @@ class MemoryInbox:
         }
         for row in new.values():
             if row["lane"] is not None and row["state"] == DecisionState.READY:
-                row["lane_number"] = self._lanes[row["lane"]] = self._lanes.get(row["lane"], 0) + 1
+                row["lane_number"] = self._next(row["lane"])
         self._decisions |= new
+
+    def _next(self, lane: str) -> int:
+        self._lanes[lane] = self._lanes.get(lane, 0) + 1
+        return self._lanes[lane]
 
     def _of(self, event_id: str) -> list[Row]:
         return [row for row in self._decisions.values() if row["event_id"] == event_id]
@@ -365,6 +382,10 @@ def _named(row: Row, text: str) -> bool:
 
 def _slim(row: Mapping[str, Any]) -> Entry:
     return rows.entry({name: value for name, value in row.items() if name != "body"})
+
+
+def _place(decision: Decision) -> tuple[datetime | None, str]:
+    return decision.delivered_at, decision.id
 
 
 def _age(row: Mapping[str, Any]) -> tuple[datetime, int]:

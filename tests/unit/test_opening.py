@@ -193,7 +193,7 @@ async def test_what_was_pinned_is_chosen_once_and_limits_are_those_of_today(hous
     assert (await opening.prepare(house.means, RUN)).budget == PLAYBOOK.budget
 
 
-@pytest.mark.parametrize("name", [SECRET, 7, None, ["api"], "a/b"])
+@pytest.mark.parametrize("name", [SECRET, [SECRET], {"x": SECRET}, 424242, "a/b", "a" * 101])
 async def test_a7_an_input_that_does_not_fit_is_named_but_never_shown(house, name):
     """The message reaches Temporal's history and the reason a parked run shows."""
     with pytest.raises(InputError, match="'name': expected a slug") as caught:

@@ -198,12 +198,12 @@ def test_the_command_rehearses_prunes_and_says_what_it_did(tmp_path):
     asyncio.run(old(stores.inbox, "e1", "e2", received_at=NOW - timedelta(days=3650)))
     stores.close()
 
-    [rehearsed] = told(tmp_path, "--dry-run")
+    [rehearsed] = told(tmp_path, "--dry-run", "--keep", "30d")
     [done] = told(tmp_path, "--keep", "400d")
 
     assert (rehearsed["pruned"], done["pruned"], done["referred"]) == (2, 2, 0)
-    assert told(tmp_path) == []
-    people = CliRunner().invoke(command, ["--state", str(tmp_path)])
+    assert told(tmp_path, "--keep", "30d") == []
+    people = CliRunner().invoke(command, ["--state", str(tmp_path), "--keep", "30d"])
     assert "old but needed" in people.output
 
 

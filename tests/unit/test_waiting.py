@@ -1,0 +1,270 @@
+"""A5: a wait is registered once, ends once, and what it brings is said once; and notes, which are said once too."""
+
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from orchestrator.agent import waiting
+from orchestrator.agent.means import Means
+from orchestrator.database import Database
+from orchestrator.inbox.inbox import Action, Decision
+from orchestrator.inbox.memory import MemoryInbox
+from orchestrator.ledger import calls, conversations, turns, waits
+from tests.support.builders import (
+    AT,
+    KEY,
+    NOW,
+    RUN,
+    WORKFLOW,
+    comment,
+    configuration,
+    intent,
+    ledger_at,
+    opening,
+    source,
+)
+from workflows.messages import (
+    BUILTIN,
+    CallState,
+    EndWait,
+    Note,
+    Outcome,
+    RunState,
+    WaitEnd,
+    WaitRequest,
+)
+from workflows.playbook import Effect
+
+ARGUMENTS = {"events": ["github/issue_comment.*"], "reason": "a reply", "timeout": "1h"}
+HOUR = 3600
+
+
+@dataclass
+class House:
+    inbox: MemoryInbox
+    ledger: Database
+    means: Means
+    clock: Any
+    files: Any = field(default=None)
+
+    async def keep(self, *receipts, **changes):
+        await self.inbox.keep([comment(receipt, **changes) for receipt in receipts])
+
+    async def decide(self, receipt, *decisions):
+        await self.inbox.decide(receipt, decisions, NOW)
+
+
+@pytest.fixture
+async def house(tmp_path):
+    """A run that was opened by the first of two events, and asks for a wait in its first turn."""
+    clock = SimpleNamespace(time=AT)
+    files = SimpleNamespace(now=replace(configuration(), sources={"github": source()}))
+    inbox = MemoryInbox()
+    with ledger_at(tmp_path) as ledger:
+        means = Means(
+            inbox=inbox,
+            ledger=ledger,
+            model=None,
+            hands=None,
+            configuration=lambda: files.now,
+            now=lambda: clock.time,
+            scripted=True,
+        )
+        made = House(inbox, ledger, means, clock, files)
+        await made.keep("e1")
+        await made.decide("e1")
+        await ledger.write(conversations.begin, opening(event_id="e1", position=1), AT)
+        asked = intent("1.0", alias="doorbell__wait", server=BUILTIN, tool="wait")
+        asked = replace(asked, effect=Effect.READ, arguments=ARGUMENTS)
+        await ledger.write(calls.intend, RUN, 1, asked, AT)
+        yield made
+
+
+async def begun(house):
+    return await waiting.open_wait(house.means, WaitRequest(run_id=RUN, call_id="1.0"))
+
+
+async def end(house, how, event_id=None):
+    (wait,) = await house.ledger.read(waits.of_run, RUN)
+    ending = EndWait(run_id=RUN, wait_id=wait.wait_id, end=how, event_id=event_id)
+    return (await waiting.end_wait(house.means, ending)).first
+
+
+async def note(house, ordinal=1, turn=1, **said):
+    noted = Note(run_id=RUN, turn=turn, ordinal=ordinal, **said)
+    return (await waiting.note(house.means, noted)).said
+
+
+async def answer(house):
+    found = await house.ledger.read(calls.one, RUN, "1.0")
+    return found.state, found.content and found.content[0]["text"]
+
+
+async def looked(house):
+    (wait,) = await house.ledger.read(waits.of_run, RUN)
+    await house.ledger.write(waits.looked, [wait.wait_id])
+    return wait
+
+
+def woken(wait, event_id):
+    return Decision(
+        id=f"dec_{event_id}",
+        event_id=event_id,
+        cause=f"wait:{wait.wait_id}",
+        rule="triage",
+        action=Action.RESUME,
+        reason="",
+        workflow_id=WORKFLOW,
+        lane=WORKFLOW,
+        wait_id=wait.wait_id,
+    )
+
+
+async def test_a5_a_wait_is_registered_once_with_the_end_it_had(house):
+    first = await begun(house)
+    house.clock.time += 600
+    again = await begun(house)
+
+    assert first.wants == f"github/issue_comment.* for {KEY}"
+    assert (first.seconds, again.seconds) == (HOUR, HOUR - 600)
+    assert first.wait_id == again.wait_id
+    house.clock.time += HOUR
+    assert (await begun(house)).seconds == 0
+
+
+async def test_a5_a_wait_looks_back_to_the_event_that_opened_its_conversation(house):
+    """What came while the model was thinking was never heard, whatever came and was heard after it."""
+    await house.keep("e2", "e3")
+    await house.ledger.write(conversations.hear, RUN, "e3", 3, "handed in", AT)
+    await begun(house)
+
+    (wait,) = await house.ledger.read(waits.of_run, RUN)
+    assert wait.since == 1
+
+
+async def test_a5_the_event_a_wait_was_for_is_its_answer_and_only_once(house):
+    await house.keep("e2", text="I did it.")
+    await begun(house)
+
+    assert await end(house, WaitEnd.RESOLVED, "e2")
+    assert await end(house, WaitEnd.RESOLVED, "e2")
+    assert not await end(house, WaitEnd.EXPIRED)
+    state, text = await answer(house)
+    assert state is CallState.DONE
+    assert "I did it." in text.partition("<event>")[2]
+    assert await house.ledger.read(conversations.heard, RUN) == ["e1", "e2"]
+
+
+async def test_a5_a_wait_for_which_nothing_came_expires_in_words(house):
+    await begun(house)
+
+    assert await end(house, WaitEnd.EXPIRED)
+    assert "before the timeout" in (await answer(house))[1]
+    assert not await end(house, WaitEnd.RESOLVED, "e1")
+
+
+async def test_a5_a_wait_does_not_expire_before_somebody_looked_for_what_came_in_time(house):
+    await house.keep("e2")
+    await house.decide("e2")
+    await begun(house)
+
+    assert not await end(house, WaitEnd.EXPIRED)
+    await looked(house)
+    assert await end(house, WaitEnd.EXPIRED)
+
+
+async def test_a5_a_wait_does_not_expire_while_its_event_is_on_its_way(house):
+    await begun(house)
+    wait = await looked(house)
+    await house.keep("e2")
+    assert not await end(house, WaitEnd.EXPIRED)
+
+    await house.decide("e2", woken(wait, "e2"))
+    assert not await end(house, WaitEnd.EXPIRED)
+    assert await answer(house) == (CallState.INTENDED, None)
+    assert await end(house, WaitEnd.RESOLVED, "e2")
+
+
+@pytest.mark.parametrize("changes", [{"number": 8}, {"received_at": "late"}])
+async def test_a5_an_event_of_another_issue_or_after_the_end_holds_no_wait_open(house, changes):
+    await begun(house)
+    await looked(house)
+    event = comment("e2", number=changes.get("number", 7))
+    if "received_at" in changes:
+        event = replace(event, received_at=NOW.replace(hour=14))
+    await house.inbox.keep([event])
+
+    assert await end(house, WaitEnd.EXPIRED)
+
+
+async def test_a5_a_wait_of_a_conversation_that_has_ended_is_ended_by_nothing(house):
+    await house.keep("e2")
+    await begun(house)
+    await house.ledger.write(conversations.record, RUN, RunState.ENDED, "", Outcome.CANCELLED, AT)
+
+    assert not await end(house, WaitEnd.RESOLVED, "e2")
+    assert await answer(house) == (CallState.INTENDED, None)
+
+
+async def test_an_event_is_noted_once_and_its_repeat_says_that_it_stands_there(house):
+    await house.keep("e2", text="One more thing.")
+
+    assert await note(house, event_id="e2")
+    assert await note(house, event_id="e2")
+    noted = (await house.ledger.read(turns.noted, RUN))[1]
+    assert [text.count("One more thing.") for text in noted] == [1]
+
+
+async def test_an_event_that_a_wait_has_brought_is_not_said_again(house):
+    """It may come twice: as the wake-up, and through the rule of its run."""
+    await house.keep("e2")
+    await begun(house)
+    await end(house, WaitEnd.RESOLVED, "e2")
+
+    assert not await note(house, turn=2, ordinal=0, event_id="e2")
+    assert await house.ledger.read(turns.noted, RUN) == {}
+
+
+async def test_an_event_that_was_noted_before_another_turn_is_not_said_again(house):
+    await house.keep("e2")
+    assert await note(house, event_id="e2")
+
+    assert not await note(house, turn=2, ordinal=0, event_id="e2")
+    assert list(await house.ledger.read(turns.noted, RUN)) == [1]
+
+
+async def test_words_are_noted_as_often_as_they_are_said(house):
+    assert await note(house, text="Finish now.")
+    assert await note(house, turn=2, ordinal=0, text="Finish now.")
+
+    assert await house.ledger.read(turns.noted, RUN) == {1: ["Finish now."], 2: ["Finish now."]}
+
+
+async def test_an_event_that_can_no_longer_be_read_is_told_in_words(house):
+    await house.keep("e2")
+    house.files.now = replace(house.files.now, sources={})
+
+    assert await note(house, event_id="e2")
+    ((text,),) = (await house.ledger.read(turns.noted, RUN)).values()
+    assert "can no longer be read" in text
+    assert "<event>" not in text
+
+
+async def test_a1_a_wake_up_without_a_conversation_ends_what_the_ledger_thought_was_there(house):
+    await begun(house)
+    await waiting.gone(house.means, RUN)
+
+    found = await house.ledger.read(conversations.one, RUN)
+    assert (found.state, found.outcome) == (RunState.ENDED, Outcome.FAILED)
+    assert "gone" in found.reason
+    assert await house.ledger.read(waits.wanting, [KEY]) == []
+
+
+async def test_a8_a_wake_up_that_was_late_does_not_change_how_a_conversation_ended(house):
+    await house.ledger.write(conversations.record, RUN, RunState.ENDED, "", Outcome.COMPLETED, AT)
+    await waiting.gone(house.means, RUN)
+    await waiting.gone(house.means, "nobody.1")
+
+    assert (await house.ledger.read(conversations.one, RUN)).outcome is Outcome.COMPLETED
