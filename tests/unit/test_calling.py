@@ -302,6 +302,18 @@ async def test_a2_a_call_of_which_no_attempt_came_back_is_told_by_what_the_ledge
     assert text in await said(ledger)
 
 
+async def test_a2_an_attempt_that_left_is_not_forgotten_for_a_later_one_that_did_not(ledger):
+    await begin(ledger, Effect.WRITE)
+    found = means(ledger, "killed after", "killed before")
+    for number in (1, 2):
+        with pytest.raises(Killed):
+            await attempt(found, number)
+    assert (await row(ledger)).state is CallState.INTENDED
+
+    settled = await calling.settle_lost(found, CallRequest(run_id=RUN, call_id="c1"))
+    assert settled.state is CallState.UNKNOWN
+
+
 NUMBERS = iter(range(10**9))
 
 

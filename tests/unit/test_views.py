@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from orchestrator import views
-from orchestrator.dispatch.decide import OURSELVES, decide
+from orchestrator.dispatch.decide import OURSELVES, decide, workflow_id_of
 from orchestrator.errors import Reason
 from orchestrator.inbox.inbox import Action, Refusal, event_of
 from orchestrator.ledger import calls, conversations, turns, waits
@@ -112,6 +112,16 @@ async def test_a_decision_that_wakes_a_run_names_it_before_the_run_has_heard(sto
 
     (woken,) = (await event(stores))["decisions"]
     assert (woken["action"], woken["run_id"]) == (Action.RESUME, RUN)
+
+
+async def test_r2_a_start_that_is_folded_into_the_run_it_wakes_says_so(stores):
+    own = workflow_id_of("triage", KEY)
+    await decided(stores, rule(), waits=[wanted(workflow_id=own)])
+
+    woken, folded = (await event(stores))["decisions"]
+    assert (woken["action"], woken["state"], woken["run_id"]) == ("resume", "ready", RUN)
+    assert (folded["action"], folded["state"]) == ("start", "folded")
+    assert folded["reason"].startswith("folded: ")
 
 
 async def test_an_ignored_event_names_its_cause_and_no_run(stores):

@@ -1,0 +1,149 @@
+"""What a run hears of what happened outside: values, or failures it understands. Temporal's own test environment."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from orchestrator.agent import frozen
+from orchestrator.agent.activities import ATTEMPTS_TO_REACH, Activities, ToolActivity
+from orchestrator.agent.definitions import HandsUnreachable, Lost
+from orchestrator.agent.means import Means
+from orchestrator.agent.model import Rejected, Unavailable
+from orchestrator.ledger import artifacts, calls, conversations, turns
+from tests.support.builders import AT, MODEL, RUN, configuration, intent, ledger_at, opening, tool
+from tests.support.builders import frozen as pinned
+from workflows.activities import PERSON
+from workflows.messages import Answer, Ask, CallState, RunRef
+from workflows.playbook import Budget, Effect
+
+PROPOSED = calls.Result(state=CallState.PROPOSED, content=[], is_error=False)
+DONE = calls.Result(state=CallState.DONE, content=[], is_error=False)
+
+
+@dataclass
+class Says:
+    """A model, and hands, that only ever fail, in this way."""
+
+    error: Any
+
+    async def say(self, _request):
+        raise self.error
+
+    async def discover(self, _server):
+        raise self.error
+
+    async def call(self, *_what, before_send, **_how):
+        assert await before_send()
+        return self.error
+
+    def learn(self, servers):
+        pass
+
+
+def means(ledger, error=None, read=configuration):
+    fails = Says(error)
+    return Means(
+        inbox=None,
+        ledger=ledger,
+        model=fails,
+        hands=fails,
+        configuration=read,
+        now=lambda: AT,
+        scripted=True,
+    )
+
+
+@pytest.fixture
+async def ledger(tmp_path):
+    """A conversation with its prompt pinned, and one call."""
+    with ledger_at(tmp_path) as database:
+        await database.write(conversations.begin, opening(), AT)
+        pin = frozen.dump(pinned(tool()))
+        digest = await database.write(artifacts.put, pin, "application/json", AT)
+        await database.write(conversations.freeze, RUN, digest, MODEL)
+        await database.write(turns.note, RUN, 1, 0, "An event.")
+        await database.write(calls.intend, RUN, 1, intent("1.0", effect=Effect.READ), AT)
+        yield database
+
+
+async def failure(does, request, attempt=1):
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=attempt)
+    with pytest.raises(ApplicationError) as caught:
+        await environment.run(does, request)
+    return caught.value
+
+
+async def test_what_a_person_must_mend_parks_the_run_and_is_not_tried_again(ledger):
+    does = Activities(means(ledger, Rejected("set ANTHROPIC_API_KEY"))).ask_model
+    error = await failure(does, Ask(run_id=RUN, turn=1, budget=Budget()))
+
+    assert (error.type, error.non_retryable) == (PERSON, True)
+    assert error.message == "set ANTHROPIC_API_KEY"
+
+
+@pytest.mark.parametrize(("asked", "told"), [(None, None), (17, 17), (10**9, 600)])
+async def test_a_model_that_is_busy_is_asked_again_when_it_says(ledger, asked, told):
+    does = Activities(means(ledger, Unavailable("busy", asked))).ask_model
+    error = await failure(does, Ask(run_id=RUN, turn=1, budget=Budget()))
+
+    assert not error.non_retryable
+    assert error.next_retry_delay == (None if told is None else timedelta(seconds=told))
+
+
+@pytest.mark.parametrize("attempt", range(1, ATTEMPTS_TO_REACH + 1))
+async def test_h3_hands_that_can_not_be_reached_are_tried_a_few_times_before_a_person_is_asked(
+    tmp_path, attempt
+):
+    def read():
+        raise HandsUnreachable("server 'github' can't be reached")
+
+    with ledger_at(tmp_path) as empty:
+        await empty.write(conversations.begin, opening(), AT)
+        does = Activities(means(empty, read=read)).prepare
+        error = await failure(does, RunRef(run_id=RUN), attempt)
+
+    assert (error.type == PERSON) is error.non_retryable is (attempt == ATTEMPTS_TO_REACH)
+
+
+async def test_a_call_that_may_be_repeated_and_got_no_answer_is_tried_again(ledger):
+    data = b'{"run_id": "%s", "call_id": "1.0"}' % RUN.encode()
+    given = [RawValue(Payload(metadata={"encoding": b"json/plain"}, data=data))]
+    error = await failure(ToolActivity(means(ledger, Lost(reason="broken"))).call, given)
+
+    assert not error.non_retryable
+    assert "gave no answer" in error.message
+
+
+async def test_the_proposals_of_a_run_that_never_opened_are_none(ledger):
+    found = await Activities(means(ledger)).proposals(RunRef(run_id="nobody.1"))
+
+    assert (found.calls, found.tools) == ((), ())
+
+
+async def test_proposals_are_handed_out_until_they_are_made(ledger):
+    await ledger.write(calls.finish, RUN, "1.0", PROPOSED, AT)
+    does = Activities(means(ledger))
+
+    for _ in range(2):
+        found = await does.proposals(RunRef(run_id=RUN))
+        assert [call.call_id for call in found.calls] == ["1.0:applied"]
+        assert [card.alias for card in found.tools] == ["github__comment"]
+    await ledger.write(calls.finish, RUN, "1.0:applied", DONE, AT)
+    assert (await does.proposals(RunRef(run_id=RUN))).calls == ()
+
+
+async def test_a3_words_that_stand_as_an_answer_already_are_not_overwritten(ledger):
+    """A complaint is written with its reply; the run, which does not know it, answers again in general words."""
+    complaint = calls.Result(state=CallState.REFUSED, content=[{"text": "body: 7"}], is_error=True)
+    await ledger.write(calls.finish, RUN, "1.0", complaint, AT)
+    answer = Answer(run_id=RUN, call_id="1.0", state=CallState.REFUSED, text="It can't be used.")
+
+    assert (await Activities(means(ledger)).answer(answer)).state is CallState.REFUSED
+    assert (await ledger.read(calls.one, RUN, "1.0")).content == [{"text": "body: 7"}]
