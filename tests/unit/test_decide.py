@@ -270,7 +270,8 @@ def test_a_persons_word_reaches_the_run_it_names(kind):
 def test_r3_words_about_a_run_have_a_lane_of_their_own_and_keep_their_order():
     def lane(kind):
         data = {"type": f"run.{kind}", "run": RUN, "by": "ann"}
-        return only(event(source=OPERATOR, type=f"run.{kind}", data=data), runs=runs).lane
+        word = event(id=f"evt_{kind}", source=OPERATOR, type=f"run.{kind}", data=data)
+        return only(word, runs=runs).lane
 
     runs = {RUN: WORKFLOW}
     events_of_the_run = only(event(), waits=[wanted()]).lane
