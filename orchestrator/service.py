@@ -89,24 +89,58 @@ async def _parts(
     settings: Settings, environment: Mapping[str, str], state: StateDirectory
 ) -> AsyncIterator[Parts]:
     if settings.temporal is None:
-        raise OperatorError(
-            "the service needs a Temporal server: give --temporal ADDRESS, or use `doorbell up`"
-        )
+        text = "the service needs a Temporal server: give --temporal ADDRESS, or use `doorbell up`"
+        raise OperatorError(text)
     log = structlog.get_logger("service")
+    configuration = _read(settings, environment, log)
+    sources = _sources(configuration, state, settings.host)
+    stores = Stores.open(state, settings.database)
+    try:
+        if settings.database is None:
+            # On SQLite we are the only service: what a killed one had leased need not wait for its leases to end.
+            await stores.inbox.free_leases()
+        client = await temporal.connect(settings.temporal, settings.namespace, lazy=True)
+        yield Parts(
+            settings=settings,
+            state=state,
+            stores=stores,
+            configuration=configuration,
+            sources=sources,
+            client=client,
+            dispatcher=_dispatcher(stores, client, settings, configuration, sources, log),
+            log=log,
+        )
+    finally:
+        stores.close()
+
+
+def _read(
+    settings: Settings, environment: Mapping[str, str], log: FilteringBoundLogger
+) -> Configuration:
     configuration = configuration_reader(settings.config, environment)()
     for mistake in configuration.mistakes:
         log.error("configuration.mistake", mistake=str(mistake))
     for warning in configuration.warnings:
         log.warning("configuration.warning", warning=str(warning))
+    return configuration
+
+
+def _sources(configuration: Configuration, state: StateDirectory, host: str) -> dict[str, Source]:
     operator = operator_source(Secret("file:operator.secret", state.operator_secret()))
     sources = {**configuration.sources, OPERATOR: operator}
-    check_listening(sources, settings.host)
-    stores = Stores.open(state, settings.database)
-    if settings.database is None:
-        # On SQLite we are the only service: what a killed one had leased need not wait for its leases to end.
-        await stores.inbox.free_leases()
-    client = await temporal.connect(settings.temporal, settings.namespace, lazy=True)
-    dispatcher = Dispatcher(
+    check_listening(sources, host)
+    return sources
+
+
+def _dispatcher(
+    stores: Stores,
+    client: Client,
+    settings: Settings,
+    configuration: Configuration,
+    sources: dict[str, Source],
+    log: FilteringBoundLogger,
+) -> Dispatcher:
+    return Dispatcher(
         inbox=stores.inbox,
         ledger=stores.ledger,
         runs=TemporalRuns(client, settings.task_queue),
@@ -115,19 +149,6 @@ async def _parts(
         now=_now,
         log=log,
     )
-    try:
-        yield Parts(
-            settings=settings,
-            state=state,
-            stores=stores,
-            configuration=configuration,
-            sources=sources,
-            client=client,
-            dispatcher=dispatcher,
-            log=log,
-        )
-    finally:
-        stores.close()
 
 
 @asynccontextmanager
