@@ -197,15 +197,15 @@ def _repeated(
         try:
             with engine.begin() as connection:
                 return fn(connection, *args, **kwargs)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             if attempt == ATTEMPTS or not _worth_repeating(error):
                 raise _translated(error) from error
         time.sleep(PAUSE * attempt)
         attempt += 1
 
 
-def _worth_repeating(error: SQLAlchemyError) -> bool:
-    match getattr(error, "orig", None):
+def _worth_repeating(error: Exception) -> bool:
+    match getattr(error, "orig", error):
         case sqlite3.OperationalError() as busy:
             # The low byte is the kind; the rest says which of its variants.
             return getattr(busy, "sqlite_errorcode", 0) & 0xFF in _BUSY
@@ -213,13 +213,15 @@ def _worth_repeating(error: SQLAlchemyError) -> bool:
             return getattr(cause, "sqlstate", None) in _CONFLICTS
 
 
-def _translated(error: SQLAlchemyError) -> DatabaseError:
-    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+def _translated(error: Exception) -> DatabaseError:
+    # Who hands a statement to SQLite's driver itself gets the driver's own errors.
+    gone = OperationalError | InterfaceError | PoolTimeout | sqlite3.OperationalError
+    if isinstance(error, gone):
         return DatabaseUnavailable(f"the database can't be used: {_said(error)}")
     return DatabaseError(f"the database refused: {_said(error)}")
 
 
-def _said(error: SQLAlchemyError) -> str:
+def _said(error: Exception) -> str:
     # Only the driver's first line: the rest may quote the statement's values.
     cause = error.orig if isinstance(error, DBAPIError) else error
     return (str(cause).splitlines() or [type(cause).__name__])[0]

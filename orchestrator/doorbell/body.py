@@ -3,13 +3,13 @@
 No server behind us has a deadline for bodies, and a source's limit is not the server's, so both are held here.
 """
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from litestar.types import Receive
 
+from orchestrator.doorbell.deadlines import Deadlines
 from orchestrator.doorbell.pace import due
 from orchestrator.errors import Malformed, Reason, Refused, SenderError
 from orchestrator.inbox.batches import Overloaded
@@ -39,6 +39,9 @@ REPEATABLE: Final = frozenset(
 CONFIDENTIAL: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 """Never kept: they prove something to somebody, and rules have no use for them."""
 
+OURS: Final = "doorbell-"
+"""What we write beside a delivery ourselves begins so; from outside it means nothing and is dropped."""
+
 MAX_HELD: Final = 256 * 1024 * 1024
 """Bytes of unproved bodies in memory at once, of all requests together."""
 
@@ -53,11 +56,12 @@ class Room:
     def __init__(self, limit: int = MAX_HELD) -> None:
         self._left = limit
 
-    def take(self, size: int) -> None:
-        """Raise `Overloaded` where there is no room for so many bytes."""
+    def take(self, size: int) -> int:
+        """The same number, held from now on. Raises `Overloaded` where there is no room for so many bytes."""
         if size > self._left:
             raise Overloaded
         self._left -= size
+        return size
 
     def give(self, size: int) -> None:
         """Hand them back."""
@@ -72,10 +76,16 @@ def single_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for raw_name, raw_value in pairs:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1").strip()
-        if name in found and name not in REPEATABLE:
-            raise Refused(Reason.AMBIGUOUS_HEADER, f"the header {name[:64]!r} came more than once")
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return {name: value for name, value in found.items() if name not in CONFIDENTIAL}
+        if name in found:
+            if name not in REPEATABLE:
+                shown = repr(name[:64])
+                raise Refused(Reason.AMBIGUOUS_HEADER, f"the header {shown} came more than once")
+            value = f"{found[name]}, {value}"
+        if not name.startswith(OURS):
+            found[name] = value
+    for name in CONFIDENTIAL & found.keys():
+        del found[name]
+    return found
 
 
 def header_names(pairs: Iterable[tuple[bytes, bytes]]) -> tuple[str, ...]:
@@ -96,35 +106,41 @@ def check_announced(headers: Mapping[str, str], max_body: int) -> None:
         raise Refused(Reason.TOO_LARGE, f"expected at most {max_body} bytes, more were announced")
 
 
-async def read_body(receive: Receive, max_body: int, deadline: float, room: Room) -> bytes:
+async def read_body(
+    receive: Receive, max_body: int, deadline: float, room: Room, deadlines: Deadlines
+) -> bytes:
     """The whole body, within `deadline` seconds. Raises `SenderError`, or `Gone`."""
-    chunks = bytearray()
-    start = asyncio.get_running_loop().time()
+    held = 0
     try:
-        async with asyncio.timeout(due(0, deadline)) as timer:
-            async for size in _collect(receive, chunks, max_body, room):
-                timer.reschedule(start + due(size, deadline))
+        with deadlines.within(due(0, deadline)) as timer:
+            start = timer.at - due(0, deadline)
+            body, more = await _chunk(receive)
+            held += room.take(_fitting(body, held, max_body))
+            if not more:
+                return body
+            chunks = bytearray(body)
+            while more:
+                chunk, more = await _chunk(receive)
+                held += room.take(_fitting(chunk, held, max_body))
+                chunks += chunk
+                timer.at = start + due(held, deadline)
+            return bytes(chunks)
     except TimeoutError:
         raise SenderError(
             Reason.TOO_SLOW, f"expected the whole body in {deadline} seconds"
         ) from None
     finally:
-        room.give(len(chunks))
-    return bytes(chunks)
+        room.give(held)
 
 
-async def _collect(
-    receive: Receive, chunks: bytearray, max_body: int, room: Room
-) -> AsyncIterator[int]:
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise Gone
-        chunk = message.get("body", b"")
-        if len(chunks) + len(chunk) > max_body:
-            raise Refused(Reason.TOO_LARGE, f"expected at most {max_body} bytes, more came")
-        room.take(len(chunk))
-        chunks += chunk
-        more = message.get("more_body", False)
-        yield len(chunks)
+async def _chunk(receive: Receive) -> tuple[bytes, bool]:
+    message = await receive()
+    if message["type"] != "http.request":
+        raise Gone
+    return message.get("body", b""), message.get("more_body", False)
+
+
+def _fitting(chunk: bytes, held: int, max_body: int) -> int:
+    if held + len(chunk) > max_body:
+        raise Refused(Reason.TOO_LARGE, f"expected at most {max_body} bytes, more came")
+    return len(chunk)

@@ -6,7 +6,7 @@ together. A 2xx is sent only after the commit (promise D2); every refusal has a 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final, Protocol
@@ -25,6 +25,7 @@ from orchestrator.doorbell.body import (
     read_body,
     single_headers,
 )
+from orchestrator.doorbell.deadlines import Deadlines
 from orchestrator.doorbell.problems import CONTENT_TYPE, PROBLEMS, RETRY_AFTER, body_of
 from orchestrator.doorbell.proofs import Fetch, Knock, Letter, asked, kept_of, opened, proof_of
 from orchestrator.errors import Reason, Refused, SenderError
@@ -61,6 +62,7 @@ class Parts:
     log: FilteringBoundLogger
     deadline: float = DEADLINE
     room: Room = field(default_factory=Room)
+    deadlines: Deadlines = field(default_factory=Deadlines)
     fetch: Fetch | None = None
 
 
@@ -134,7 +136,7 @@ async def _keep(
         raise Refused(Reason.UNKNOWN_SOURCE, "expected the name of a source")
     headers = single_headers(scope["headers"])
     check_announced(headers, source.max_body)
-    body = await read_body(receive, source.max_body, parts.deadline, parts.room)
+    body = await read_body(receive, source.max_body, parts.deadline, parts.room, parts.deadlines)
     proof = proof_of(scope, source, headers)
     knock = Knock(
         source=source, headers=kept_of(source, headers), proof=proof, body=body, at=received_at
@@ -156,19 +158,23 @@ def _asked(source: Source | None, scope: Any) -> Answer:
 
 async def _keep_one(parts: Parts, knock: Knock, letter: Letter) -> Answer:
     arrival = _arrival(knock, letter, parts.new_id())
-    async with asyncio.timeout(parts.deadline):
+    with parts.deadlines.within(parts.deadline):
         receipt = await parts.commit.keep(arrival)
     told = _told(receipt)
-    line = {"outcome": told["status"], "event_id": told["event"]}
-    answer = _thanks(knock.source, letter, told)
-    details = {"delivery_id": letter.reading.delivery_id, "type": letter.reading.type}
-    return replace(answer, line={**line, **details, "bytes": len(letter.body)})
+    line = {
+        "outcome": told["status"],
+        "event_id": told["event"],
+        "delivery_id": arrival.delivery_id,
+        "type": arrival.type,
+        "bytes": len(arrival.body),
+    }
+    return _thanks(knock.source, letter, told, line)
 
 
 async def _keep_all(parts: Parts, knock: Knock, letters: Sequence[Letter]) -> Answer:
     """Keep every event of a batch; if one can't be kept, the sender rings again and the others are duplicates."""
     receipts: list[Receipt] = []
-    async with asyncio.timeout(parts.deadline):
+    with parts.deadlines.within(parts.deadline):
         for start in range(0, len(letters), AT_ONCE):
             arrivals = [
                 _arrival(knock, letter, parts.new_id())
@@ -176,18 +182,22 @@ async def _keep_all(parts: Parts, knock: Knock, letters: Sequence[Letter]) -> An
             ]
             receipts += await asyncio.gather(*map(parts.commit.keep, arrivals))
     told = [_told(receipt) for receipt in receipts]
-    line = {"outcome": "split", "events": len(told), "bytes": len(knock.body)}
-    if len(told) == 1:
-        answer = _thanks(knock.source, letters[0], told[0])
-    else:
-        answer = _thanks(knock.source, next(iter(letters), None), {"events": told})
-    return replace(answer, line={**line, "kept": sum(one["status"] == "kept" for one in told)})
+    line = {
+        "outcome": "split",
+        "events": len(told),
+        "kept": sum(one["status"] == "kept" for one in told),
+        "bytes": len(knock.body),
+    }
+    first = next(iter(letters), None)
+    return _thanks(knock.source, first, told[0] if len(told) == 1 else {"events": told}, line)
 
 
-def _thanks(source: Source, letter: Letter | None, told: Mapping[str, Any]) -> Answer:
+def _thanks(
+    source: Source, letter: Letter | None, told: Mapping[str, Any], line: Mapping[str, Any]
+) -> Answer:
     if source.thanks is None or letter is None:
-        return Answer(status=202, body=msgspec.json.encode(told))
-    return _replied(source.thanks(letter.reading), told, {})
+        return Answer(status=202, body=msgspec.json.encode(told), line=line)
+    return _replied(source.thanks(letter.reading), told, line)
 
 
 def _replied(reply: Reply, told: Mapping[str, Any] | None, line: Mapping[str, Any]) -> Answer:
@@ -243,7 +253,7 @@ async def _refused(parts: Parts, scope: Any, error: SenderError, name: str, at: 
             headers=header_names(scope["headers"]),
         )
         try:
-            async with asyncio.timeout(parts.deadline):
+            with parts.deadlines.within(parts.deadline):
                 await parts.refuse(refusal)
         except (DatabaseError, SenderError, TimeoutError):
             # The refusal stands whether or not it could be remembered; this line says that it wasn't.

@@ -7,8 +7,7 @@ database each counts for itself; together they may exceed the limit by what they
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,7 +18,9 @@ RECOUNT: Final = 0.25
 
 
 @dataclass(slots=True)
-class _Source:
+class Place:
+    """What is known of one source's backlog, held while one of its deliveries is kept."""
+
     waiting: int = 0
     inside: int = 0
     counted_at: float | None = None
@@ -27,7 +28,7 @@ class _Source:
 
 
 class Backlog:
-    """`async with backlog.admitted(source): ...` raises `Overloaded` where the source's limit is reached."""
+    """`place = await backlog.enter(source)` raises `Overloaded` where the limit is reached; `leave` follows."""
 
     def __init__(
         self,
@@ -38,32 +39,33 @@ class Backlog:
         self._count = count
         self._limit = limit
         self._clock = clock
-        self._sources: dict[str, _Source] = {}
+        self._sources: dict[str, Place] = {}
 
-    @asynccontextmanager
-    async def admitted(self, name: str) -> AsyncIterator[None]:
-        """Hold a place in the source's backlog while its delivery is kept. Raises `Overloaded` or `DatabaseError`."""
+    async def enter(self, name: str) -> Place | None:
+        """Take a place in the source's backlog; None where it has no limit. Raises `Overloaded`, `DatabaseError`."""
         limit = self._limit(name)
         if limit is None:
-            yield
-            return
-        source = self._sources.setdefault(name, _Source())
-        await self._make_sure(name, source, limit)
+            return None
+        source = self._sources.setdefault(name, Place())
+        if source.counted_at is None or source.waiting >= limit:
+            await self._make_sure(name, source, limit)
         source.waiting += 1
         source.inside += 1
-        try:
-            yield
-        finally:
-            source.inside -= 1
+        return source
 
-    async def _make_sure(self, name: str, source: _Source, limit: int) -> None:
+    def leave(self, place: Place | None) -> None:
+        """The delivery is on disk, or never will be."""
+        if place is not None:
+            place.inside -= 1
+
+    async def _make_sure(self, name: str, source: Place, limit: int) -> None:
         async with source.counting:
             if source.waiting >= limit or source.counted_at is None:
                 await self._recount(name, source)
             if source.waiting >= limit:
                 raise Overloaded(f"{limit} deliveries of this source wait to be worked off already")
 
-    async def _recount(self, name: str, source: _Source) -> None:
+    async def _recount(self, name: str, source: Place) -> None:
         now = self._clock()
         if source.counted_at is None or now - source.counted_at >= RECOUNT:
             # What is on its way to the disk may be counted twice, never not at all.

@@ -32,8 +32,11 @@ class GroupCommit(Batches[Arrival, Receipt]):
 
     async def keep(self, arrival: Arrival) -> Receipt:
         """Keep it; when this returns it is on disk. Raises `Overloaded` or `DatabaseError`."""
-        async with self._backlog.admitted(arrival.source):
+        place = await self._backlog.enter(arrival.source)
+        try:
             return await self.put(arrival)
+        finally:
+            self._backlog.leave(place)
 
 
 class RefusalLog(Batches[Refusal, None]):

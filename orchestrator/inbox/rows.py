@@ -5,12 +5,12 @@ is searched for. The raw body keeps it.
 """
 
 import hashlib
-import zlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
+from isal import isal_zlib as zlib
 
 from orchestrator.errors import Reason
 from orchestrator.events import Actor
@@ -26,7 +26,8 @@ from orchestrator.inbox.inbox import (
 from orchestrator.rules.rule import Finding
 
 Row = dict[str, Any]
-ZLIB_LEVEL: Final = 1
+ZLIB_LEVEL: Final = 0
+"""The fastest of ISA-L: a quarter of the time of zlib's own, for a tenth more bytes in the same format."""
 
 
 def clean(text: str) -> str:
@@ -130,18 +131,19 @@ def decision_row(decision: Decision, now: datetime) -> Row:
         "due_at": now,
         "fence": 0,
         "leased_until": None,
+        "again": decision.again,
     }
 
 
 def decision(row: Mapping[str, Any]) -> Decision:
-    """The decision of a row; while it isn't delivered, the newest note on why not is its reason."""
+    """The decision of a row."""
     return Decision(
         id=row["id"],
         event_id=row["event_id"],
         cause=row["cause"],
         rule=row["rule"],
         action=Action(row["action"]),
-        reason=row["note"] or row["reason"],
+        reason=row["reason"],
         trace=msgspec.json.decode(row["trace"], type=tuple[Finding, ...]),
         playbook=row["playbook"],
         with_=msgspec.json.decode(row["with"]),
@@ -155,6 +157,9 @@ def decision(row: Mapping[str, Any]) -> Decision:
         attempts=row["attempts"],
         decided_at=row["decided_at"],
         delivered_at=row["delivered_at"],
+        again=row["again"],
+        note=row["note"],
+        due_at=row["due_at"],
     )
 
 

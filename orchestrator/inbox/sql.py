@@ -250,7 +250,7 @@ def _packed(arrivals: Sequence[Arrival]) -> list[rows.Row]:
 
 
 def _keys(arrivals: Sequence[Arrival]) -> dict[str, Sequence[str]]:
-    return {arrival.id: tuple(dict.fromkeys(arrival.keys)) for arrival in arrivals}
+    return {arrival.id: tuple(dict.fromkeys(map(rows.clean, arrival.keys))) for arrival in arrivals}
 
 
 def _all(connection: Connection, statement: Select[Any]) -> list[rows.Row]:

@@ -10,26 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, insert, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Connection, bindparam, select, tuple_, update
 
 from orchestrator.database import DatabaseError
 from orchestrator.inbox import rows
 from orchestrator.inbox.inbox import Duplicate, EntryState, Kept, Quarantined, Receipt
-from orchestrator.inbox.schema import ENTRIES, KEYS
+from orchestrator.inbox.schema import ENTRIES
+from orchestrator.inbox.sql_insert import inserted, register
 
-INSERT_NEW: Final = {
-    "sqlite": sqlite_insert(ENTRIES)
-    .on_conflict_do_nothing()
-    .returning(ENTRIES.c.id, ENTRIES.c.position),
-    "postgresql": postgres_insert(ENTRIES)
-    .on_conflict_do_nothing()
-    .returning(ENTRIES.c.id, ENTRIES.c.position),
-}
-POSITIONS: Final = text(
-    "SELECT nextval(pg_get_serial_sequence('entries', 'position')) FROM generate_series(1, :count)"
-)
 COUNT_DUPLICATES: Final = (
     update(ENTRIES)
     .where(ENTRIES.c.id == bindparam("of"))
@@ -49,42 +37,14 @@ def keep(
     connection: Connection, batch: Sequence[rows.Row], keys: Mapping[str, Sequence[str]]
 ) -> list[Receipt]:
     """Keep the batch; the receipts are in its order. `keys` are the correlation keys by our id."""
-    positions = _inserted(connection, batch)
-    _register(connection, positions, keys)
+    positions = inserted(connection, batch)
+    register(connection, [(key, place) for id_, place in positions.items() for key in keys[id_]])
     receipts: dict[str, Receipt] = {id_: Kept(id_) for id_ in positions}
     losers = [row for row in batch if row["id"] not in positions]
     if losers:
         receipts |= _losers(connection, losers)
         _count(connection, receipts.values())
     return [receipts[row["id"]] for row in batch]
-
-
-def _inserted(connection: Connection, batch: Sequence[rows.Row]) -> dict[str, int]:
-    statement = INSERT_NEW[connection.dialect.name]
-    found = connection.execute(statement, _ordered(connection, batch))
-    return {row.id: row.position for row in found}
-
-
-def _ordered(connection: Connection, batch: Sequence[rows.Row]) -> list[rows.Row]:
-    if connection.dialect.name == "sqlite":
-        return list(batch)
-    positions = connection.scalars(POSITIONS, {"count": len(batch)}).all()
-    placed = [row | {"position": place} for row, place in zip(batch, positions, strict=True)]
-    # Two doorbells that insert the same ids in another order would wait for each other for ever;
-    # the positions, taken before, keep the order in which the deliveries came.
-    return sorted(placed, key=lambda row: (row["seen_id"] or "", row["body_hash"]))
-
-
-def _register(
-    connection: Connection, positions: Mapping[str, int], keys: Mapping[str, Sequence[str]]
-) -> None:
-    found = [
-        {"key": rows.clean(key), "position": position}
-        for id_, position in positions.items()
-        for key in keys[id_]
-    ]
-    if found:
-        connection.execute(insert(KEYS), found)
 
 
 def _losers(connection: Connection, losers: Sequence[rows.Row]) -> dict[str, Receipt]:
@@ -131,7 +91,7 @@ def _seen(connection: Connection, losers: Sequence[rows.Row]) -> _Seen:
 def _set_aside(connection: Connection, aside: Sequence[rows.Row]) -> dict[str, Receipt]:
     if not aside:
         return {}
-    _inserted(connection, aside)
+    inserted(connection, aside)
     # A sender that repeats the other bytes finds them aside already: one row for each of them, never more.
     identity = (ENTRIES.c.source, ENTRIES.c.delivery_id, ENTRIES.c.body_hash)
     wanted = [(row["source"], row["delivery_id"], row["body_hash"]) for row in aside]
