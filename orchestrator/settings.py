@@ -23,6 +23,8 @@ class Settings(BaseSettings):
     state: Path = Path(".doorbell")
     host: str = "127.0.0.1"
     port: int = Field(default=8787, ge=0, le=65535)
+    trusted_proxies: str = ""
+    """Addresses and networks, separated by commas, of proxies whose word on who connected is taken; for the log."""
     temporal: str | None = None
     """Address of a Temporal server; None means the embedded one."""
     namespace: str = "default"
@@ -35,6 +37,10 @@ class Settings(BaseSettings):
     task_queue: str = "doorbell"
     anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
     anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
+    metrics_token: str | None = Field(default=None, repr=False)
+    """What a scrape of `/metrics` shows as its bearer token; without one, only loopback is answered."""
+    worker_metrics: str | None = None
+    """Where a worker shows its own metrics, such as 127.0.0.1:9464; None means nowhere."""
     scripted: bool = False
     """True when the model is the demo's scripted server; only shown to people, never acted on."""
 

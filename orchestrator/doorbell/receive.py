@@ -5,7 +5,7 @@ together. A 2xx is sent only after the commit (promise D2); every refusal has a 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -14,7 +14,6 @@ from typing import Any, Final, Protocol
 import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
-from structlog.typing import FilteringBoundLogger
 
 from orchestrator.database import DatabaseError
 from orchestrator.doorbell.body import (
@@ -25,6 +24,7 @@ from orchestrator.doorbell.body import (
     read_body,
     single_headers,
 )
+from orchestrator.doorbell.clients import Trusted, client_of
 from orchestrator.doorbell.deadlines import Deadlines
 from orchestrator.doorbell.problems import CONTENT_TYPE, PROBLEMS, RETRY_AFTER, body_of
 from orchestrator.doorbell.proofs import Fetch, Knock, Letter, asked, kept_of, opened, proof_of
@@ -32,9 +32,17 @@ from orchestrator.errors import Reason, Refused, SenderError
 from orchestrator.inbox.inbox import Arrival, Duplicate, Kept, Quarantined, Receipt, Refusal
 from orchestrator.sources.greeting import Reply
 from orchestrator.sources.source import Source
+from orchestrator.telemetry.lines import DeliveryLine
+from orchestrator.telemetry.words import Outcome
 
 DEADLINE: Final = 10.0
 """Seconds for a body, and again for its commit; GitHub itself waits no longer."""
+
+OUTCOMES: Final[Mapping[type[Receipt], Outcome]] = {
+    Kept: Outcome.ACCEPTED,
+    Duplicate: Outcome.DUPLICATE,
+    Quarantined: Outcome.QUARANTINED,
+}
 
 AT_ONCE: Final = 128
 """Events of one batch that wait for the disk together: half of what one commit takes."""
@@ -45,6 +53,15 @@ class Keeps(Protocol):
 
     async def keep(self, arrival: Arrival) -> Receipt:
         """Keep it on disk. Raises `Overloaded` or `DatabaseError`."""
+
+
+class Tell(Protocol):
+    """Where the one word about each request goes."""
+
+    def __call__(
+        self, line: DeliveryLine, began: datetime, ended: datetime, traceparent: str | None = None
+    ) -> None:
+        """Tell of it; never waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +76,9 @@ class Parts:
     refuse: Callable[[Refusal], Awaitable[None]]
     now: Callable[[], datetime]
     new_id: Callable[[], str]
-    log: FilteringBoundLogger
+    tell: Tell
     deadline: float = DEADLINE
+    trusted: Trusted = ()
     room: Room = field(default_factory=Room)
     deadlines: Deadlines = field(default_factory=Deadlines)
     fetch: Fetch | None = None
@@ -68,13 +86,13 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A status with its JSON, and what the log line says about it."""
+    """A status with its JSON, and what is told of it."""
 
     status: int
     body: bytes
+    line: DeliveryLine
     content_type: str = "application/json"
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    line: Mapping[str, Any] = field(default_factory=dict)
 
 
 def door(
@@ -83,9 +101,10 @@ def door(
     refuse: Callable[[Refusal], Awaitable[None]],
     now: Callable[[], datetime],
     new_id: Callable[[], str],
-    log: FilteringBoundLogger,
+    tell: Tell,
     *,
     deadline: float = DEADLINE,
+    trusted: Trusted = (),
     fetch: Fetch | None = None,
 ) -> ASGIApp:
     """The application to mount at `/hooks`; what is left of the path names the source."""
@@ -95,8 +114,9 @@ def door(
         refuse=refuse,
         now=now,
         new_id=new_id,
-        log=log,
+        tell=tell,
         deadline=deadline,
+        trusted=trusted,
         fetch=fetch,
     )
 
@@ -117,13 +137,35 @@ async def _ring(parts: Parts, scope: Any, receive: Receive, send: Send) -> None:
     except SenderError as error:
         answer = await _refused(parts, scope, error, name, received_at)
     except (DatabaseError, TimeoutError) as error:
-        answer = _problem(Reason.OVERLOADED, {"error": str(error) or "the commit took too long"})
+        why = str(error) or "the commit took too long"
+        answer = _problem(name, Reason.OVERLOADED, why)
     except Gone:
-        parts.log.info("delivery", source=name, outcome="gone")
+        answer = None
+    except BaseException:
+        _tell(
+            parts, scope, DeliveryLine(source=name, outcome=Outcome.FAULT, status=500), received_at
+        )
+        raise
+    if answer is None:
+        _tell(parts, scope, DeliveryLine(source=name, outcome=Outcome.GONE), received_at)
         return
-    milliseconds = round((parts.now() - received_at).total_seconds() * 1000, 1)
-    parts.log.info("delivery", source=name, status=answer.status, ms=milliseconds, **answer.line)
+    answer.line.status = answer.status
+    _tell(parts, scope, answer.line, received_at)
     await _send(send, answer)
+
+
+def _tell(parts: Parts, scope: Any, line: DeliveryLine, began: datetime) -> None:
+    peer = scope.get("client")
+    if peer is not None:
+        line.from_ = client_of(peer[0], scope["headers"], parts.trusted)
+    parts.tell(line, began, parts.now(), _traceparent(scope["headers"]))
+
+
+def _traceparent(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    # Nobody has signed it: it is only ever a link from our trace to the sender's.
+    return next(
+        (value.decode("latin-1") for name, value in headers if name == b"traceparent"), None
+    )
 
 
 async def _keep(
@@ -131,7 +173,7 @@ async def _keep(
 ) -> Answer:
     source = parts.sources().get(name)
     if scope["method"] != "POST":
-        return _asked(source, scope)
+        return _asked(name, source, scope)
     if source is None:
         raise Refused(Reason.UNKNOWN_SOURCE, "expected the name of a source")
     headers = single_headers(scope["headers"])
@@ -143,17 +185,18 @@ async def _keep(
     )
     found = await opened(knock, parts.fetch)
     if isinstance(found, Reply):
-        return _replied(found, None, {"outcome": "greeted"})
+        return _replied(found, None, DeliveryLine(source=name, outcome=Outcome.GREETED))
     if source.batch is None:
         return await _keep_one(parts, knock, found[0])
     return await _keep_all(parts, knock, found)
 
 
-def _asked(source: Source | None, scope: Any) -> Answer:
+def _asked(name: str, source: Source | None, scope: Any) -> Answer:
     query = scope.get("query_string", b"").decode("latin-1")
     headers = {name.decode("latin-1").lower(): value for name, value in scope["headers"]}
     texts = {name: value.decode("latin-1").strip() for name, value in headers.items()}
-    return _replied(asked(source, scope["method"], query, texts), None, {"outcome": "greeted"})
+    reply = asked(source, scope["method"], query, texts)
+    return _replied(reply, None, DeliveryLine(source=name, outcome=Outcome.GREETED))
 
 
 async def _keep_one(parts: Parts, knock: Knock, letter: Letter) -> Answer:
@@ -161,13 +204,15 @@ async def _keep_one(parts: Parts, knock: Knock, letter: Letter) -> Answer:
     with parts.deadlines.within(parts.deadline):
         receipt = await parts.commit.keep(arrival)
     told = _told(receipt)
-    line = {
-        "outcome": told["status"],
-        "event_id": told["event"],
-        "delivery_id": arrival.delivery_id,
-        "type": arrival.type,
-        "bytes": len(arrival.body),
-    }
+    line = DeliveryLine(
+        source=arrival.source,
+        outcome=OUTCOMES[type(receipt)],
+        event_id=told["event"],
+        duplicate_of=told["duplicate_of"],
+        delivery_id=arrival.delivery_id,
+        type=arrival.type,
+        bytes=len(arrival.body),
+    )
     return _thanks(knock.source, letter, told, line)
 
 
@@ -182,25 +227,26 @@ async def _keep_all(parts: Parts, knock: Knock, letters: Sequence[Letter]) -> An
             ]
             receipts += await asyncio.gather(*map(parts.commit.keep, arrivals))
     told = [_told(receipt) for receipt in receipts]
-    line = {
-        "outcome": "split",
-        "events": len(told),
-        "kept": sum(one["status"] == "kept" for one in told),
-        "bytes": len(knock.body),
-    }
+    line = DeliveryLine(
+        source=knock.source.name,
+        outcome=Outcome.SPLIT,
+        events=len(told),
+        kept=sum(isinstance(receipt, Kept) for receipt in receipts),
+        bytes=len(knock.body),
+    )
     first = next(iter(letters), None)
     return _thanks(knock.source, first, told[0] if len(told) == 1 else {"events": told}, line)
 
 
 def _thanks(
-    source: Source, letter: Letter | None, told: Mapping[str, Any], line: Mapping[str, Any]
+    source: Source, letter: Letter | None, told: Mapping[str, Any], line: DeliveryLine
 ) -> Answer:
     if source.thanks is None or letter is None:
         return Answer(status=202, body=msgspec.json.encode(told), line=line)
     return _replied(source.thanks(letter.reading), told, line)
 
 
-def _replied(reply: Reply, told: Mapping[str, Any] | None, line: Mapping[str, Any]) -> Answer:
+def _replied(reply: Reply, told: Mapping[str, Any] | None, line: DeliveryLine) -> Answer:
     return Answer(
         status=reply.status,
         body=msgspec.json.encode(told) if reply.body is None else reply.body,
@@ -243,7 +289,7 @@ def _named(receipt: Receipt) -> tuple[str, str, str | None]:
 
 
 async def _refused(parts: Parts, scope: Any, error: SenderError, name: str, at: datetime) -> Answer:
-    line = {"outcome": "refused", "reason": str(error.reason), "detail": error.detail}
+    answer = _problem(name, error.reason, error.detail)
     if error.reason is not Reason.OVERLOADED:
         refusal = Refusal(
             at=at,
@@ -257,11 +303,12 @@ async def _refused(parts: Parts, scope: Any, error: SenderError, name: str, at: 
                 await parts.refuse(refusal)
         except (DatabaseError, SenderError, TimeoutError):
             # The refusal stands whether or not it could be remembered; this line says that it wasn't.
-            line["unrecorded"] = "true"
-    return _problem(error.reason, line)
+            answer.line.unrecorded = True
+    return answer
 
 
-def _problem(reason: Reason, line: Mapping[str, Any]) -> Answer:
+def _problem(name: str, reason: Reason, detail: str) -> Answer:
+    deferred = reason is Reason.OVERLOADED
     extra: tuple[tuple[bytes, bytes], ...] = ()
     match reason:
         case Reason.METHOD_NOT_ALLOWED:
@@ -278,7 +325,12 @@ def _problem(reason: Reason, line: Mapping[str, Any]) -> Answer:
         body=body_of(reason),
         content_type=CONTENT_TYPE,
         headers=extra,
-        line={**line, "outcome": "deferred"} if reason is Reason.OVERLOADED else line,
+        line=DeliveryLine(
+            source=name,
+            outcome=Outcome.DEFERRED if deferred else Outcome.REFUSED,
+            reason=reason,
+            detail=detail,
+        ),
     )
 
 

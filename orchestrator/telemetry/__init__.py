@@ -1,0 +1,1 @@
+"""What operators watch: counts, durations and states, as Prometheus and OpenTelemetry speak of them."""

@@ -1,0 +1,195 @@
+"""What the service and the worker count, in their own words; it knows no HTTP, no database and no clock.
+
+Every drop, deferral, refusal and retry is counted here under a reason from a closed set (promise O3). A source is a
+configured name or `unknown`, never a stranger's text. Each method costs the hot path two or three dictionary look-ups.
+"""
+
+from collections.abc import Callable, Container
+from decimal import Decimal
+
+from orchestrator.errors import Reason
+from orchestrator.telemetry import catalogue
+from orchestrator.telemetry.registry import Registry
+from orchestrator.telemetry.words import (
+    UNKNOWN,
+    Forwarded,
+    Held,
+    Outcome,
+    Parked,
+    Recovered,
+    Retried,
+    Turn,
+    Waited,
+)
+
+TAKEN = frozenset({Outcome.ACCEPTED, Outcome.SPLIT})
+
+
+class DoorInstruments:
+    """Counts what happens at the door. `known` answers with the sources that are configured now."""
+
+    def __init__(self, registry: Registry, known: Callable[[], Container[str]]) -> None:
+        self._known = known
+        self._deliveries = registry.counter(catalogue.DELIVERIES)
+        self._answers = registry.counter(catalogue.ANSWERS)
+        self._events = registry.counter(catalogue.EVENTS)
+        self._bytes = registry.counter(catalogue.BYTES)
+        self._seconds = registry.histogram(catalogue.DELIVERY)
+        self._commit = registry.histogram(catalogue.COMMIT)
+        self._rows = registry.histogram(catalogue.COMMIT_ROWS)
+        self._failed = registry.counter(catalogue.COMMIT_FAILURES)
+
+    def delivery(
+        self,
+        source: str,
+        outcome: Outcome,
+        reason: Reason | None,
+        status: int,
+        seconds: float,
+        size: int,
+        events: int,
+    ) -> None:
+        """Count one request: `status` 0 where nobody was there to be answered, `events` those newly kept."""
+        if source not in self._known():
+            source = UNKNOWN
+        self._deliveries.add((source, outcome, reason or ""))
+        if status:
+            self._answers.add((str(status),))
+            self._seconds.observe((outcome,), seconds)
+        if size:
+            self._bytes.add((source,), size)
+        if events:
+            self._events.add((source,), events)
+
+    def commit(self, rows: int, seconds: float) -> None:
+        """Count one group commit."""
+        self._commit.observe((), seconds)
+        self._rows.observe((), rows)
+
+    def commit_failed(self) -> None:
+        """Count a group commit that failed; its deliveries are tried one by one."""
+        self._failed.add(())
+
+
+class DispatchInstruments:
+    """Counts how the inbox is worked off; `action` is what a decision asks for, such as start or forward."""
+
+    def __init__(self, registry: Registry, known: Callable[[], Container[str]]) -> None:
+        self._known = known
+        self._decisions = registry.counter(catalogue.DECISIONS)
+        self._delivered = registry.counter(catalogue.DELIVERED)
+        self._inbox = registry.histogram(catalogue.INBOX)
+        self._held = registry.counter(catalogue.HELD)
+        self._retries = registry.counter(catalogue.RETRIES)
+        self._buried = registry.counter(catalogue.BURIED)
+        self._forwards = registry.counter(catalogue.FORWARDS)
+        self._forward = registry.histogram(catalogue.FORWARD)
+        self._recovered = registry.counter(catalogue.RECOVERED)
+        self._silent = registry.gauge(catalogue.SILENT)
+        self._failures = registry.counter(catalogue.LOOP_FAILURES)
+
+    def decided(self, source: str, rule: str, action: str) -> None:
+        """Count one decision."""
+        self._decisions.add((self._named(source), rule, action))
+
+    def delivered(self, action: str, source: str, seconds_in_inbox: float) -> None:
+        """Count one decision that reached its run or destination."""
+        self._delivered.add((action,))
+        self._inbox.observe((self._named(source), action), seconds_in_inbox)
+
+    def held(self, action: str, reason: Held) -> None:
+        """Count one that is put off; no attempt was burnt."""
+        self._held.add((action, reason))
+
+    def retried(self, action: str, reason: Retried) -> None:
+        """Count one that is tried again."""
+        self._retries.add((action, reason))
+
+    def buried(self, action: str) -> None:
+        """Count one that is given up."""
+        self._buried.add((action,))
+
+    def forwarded(self, destination: str, outcome: Forwarded, seconds: float | None) -> None:
+        """Count one sending; `seconds` None where nothing left the house. `destination` is a rule's, never its URL."""
+        self._forwards.add((destination, outcome))
+        if seconds is not None:
+            self._forward.observe((destination,), seconds)
+
+    def recovered(self, source: str, number: int, how: Recovered) -> None:
+        """Count missed deliveries."""
+        self._recovered.add((self._named(source), how), number)
+
+    def silent(self, source: str, *, is_silent: bool) -> None:
+        """Say whether a source that should have rung did not."""
+        self._silent.put((self._named(source),), float(is_silent))
+
+    def failed(self, loop: str) -> None:
+        """Count a round of a loop that failed."""
+        self._failures.add((loop,))
+
+    def _named(self, source: str) -> str:
+        return source if source in self._known() else UNKNOWN
+
+
+def uncounted() -> DispatchInstruments:
+    """Instruments that nobody ever reads."""
+    return DispatchInstruments(Registry(catalogue.SCRAPE_FAILURES), tuple)
+
+
+def uncounted_runs() -> "RunInstruments":
+    """Instruments of runs that nobody ever reads."""
+    return RunInstruments(Registry(catalogue.SCRAPE_FAILURES))
+
+
+class RunInstruments:
+    """Counts what runs do: turns, tool calls, ends."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._turns = registry.counter(catalogue.TURNS)
+        self._turn = registry.histogram(catalogue.TURN)
+        self._tokens = registry.counter(catalogue.TOKENS)
+        self._dollars = registry.counter(catalogue.DOLLARS)
+        self._unpriced = registry.counter(catalogue.UNPRICED)
+        self._calls = registry.counter(catalogue.TOOL_CALLS)
+        self._call = registry.histogram(catalogue.TOOL_CALL)
+        self._ended = registry.counter(catalogue.RUNS_ENDED)
+        self._parked = registry.counter(catalogue.RUNS_PARKED)
+        self._waits = registry.counter(catalogue.WAITS_ENDED)
+
+    def model_turn(
+        self,
+        model: str,
+        outcome: Turn,
+        seconds: float,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        usd: Decimal | None = None,
+    ) -> None:
+        """Count one turn; `usd` None where nobody knows the price."""
+        self._turns.add((model, outcome))
+        if outcome is Turn.OVER_BUDGET:
+            return
+        self._turn.observe((model,), seconds)
+        self._tokens.add((model, "input"), input_tokens)
+        self._tokens.add((model, "output"), output_tokens)
+        if usd is not None:
+            self._dollars.add((model,), float(usd))
+        elif outcome is Turn.ANSWERED:
+            self._unpriced.add((model,))
+
+    def tool_call(self, server: str, tool: str, effect: str, outcome: str, seconds: float) -> None:
+        """Count one tool call: `effect` and `outcome` are the ledger's words."""
+        self._calls.add((server, tool, effect, outcome))
+        self._call.observe((server,), seconds)
+
+    def run_ended(self, playbook: str, outcome: str) -> None:
+        """Count a run that ended."""
+        self._ended.add((playbook, outcome))
+
+    def run_parked(self, reason: Parked) -> None:
+        """Count a run that parked."""
+        self._parked.add((reason,))
+
+    def wait_ended(self, how: Waited) -> None:
+        """Count a wait that ended."""
+        self._waits.add((how,))

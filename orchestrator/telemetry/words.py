@@ -1,0 +1,96 @@
+"""The closed sets that labels are taken from; it knows no number and nobody's text.
+
+A label whose values a stranger could choose would be a series for each of his words.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+UNKNOWN: Final = "unknown"
+"""The source of everything that names no configured one."""
+
+OTHER: Final = "other"
+"""What a label becomes once a metric has as many series as it may have."""
+
+
+class Outcome(StrEnum):
+    """What became of one request at the door."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    QUARANTINED = "quarantined"
+    SPLIT = "split"
+    GREETED = "greeted"
+    REFUSED = "refused"
+    DEFERRED = "deferred"
+    GONE = "gone"
+    """The sender left before it was answered."""
+    FAULT = "fault"
+    """A bug of ours; the sender rings again."""
+
+
+class Held(StrEnum):
+    """Why something that is ready was not delivered yet; no attempt was burnt."""
+
+    UNREACHABLE = "unreachable"
+    MAILBOX_FULL = "mailbox_full"
+    BREAKER_OPEN = "breaker_open"
+    PAUSED = "paused"
+
+
+class Retried(StrEnum):
+    """Why a delivery will be tried again, or was."""
+
+    REFUSED = "refused"
+    """Whoever should take it answered no, or failed."""
+    TIMED_OUT = "timed_out"
+    RUN_GONE = "run_gone"
+    """It was delivered, and then its run was lost before it took it."""
+
+
+class Forwarded(StrEnum):
+    """What a destination made of one sending."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    """Tried again later."""
+    FINISHED = "finished"
+    """Never again: it said so."""
+    HELD = "held"
+    """Not sent: the breaker is open, or nobody is there."""
+
+
+class Recovered(StrEnum):
+    """How a delivery that its sender could not hand over came in after all, or why it did not."""
+
+    RUNG = "rung"
+    """Its bytes were fetched and rung again."""
+    ASKED = "asked"
+    """The sender was asked to deliver again."""
+    FAILED = "failed"
+
+
+class Turn(StrEnum):
+    """How asking the model ended."""
+
+    ANSWERED = "answered"
+    REJECTED = "rejected"
+    UNAVAILABLE = "unavailable"
+    OVER_BUDGET = "over_budget"
+
+
+class Parked(StrEnum):
+    """What a run waits for without working."""
+
+    WAITING = "waiting"
+    BUDGET = "budget"
+    PERSON = "person"
+    """Something must be decided or mended; its own record says what."""
+
+
+class Waited(StrEnum):
+    """How a wait ended."""
+
+    WOKEN = "woken"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
