@@ -65,11 +65,16 @@ Act = Start | Terminate | Kill
 
 
 def plan(standings: Sequence[Standing], now: float) -> list[Act]:
-    """What to start now: in order, and never before the one ahead of it was ready once."""
+    """What to start now: in order, and never before the one ahead of it was ready once.
+
+    One that is asked to stop while the others go on (a restart) is killed when its patience is over.
+    """
     acts: list[Act] = []
     for standing in standings:
         if standing.phase is Phase.DOWN and standing.due <= now:
             acts.append(Start(standing.name))
+        if standing.phase is Phase.STOPPING and standing.due <= now:
+            acts.append(Kill(standing.name))
         if not standing.proved:
             break
     return acts
@@ -114,13 +119,26 @@ def asked_to_stop(standing: Standing, now: float) -> Standing:
     return replace(standing, phase=Phase.STOPPING, since=now, due=now + standing.patience)
 
 
+def asked_to_restart(standing: Standing, now: float) -> Standing:
+    """The child shall begin anew: one that is down at once, one that runs when it has stopped."""
+    match standing.phase:
+        case Phase.DOWN:
+            return replace(standing, due=now)
+        case Phase.STARTING | Phase.UP:
+            return asked_to_stop(standing, now)
+        case Phase.STOPPING:
+            return standing
+
+
 def killed(standing: Standing) -> Standing:
     """The child got SIGKILL; its end is certain, so nothing is due."""
     return replace(standing, due=float("inf"))
 
 
 def exited(standing: Standing, now: float) -> Standing:
-    """The child's process ended, whoever wanted it."""
+    """The child's process ended: by our wish, or as a failure."""
+    if standing.phase is Phase.STOPPING:
+        return replace(standing, phase=Phase.DOWN, since=now, due=now)
     settled = standing.phase is Phase.UP and now - standing.since >= SETTLED_AFTER
     failures = 1 if settled else standing.failures + 1
     return replace(

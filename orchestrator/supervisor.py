@@ -23,6 +23,7 @@ from orchestrator.supervision import (
     Standing,
     Start,
     Terminate,
+    asked_to_restart,
     asked_to_stop,
     became_ready,
     exited,
@@ -44,7 +45,11 @@ LARGEST_LOG = 32 * 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """One process to keep running. `ready` returns when it does its work, or raises `OperatorError`."""
+    """One process to keep running. `ready` returns when it does its work, or raises `OperatorError`.
+
+    `listener` is a socket of ours that each process of the child inherits, as systemd would hand it over; its
+    environment must say so. We hold it while they come and go, so whoever connects meanwhile waits.
+    """
 
     name: str
     command: Sequence[str]
@@ -52,6 +57,7 @@ class Child:
     ready: Callable[[], Awaitable[None]]
     patience: float
     quiet_when_stopping: bool = False
+    listener: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,12 @@ class _Exited:
     code: int
 
 
-_News = _Ready | _Unready | _Exited
+@dataclass(frozen=True, slots=True)
+class _Anew:
+    name: str
+
+
+_News = _Ready | _Unready | _Exited | _Anew
 
 
 @dataclass(slots=True)
@@ -112,6 +123,10 @@ class Supervisor:
                 _kill_session(running.process)
         self._stopping = True
         self._news.put_nowait(None)
+
+    def restart(self, name: str) -> None:
+        """Ask one child to stop and start it again when it has; the others go on."""
+        self._news.put_nowait(_Anew(name))
 
     async def run(self) -> None:
         """Return when everything is stopped again.
@@ -157,26 +172,33 @@ class Supervisor:
                 self._standings[name] = started(self._standings[name], self._now())
                 await self._start(next(child for child in self.children if child.name == name))
             case Terminate(name):
-                self._standings[name] = asked_to_stop(self._standings[name], self._now())
-                with suppress(ProcessLookupError):
-                    self._running[name].process.terminate()
+                self._terminate(name, asked_to_stop(self._standings[name], self._now()))
             case Kill(name):
                 self._standings[name] = killed(self._standings[name])
                 _kill_session(self._running[name].process)
+
+    def _terminate(self, name: str, standing: Standing) -> None:
+        self._standings[name] = standing
+        with suppress(ProcessLookupError):
+            self._running[name].process.terminate()
 
     async def _start(self, child: Child) -> None:
         # Not asyncio's own pipes: with those, `wait` would wait for whoever still holds them open.
         read, write = os.pipe()
         # Isolated and by its path: it needs nothing, and a child's environment may not even lead to us.
-        line = [sys.executable, "-I", tether.__file__, str(os.getpid()), "--"]
+        line = [sys.executable, "-I", tether.__file__, str(os.getpid())]
+        inherits = [] if child.listener is None else [child.listener]
         process = await create_subprocess_exec(
             *line,
+            *map(str, inherits),
+            "--",
             *child.command,
             env=dict(child.environment),
             stdin=self._lifeline,
             stdout=write,
             stderr=STDOUT,
             start_new_session=True,
+            pass_fds=inherits,
         )
         os.close(write)
         tasks = [asyncio.create_task(self._wait(child, process, read))]
@@ -229,8 +251,19 @@ class Supervisor:
                 self._disappoint(name, error)
             case _Exited(name, code):
                 self._end(name, code)
+            case _Anew(name) if not self._stopping:
+                self._begin_anew(name)
             case _:
                 pass
+
+    def _begin_anew(self, name: str) -> None:
+        before = self._standings[name]
+        after = asked_to_restart(before, self._now())
+        if after.phase is Phase.STOPPING and before.phase is not Phase.STOPPING:
+            self.echo("doorbell", f"{name} is restarted".encode())
+            self._terminate(name, after)
+        else:
+            self._standings[name] = after
 
     def _is_current(self, name: str, pid: int) -> bool:
         return name in self._running and self._running[name].process.pid == pid
@@ -238,9 +271,10 @@ class Supervisor:
     def _end(self, name: str, code: int) -> None:
         for task in self._running.pop(name).tasks:
             task.cancel()
+        asked = self._standings[name].phase is Phase.STOPPING
         self._standings[name] = exited(self._standings[name], self._now())
         self._tell_pids()
-        if self._stopping:
+        if asked or self._stopping:
             return
         self.echo("doorbell", f"{name} ended with exit code {code}".encode())
         if hopeless(self._standings[name], code):

@@ -1,9 +1,10 @@
 """Runs one command that dies with its parent; it knows nothing else.
 
-    python -I tether.py PARENT_PID -- COMMAND ARGUMENT...
+    python -I tether.py PARENT_PID [DESCRIPTOR] -- COMMAND ARGUMENT...
 
 On Linux the kernel keeps the promise (PR_SET_PDEATHSIG) and this process becomes the command. Elsewhere it
 stays and watches standard input, a pipe whose other end only the parent holds: when that ends, so does the command.
+DESCRIPTOR is a socket for the command, which finds it as systemd would hand it over: as number 3, by LISTEN_PID.
 """
 
 import ctypes
@@ -14,10 +15,20 @@ import sys
 import threading
 from collections.abc import Sequence
 
+FIRST = 3  # SD_LISTEN_FDS_START
 PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
 
 ORPHANED = 3
 """The exit code when the parent was gone before the command began."""
+
+
+def hand_over(descriptor: int) -> None:
+    """Make the descriptor number 3, and say that it is for this process."""
+    if descriptor != FIRST:
+        os.dup2(descriptor, FIRST)
+        os.close(descriptor)
+    # Not os.environ, which nobody but the settings may read: what is exec'ed finds it all the same.
+    os.putenv("LISTEN_PID", str(os.getpid()))
 
 
 def become(parent: int, command: Sequence[str]) -> None:
@@ -30,9 +41,13 @@ def become(parent: int, command: Sequence[str]) -> None:
     os.execvp(command[0], list(command))  # noqa: S606 - the command is our own supervisor's
 
 
-def watch(command: Sequence[str]) -> int:
+def watch(command: Sequence[str], descriptors: Sequence[int] = ()) -> int:
     """Run the command until it ends or standard input does; its exit code."""
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:  # noqa: S603 - as above
+    # The process that inherits them isn't this one.
+    line = ["/bin/sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh", *command]
+    with subprocess.Popen(  # noqa: S603 - as above
+        line, stdin=subprocess.DEVNULL, pass_fds=descriptors
+    ) as process:
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda number, _: process.send_signal(number))
         threading.Thread(target=_kill_at_end_of_input, args=[process], daemon=True).start()
@@ -47,12 +62,16 @@ def _kill_at_end_of_input(process: "subprocess.Popen[bytes]") -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run what stands after `--`."""
-    parent, separator, *command = arguments
-    if separator != "--" or not command:
-        sys.exit("usage: tether.py PARENT_PID -- COMMAND ARGUMENT...")
+    ours = arguments[: arguments.index("--")] if "--" in arguments else ()
+    command = arguments[len(ours) + 1 :]
+    if len(ours) not in (1, 2) or not command:
+        sys.exit("usage: tether.py PARENT_PID [DESCRIPTOR] -- COMMAND ARGUMENT...")
+    parent, *descriptors = ours
+    for descriptor in descriptors:
+        hand_over(int(descriptor))
     if sys.platform == "linux":
         become(int(parent), command)
-    return watch(command)
+    return watch(command, [FIRST for _ in descriptors])
 
 
 if __name__ == "__main__":

@@ -20,10 +20,11 @@ from orchestrator.settings import environment
 @database_option
 @click.option("--host", help="Address the door listens on [127.0.0.1].")
 @click.option("--port", type=click.IntRange(1, 65535), help="The door's port [8787].")
+@click.option("--trusted-proxies", metavar="CIDRS", help="Proxies that say who connected [none].")
 @click.option("--temporal", metavar="ADDRESS", help="The Temporal server.")
 @click.option("--namespace", help="Temporal namespace [default].")
 def serve(**flags: object) -> None:
     """Run the service: the door and the dispatcher."""
-    logs.configure("service")
+    journal = logs.configure("service")
     settings = settings_from(**flags)
-    uvloop.run(service.serve(settings, environment(DOTENV)))
+    uvloop.run(service.serve(settings, environment(DOTENV), journal))

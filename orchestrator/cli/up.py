@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -25,6 +25,8 @@ from orchestrator.cli.options import (
     state_option,
 )
 from orchestrator.configuration.load import load
+from orchestrator.doorbell.clients import trusted_of
+from orchestrator.doorbell.listener import HANDED_OVER, bound, host_of, inherited, port_of, url_of
 from orchestrator.errors import ConfigurationError, OperatorError
 from orchestrator.settings import Settings, environment
 from orchestrator.state import StateDirectory
@@ -57,6 +59,7 @@ class Ports:
 @state_option
 @click.option("--host", help="Address the door listens on [127.0.0.1].")
 @click.option("--port", type=click.IntRange(0, 65535), help="The door's port; 0 picks one [8787].")
+@click.option("--trusted-proxies", metavar="CIDRS", help="Proxies that say who connected [none].")
 @click.option("--temporal", metavar="ADDRESS", help="A Temporal server of yours [embedded].")
 @click.option("--namespace", help="Temporal namespace [default].")
 @database_option
@@ -64,6 +67,7 @@ class Ports:
 def up(*, as_json: bool, **flags: Any) -> None:
     """Run everything on this machine: Temporal, the door and a worker."""
     settings = settings_from(**flags)
+    _ = trusted_of(settings.trusted_proxies)
     refuse_if_broken(settings)
     asyncio.run(_up(settings, as_json=as_json))
 
@@ -79,13 +83,14 @@ def refuse_if_broken(settings: Settings) -> None:
 async def _up(settings: Settings, *, as_json: bool) -> None:
     with StateDirectory.open(settings.state, role="up") as state:
         state.refuse_if_held("service")
-        ports = choose_ports(settings)
-        if settings.temporal is None:
-            embedded.record_version(state.path, embedded.version())
-        settled = settle(settings, state, ports)
-        await _supervise(
-            settled, state, _children(settings, settled, state, ports), as_json=as_json
-        )
+        with door_of(settings, environment(), os.getpid()) as door:
+            settings = settings.model_copy(update={"host": host_of(door)})
+            ports = choose_ports(settings, port_of(door))
+            if settings.temporal is None:
+                embedded.record_version(state.path, embedded.version())
+            settled = settle(settings, state, ports)
+            children = _children(settings, settled, state, ports, door.fileno())
+            await _supervise(settled, state, children, as_json=as_json)
 
 
 async def _supervise(
@@ -104,20 +109,28 @@ async def _supervise(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, supervisor.stop)
+    loop.add_signal_handler(signal.SIGUSR2, supervisor.restart, "service")
     try:
         await supervisor.run()
     finally:
         state.record_pids({})
 
 
-def choose_ports(settings: Settings) -> Ports:
-    """The ports to listen on, each free a moment ago.
+def door_of(settings: Settings, environment: Mapping[str, str], pid: int) -> socket.socket:
+    """The door's socket, held as long as we run: systemd's, if it holds one for us, or a new one.
+
+    Raises `OperatorError` when it can't be had.
+    """
+    return inherited(environment, pid) or bound(settings.host, settings.port)
+
+
+def choose_ports(settings: Settings, door: int) -> Ports:
+    """The ports to listen on beside the door's, each free a moment ago.
 
     Raises `OperatorError` naming the first that is taken.
     """
     any_port = settings.port == 0
     with ExitStack() as held:
-        door = _port(held, settings.host, settings.port, "the door")
         if settings.temporal is not None:
             return Ports(door=door, temporal=0, temporal_ui=0, metrics=0)
         temporal = 0 if any_port else door + 1
@@ -162,16 +175,19 @@ def environment_of(settings: Settings, inherited: Mapping[str, str]) -> dict[str
         for name in Settings.model_fields
         if not name.startswith("anthropic_") and (value := getattr(settings, name)) is not None
     }
-    return {**inherited, **told, "PYTHONUNBUFFERED": "1"}
+    # What systemd handed over it handed to us.
+    ours = {name: value for name, value in inherited.items() if not name.startswith("LISTEN_")}
+    return {**ours, **told, "PYTHONUNBUFFERED": "1"}
 
 
 def _children(
-    settings: Settings, settled: Settings, state: StateDirectory, ports: Ports
+    settings: Settings, settled: Settings, state: StateDirectory, ports: Ports, listener: int
 ) -> list[Child]:
     told = environment_of(settled, environment(DOTENV))
     door = partial(_door_ready, settled.host, ports.door)
+    service = _child("service", [*PROGRAM, "serve"], {**told, **HANDED_OVER}, door)
     ours = [
-        _child("service", [*PROGRAM, "serve"], told, door),
+        replace(service, listener=listener),
         _child("worker", [*PROGRAM, "work"], told, partial(_worker_ready, settings, ports)),
     ]
     return [_temporal(settings, state, ports), *ours] if settings.temporal is None else ours
@@ -260,8 +276,7 @@ def _echo(width: int, name: str, line: bytes) -> None:
 
 
 def _announce(settings: Settings, state: StateDirectory, *, as_json: bool) -> None:
-    host = _reachable(settings.host)
-    url = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+    url = url_of(settings.host, settings.port)
     facts = {"url": url, "temporal": settings.temporal, "temporal_ui": settings.temporal_ui}
     if as_json:
         click.echo(json.dumps({**facts, "state": str(state.path), "pids": state.pids()}))

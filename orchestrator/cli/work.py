@@ -23,6 +23,6 @@ from orchestrator.settings import environment
 @click.option("--namespace", help="Temporal namespace [default].")
 def work(**flags: object) -> None:
     """Run a worker: the agent runs and their tools."""
-    logs.configure("worker")
+    journal = logs.configure("worker")
     settings = settings_from(**flags)
-    asyncio.run(worker.work(settings, environment(DOTENV)))
+    asyncio.run(worker.work(settings, environment(DOTENV), journal))

@@ -10,6 +10,9 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from orchestrator.doorbell.listener import inherited
+from orchestrator.settings import environment
+
 
 class Ready(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
@@ -24,9 +27,18 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     print(f"{sys.argv[1]} began", flush=True)  # noqa: T201 - a process speaks by printing
     if sys.argv[1] == "serve":
-        port = int(os.environ["DOORBELL_PORT"])  # noqa: TID251 - it stands in for a whole process
-        http.server.HTTPServer(("127.0.0.1", port), Ready).serve_forever()
+        serve()
     asyncio.run(poll(os.environ["DOORBELL_TEMPORAL"]))  # noqa: TID251 - as above
+
+
+def serve() -> None:
+    listener = inherited(environment(), os.getpid())
+    assert listener is not None
+    listener.settimeout(None)
+    server = http.server.HTTPServer(listener.getsockname(), Ready, bind_and_activate=False)
+    server.socket.close()
+    server.socket = listener
+    server.serve_forever()
 
 
 async def poll(address: str) -> None:

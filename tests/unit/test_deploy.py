@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from configparser import ConfigParser
@@ -13,10 +14,13 @@ import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
+from orchestrator.doorbell import listener, listening
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 STARTER = ROOT / "orchestrator" / "configuration" / "starter"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+SOCKETS = sorted((DEPLOY / "systemd").glob("*.socket"))
 INSTRUCTIONS = frozenset(
     {
         "FROM", "WORKDIR", "ENV", "COPY", "RUN", "USER", "VOLUME",
@@ -180,6 +184,45 @@ def test_a_unit_starts_a_command_line_our_program_understands(path: Path) -> Non
     line = shlex.split(unit(path)["Service"]["ExecStart"])
     assert Path(line[0]).name == "doorbell"
     assert understood(line[1:])
+
+
+@pytest.mark.parametrize("path", SOCKETS, ids=lambda path: path.stem)
+def test_s2_a_socket_unit_holds_the_port_for_the_service_of_its_name(path: Path) -> None:
+    held = unit(path)
+    assert held.sections() == ["Unit", "Socket", "Install"]
+    assert held["Socket"]["ListenStream"] == f"127.0.0.1:{only('EXPOSE')}"
+    assert held["Socket"]["FileDescriptorName"] == listener.NAME
+    assert held["Socket"]["Backlog"] == str(listener.BACKLOG)
+    assert "Accept" not in held["Socket"]
+    served = unit(path.with_suffix(".service"))
+    assert served["Unit"]["Requires"] == path.name
+    assert served["Install"]["Also"] == path.name
+
+
+def test_s2_every_unit_with_a_door_has_a_socket_and_the_door_drains_in_time() -> None:
+    assert [path.stem for path in SOCKETS] == ["doorbell-serve", "doorbell"]
+    serve = unit(DEPLOY / "systemd" / "doorbell-serve.service")["Service"]
+    assert int(serve["TimeoutStopSec"]) > 2 * (listening.LINGER + listening.DRAIN)
+
+
+def test_a_reload_restarts_the_service_and_nothing_else() -> None:
+    reload = unit(DEPLOY / "systemd" / "doorbell.service")["Service"]["ExecReload"]
+    assert shlex.split(reload) == ["/bin/kill", "-USR2", "$MAINPID"]
+
+
+def test_systemd_itself_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
+    """Where systemd is installed; elsewhere the tests above have looked at their structure."""
+    verifier = shutil.which("systemd-analyze")
+    program = Path(sys.executable).parent / "doorbell"
+    for path in [*UNITS, *SOCKETS]:
+        text = path.read_text().replace("/opt/doorbell/bin/doorbell", str(program))
+        (tmp_path / path.name).write_text(text)
+    units = [str(tmp_path / path.name) for path in [*UNITS, *SOCKETS]]
+    if verifier is not None:
+        done = subprocess.run(
+            [verifier, "verify", "--man=no", *units], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_units_are_the_three_ways_to_run_it() -> None:
