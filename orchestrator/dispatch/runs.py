@@ -5,7 +5,7 @@ mailbox, without it starts one. Sending one twice is harmless, because the run c
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -34,11 +34,19 @@ SEARCH_ATTRIBUTES = ("Rule", "Playbook", "Source", "RunKey", "RunState", "Outcom
 
 
 class Unreachable(OperatorError):
-    """The Temporal server did not answer: nothing is wrong with what was sent, it waits."""
+    """Nobody is there to take it: nothing is wrong with what was sent, it waits, until `until` if that is known."""
+
+    def __init__(self, text: str, *, until: datetime | None = None) -> None:
+        super().__init__(text)
+        self.until = until
 
 
 class Undeliverable(OperatorError):
-    """The Temporal server refused it."""
+    """It was refused, or it failed on the way; `retry_after` is how long the one who refused it wants to be left."""
+
+    def __init__(self, text: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
 
 
 class Runs(Protocol):
