@@ -1,7 +1,10 @@
-"""`doorbell check`: proves the configuration offline; it starts nothing and asks no server."""
+"""`doorbell check`: proves the configuration offline; it starts nothing, and asks servers only when told to."""
 
 import json
 import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,39 +13,57 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.cli.options import DOTENV, config_option, json_option, settings_from
+from orchestrator.cli.options import DOTENV, WIDE, config_option, json_option, settings_from
+from orchestrator.cli.proving import Offer, Proof, proved
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.load import load
 from orchestrator.errors import Mistake
+from orchestrator.rules.rule import Destination, Rule
 from orchestrator.settings import environment
 from orchestrator.stores import read_secret_file
-from workflows.playbook import Stage
+from workflows.playbook import Playbook, Stage
 
 BROKEN = 2
 
 
 @click.command("check")
 @config_option
+@click.option("--online", is_flag=True, help="Ask the servers whether they have the tools.")
+@click.option("--strict", is_flag=True, help="Take a warning for a mistake.")
 @json_option
-def check(*, config: Path | None, as_json: bool) -> None:
-    """Check the whole configuration: every mistake at once, exit code 2 if there is one."""
+def check(*, config: Path | None, online: bool, strict: bool, as_json: bool) -> None:
+    """Check the whole configuration and run the rules' tests: every mistake at once, exit code 2 if there is one."""
     directory = settings_from(config=config).config
-    configuration = load(directory, environment(DOTENV), read_secret_file)
+    told = environment(DOTENV)
+    configuration = load(directory, told, read_secret_file)
+    offer = _offer(configuration, told) if online else None
+    proof = proved(configuration, directory, datetime.now(UTC), offer)
     if as_json:
-        click.echo(json.dumps(report(configuration), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(report(configuration, proof), ensure_ascii=False, indent=2))
     else:
-        _print(directory, configuration)
-    if configuration.mistakes:
+        _print(directory, configuration, proof)
+    if proof.mistakes or (strict and proof.warnings):
         sys.exit(BROKEN)
 
 
-def report(configuration: Configuration) -> dict[str, Any]:
+def _offer(configuration: Configuration, told: Mapping[str, str]) -> Offer:
+    # Asking costs seconds of a vendor that reading files needs not.
+    offer: Offer = import_module("orchestrator.cli.offering").offered(configuration, told)
+    return offer
+
+
+def report(configuration: Configuration, proof: Proof) -> dict[str, Any]:
     """What `--json` prints."""
     return {
-        "ok": not configuration.mistakes,
+        "ok": not proof.mistakes,
         "digest": configuration.digest,
-        "mistakes": [_mistake(mistake) for mistake in configuration.mistakes],
-        "warnings": [_mistake(warning) for warning in configuration.warnings],
+        "mistakes": [_mistake(mistake) for mistake in proof.mistakes],
+        "warnings": [_mistake(warning) for warning in proof.warnings],
+        "unchecked": list(proof.unchecked),
+        "tests": {
+            "passed": sum(verdict.passed for verdict in proof.verdicts),
+            "failed": sum(not verdict.passed for verdict in proof.verdicts),
+        },
         "sources": sorted(configuration.sources),
         "servers": sorted(configuration.servers),
         "playbooks": [
@@ -59,14 +80,27 @@ def report(configuration: Configuration) -> dict[str, Any]:
                 "id": rule.id,
                 "name": rule.name,
                 "on": list(rule.on),
+                "does": rule.does,
                 "playbook": rule.playbook,
-                "stage": rule.stage.value,
+                "forward": None if rule.forward is None else _forward(rule.forward),
+                "stage": rule.stage.value if rule.forward is None else None,
                 "key": rule.key,
                 "file": rule.file,
                 "line": rule.line,
             }
             for rule in configuration.rules
         ],
+    }
+
+
+def _forward(destination: Destination) -> dict[str, Any]:
+    return {
+        "to": destination.label,
+        "private": destination.private,
+        "timeout": destination.timeout.total_seconds(),
+        "secrets": [secret.reference for secret in destination.secrets],
+        "headers": sorted(destination.headers),
+        "unset": list(destination.unset),
     }
 
 
@@ -79,11 +113,12 @@ def _mistake(mistake: Mistake) -> dict[str, Any]:
     }
 
 
-def _print(directory: Path, configuration: Configuration) -> None:
-    out, wrong = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
-    for warning in configuration.warnings:
+def _print(directory: Path, configuration: Configuration, proof: Proof) -> None:
+    wide = None if sys.stdout.isatty() else WIDE
+    out, wrong = Console(soft_wrap=True, width=wide), Console(stderr=True, soft_wrap=True)
+    for warning in proof.warnings:
         wrong.print(f"[yellow]warning[/yellow] {escape(str(warning))}", highlight=False)
-    for mistake in configuration.mistakes:
+    for mistake in proof.mistakes:
         wrong.print(f"[red]mistake[/red] {escape(str(mistake))}", highlight=False)
     if configuration.rules:
         out.print(_rules(configuration))
@@ -94,28 +129,33 @@ def _print(directory: Path, configuration: Configuration) -> None:
             (len(configuration.servers), "server"),
             (len(configuration.playbooks), "playbook"),
             (len(configuration.rules), "rule"),
+            (len(proof.verdicts), "test"),
         )
     )
-    wrong_count = _counted(len(configuration.mistakes), "mistake")
-    warned = _counted(len(configuration.warnings), "warning")
+    wrong_count = _counted(len(proof.mistakes), "mistake")
+    warned = _counted(len(proof.warnings), "warning")
     out.print(f"{escape(str(directory))}: {counts}; {wrong_count}, {warned}", highlight=False)
+    for said in proof.unchecked:
+        out.print(f"not checked: {escape(said)}", highlight=False)
 
 
 def _rules(configuration: Configuration) -> Table:
-    table = Table("rule", "on", "playbook", "tools", "at most", "stage", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for column in ("rule", "on", "does", "tools", "at most", "stage"):
+        table.add_column(column, overflow="fold")
     for rule in configuration.rules:
-        playbook = configuration.playbooks[rule.playbook]
-        count = sum(map(len, playbook.tools.values())) + 1
-        stage = "[bold red]live[/bold red]" if rule.stage is Stage.LIVE else "preview"
-        table.add_row(
-            escape(rule.name),
-            escape("\n".join(rule.on)),
-            escape(rule.playbook),
-            f"{count} of 40",
-            f"${playbook.budget.usd:.2f}",
-            stage,
-        )
+        on, does = escape("\n".join(rule.on)), escape(rule.does)
+        playbook = configuration.playbooks.get(rule.playbook or "")
+        table.add_row(escape(rule.name), on, does, *_cost(rule, playbook))
     return table
+
+
+def _cost(rule: Rule, playbook: Playbook | None) -> tuple[str, str, str]:
+    if playbook is None:
+        return "", "", "[bold red]live[/bold red]"
+    count = sum(map(len, playbook.tools.values())) + 1
+    stage = "[bold red]live[/bold red]" if rule.stage is Stage.LIVE else "preview"
+    return f"{count} of 40", f"${playbook.budget.usd:.2f}", stage
 
 
 def _counted(count: int, what: str) -> str:

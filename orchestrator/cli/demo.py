@@ -6,13 +6,13 @@ import signal
 import sys
 import tempfile
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
+from orchestrator.cli import samples
 from orchestrator.cli.options import DOTENV, json_option, print_json
 from orchestrator.demo.story import Delivery, Story
 from orchestrator.demo.watch import Watch
@@ -51,9 +51,7 @@ def demo(*, event: Path | None, name: str | None, stay: bool, model: str, as_jso
 
 def deliveries() -> Path:
     """The recorded deliveries: beside this package when installed, under tests/ in a checkout."""
-    packaged = Path(str(resources.files("orchestrator.demo"))) / "deliveries"
-    checkout = Path(__file__).parents[2] / "tests" / "deliveries" / "github"
-    return packaged if packaged.is_dir() else checkout
+    return samples.deliveries() / "github"
 
 
 def read(path: Path, name: str | None) -> Delivery:

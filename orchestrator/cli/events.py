@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import click
@@ -10,14 +13,40 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator import views
+from orchestrator.cli.dead import dead
+from orchestrator.cli.following import follow
+from orchestrator.cli.moments import ago
 from orchestrator.cli.naming import event_named
-from orchestrator.cli.options import console, local, print_json, settings_from, stores_of
+from orchestrator.cli.options import (
+    DOTENV,
+    config_option,
+    console,
+    local,
+    print_json,
+    settings_from,
+    stores_of,
+)
 from orchestrator.cli.prune import prune
-from orchestrator.tell import nearest, plain, shape, table, tree, when
+from orchestrator.cli.redeliver import redeliver
+from orchestrator.inbox.inbox import Entry
+from orchestrator.inbox.sought import Sought, Stand
+from orchestrator.ledger import conversations
+from orchestrator.rehearsal.requests import HOOKS, Request, written
+from orchestrator.settings import Settings, environment
+from orchestrator.signatures.standard_webhooks import StandardWebhooksScheme
+from orchestrator.sources.source import OPERATOR
+from orchestrator.stores import Stores, configuration_reader
+from orchestrator.tell import nearest, plain, shape, standing, table, tree, when
 
 REMEMBERED = 1_000
 """Refusals that the bounded log holds."""
-COLOURS = {"start": "green", "resume": "cyan", "control": "magenta", "ignore": "dim"}
+COLOURS = {
+    "start": "green",
+    "resume": "cyan",
+    "control": "magenta",
+    "forward": "blue",
+    "ignore": "dim",
+}
 
 
 @click.group("events")
@@ -26,11 +55,22 @@ def events() -> None:
 
 
 events.add_command(prune)
+events.add_command(redeliver)
+events.add_command(dead)
 
 
 @events.command("list")
 @local
 @click.option("--source", help="Only this source.")
+@click.option("--type", "type_", metavar="GLOB", help="Only types like this, such as issues.*")
+@click.option(
+    "--is",
+    "stand",
+    type=click.Choice([str(one) for one in Stand]),
+    help="Only what stands like this.",
+)
+@click.option("--since", metavar="2h|DATE", callback=ago, help="Only what was kept since then.")
+@click.option("--until", metavar="2h|DATE", callback=ago, help="Only what was kept before then.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -39,9 +79,32 @@ events.add_command(prune)
     help="How many, the newest first.",
 )
 @click.option("--refused", is_flag=True, help="The deliveries that were refused, instead.")
-def list_(*, as_json: bool, source: str | None, limit: int, refused: bool, **flags: Any) -> None:
+@click.option(
+    "--follow", "follows", is_flag=True, help="Those that come from now on, until Ctrl-C."
+)
+def list_(
+    *,
+    as_json: bool,
+    source: str | None,
+    type_: str | None,
+    stand: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+    refused: bool,
+    follows: bool,
+    **flags: Any,
+) -> None:
     """List events with what was decided about each."""
-    found = asyncio.run(_listed(source, limit, refused=refused, flags=flags))
+    state = None if stand is None else Stand(stand)
+    sought = Sought(source=source, type=type_, state=state, since=since, until=until)
+    if refused and (follows or sought != Sought(source=source)):
+        raise click.UsageError("--refused goes with --source and --limit only")
+    if follows:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_followed(sought, flags, as_json=as_json))
+        return
+    found = asyncio.run(_listed(sought, limit, refused=refused, flags=flags))
     if as_json:
         print_json(found)
     else:
@@ -50,9 +113,18 @@ def list_(*, as_json: bool, source: str | None, limit: int, refused: bool, **fla
 
 @events.command("show")
 @local
+@config_option
 @click.argument("event")
-def show(*, as_json: bool, event: str, **flags: Any) -> None:
-    """One event whole: decisions, headers, body."""
+@click.option(
+    "--raw", is_flag=True, help="The delivery as a .http file, for rules' tests and `send`."
+)
+def show(*, as_json: bool, event: str, raw: bool, **flags: Any) -> None:
+    """One event whole: how it was verified, decisions, runs, headers, body."""
+    if raw:
+        if as_json:
+            raise click.UsageError("--raw is no JSON: leave one of the two out")
+        click.echo(asyncio.run(_raw(event, flags)), nl=False)
+        return
     found = asyncio.run(_whole(event, flags))
     if as_json:
         print_json(found)
@@ -60,28 +132,75 @@ def show(*, as_json: bool, event: str, **flags: Any) -> None:
         _print(console(), found)
 
 
-async def _listed(
-    source: str | None, limit: int, *, refused: bool, flags: dict[str, Any]
-) -> list[Any]:
+async def _listed(sought: Sought, limit: int, *, refused: bool, flags: dict[str, Any]) -> list[Any]:
     _, stores = stores_of(settings_from(**flags))
     try:
         if refused:
             told = views.refusals(await stores.inbox.refusals(REMEMBERED))
-            return [one for one in told if source in {None, one["source"]}][:limit]
-        return await views.events(stores, await stores.inbox.entries(limit, source))
+            return [one for one in told if sought.source in {None, one["source"]}][:limit]
+        return await views.events(stores, await stores.inbox.entries(limit, sought))
+    finally:
+        stores.close()
+
+
+async def _followed(sought: Sought, flags: dict[str, Any], *, as_json: bool) -> None:
+    _, stores = stores_of(settings_from(**flags))
+    out = console()
+
+    async def tell(entries: Sequence[Entry]) -> None:
+        for shown in await views.events(stores, entries):
+            if as_json:
+                click.echo(json.dumps(shown, ensure_ascii=False))
+            else:
+                out.print(_line(shown), soft_wrap=True)
+
+    try:
+        await follow(stores.inbox, sought, tell)
     finally:
         stores.close()
 
 
 async def _whole(text: str, flags: dict[str, Any]) -> dict[str, Any]:
-    _, stores = stores_of(settings_from(**flags))
+    settings = settings_from(**flags)
+    _, stores = stores_of(settings)
     try:
         entry = await event_named(stores, text)
         shown = (await views.events(stores, [entry]))[0]
-        body = entry.body.decode("utf-8", "replace")
-        return {**shown, "headers": dict(entry.headers), "body": body}
+        return {
+            **shown,
+            "scheme": _scheme(settings, entry.source),
+            "runs": await _runs(stores, shown),
+            "headers": dict(entry.headers),
+            "body": entry.body.decode("utf-8", "replace"),
+        }
     finally:
         stores.close()
+
+
+async def _raw(text: str, flags: dict[str, Any]) -> bytes:
+    _, stores = stores_of(settings_from(**flags))
+    try:
+        entry = await event_named(stores, text)
+    finally:
+        stores.close()
+    path = f"{HOOKS}{entry.source}"
+    return written(Request(path=path, headers=dict(entry.headers), body=entry.body))
+
+
+async def _runs(stores: Stores, shown: dict[str, Any]) -> list[dict[str, Any]]:
+    reached = dict.fromkeys(one["run_id"] for one in shown["decisions"] if one["run_id"])
+    found = [await stores.ledger.read(conversations.find, run_id) for run_id in reached]
+    return [views.run_line(one) for one in found if one is not None]
+
+
+def _scheme(settings: Settings, name: str) -> str | None:
+    """How the source proves itself, as the files say today; None where there are none, or it isn't in them."""
+    if name == OPERATOR:
+        return StandardWebhooksScheme().name
+    if not settings.config.is_dir():
+        return None
+    source = configuration_reader(settings.config, environment(DOTENV))().sources.get(name)
+    return None if source is None else source.scheme.name
 
 
 def _table(found: list[dict[str, Any]]) -> Table:
@@ -98,13 +217,19 @@ def _table(found: list[dict[str, Any]]) -> Table:
     return table(("event", "when", "what", "about", "decided"), rows, whole={"event", "when"})
 
 
+def _line(event: dict[str, Any]) -> Text:
+    what = f"{event['id']}  {when(event['received_at'])}  {event['source']}/{event['type']}"
+    start = Text(plain(f"{what}  {event['subject'] or '-'}  "))
+    return Text("  ").join([start, *_lines(event)])
+
+
 def _lines(event: dict[str, Any]) -> list[Text]:
     told = nearest(event["decisions"])
     if not told:
         return [Text(event["state"], style="yellow")]
     return [
         Text(
-            plain(f"{d['action']} {d['run_id'] or d['rule']}: {d['reason']}"),
+            plain(f"{d['action']} {d['run_id'] or d['rule']}: {standing(d) or d['reason']}"),
             style=COLOURS[d["action"]],
         )
         for d in told
@@ -130,8 +255,15 @@ def _print(out: Console, shown: dict[str, Any]) -> None:
     by = f", by {shown['actor']}" if shown["actor"] else ""
     again = f", came {shown['duplicates']} more times" if shown["duplicates"] else ""
     kept = f"kept {when(shown['received_at'])}, delivery {shown['delivery_id'] or '-'}{by}{again}"
+    proved = (
+        f"verified as source {shown['source']}, scheme {shown['scheme'] or 'not configured here'}"
+    )
     out.print(tree(shown))
-    out.print(Text(plain(kept)), soft_wrap=True)
+    for run in shown["runs"]:
+        line = f"run {run['id']}: {run['rule']}, {run['state']} {run['outcome'] or run['reason']}"
+        out.print(Text(plain(line)), soft_wrap=True)
+    for line in (kept, proved):
+        out.print(Text(plain(line)), soft_wrap=True)
     for name, said in shown["headers"].items():
         out.print(Text(plain(f"  {name}: {said}")), soft_wrap=True)
     for line in _pretty(shown["body"]).splitlines():

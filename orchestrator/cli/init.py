@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 import click
 
 from orchestrator.cli.options import json_option
+from orchestrator.cli.schema import write_schemas
 from orchestrator.errors import OperatorError
 
 STARTER = {
@@ -50,9 +51,9 @@ def write_starter(directory: Path) -> list[Path]:
         for path, source in zip(targets, STARTER.values(), strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(_text(source), encoding="utf-8")
+        return [*targets, *write_schemas(directory)]
     except OSError as error:
         raise OperatorError(f"can't write {error.filename!r}: {error.strerror}") from error
-    return targets
 
 
 def _text(source: str) -> str:

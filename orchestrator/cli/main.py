@@ -1,6 +1,8 @@
 """The `doorbell` command: names its verbs and loads each only when it is asked for; it does nothing itself."""
 
+import ast
 from importlib import import_module, metadata
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,16 +15,30 @@ VERBS = {
     "demo": "orchestrator.cli.demo:demo",
     "events": "orchestrator.cli.events:events",
     "init": "orchestrator.cli.init:init",
+    "listen": "orchestrator.cli.listen:listen",
+    "rules": "orchestrator.cli.rules:rules",
     "runs": "orchestrator.cli.runs:runs",
+    "schema": "orchestrator.cli.schema:schema",
     "schemes": "orchestrator.cli.schemes:schemes",
     "send": "orchestrator.cli.send:send",
     "serve": "orchestrator.cli.serve:serve",
+    "spend": "orchestrator.cli.spend:spend",
     "status": "orchestrator.cli.status:status",
     "up": "orchestrator.cli.up:up",
     "why": "orchestrator.cli.why:why",
     "work": "orchestrator.cli.work:work",
 }
 """Verb -> where it lives. Importing them all would cost seconds of vendors for a command that needs none."""
+
+
+def said(place: str) -> str:
+    """The first sentence of a verb's docstring, read without importing it."""
+    module, _, name = place.partition(":")
+    source = Path(__file__).with_name(f"{module.rpartition('.')[2]}.py")
+    for node in ast.parse(source.read_bytes()).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    return ""
 
 
 class Verbs(click.Group):
@@ -40,6 +56,11 @@ class Verbs(click.Group):
         module, _, name = place.partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
+
+    @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, said(VERBS[name])) for name in self.list_commands(ctx)])
 
     @override
     def invoke(self, ctx: click.Context) -> Any:

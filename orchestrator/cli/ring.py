@@ -11,14 +11,15 @@ import httpx2
 
 from orchestrator.errors import OperatorError
 from orchestrator.signatures import standard_webhooks
+from orchestrator.sources.operator import NAMES
 from orchestrator.sources.source import OPERATOR
 from orchestrator.state import StateDirectory
 
 PATIENCE = 10.0
 
 
-def say(state: StateDirectory, kind: str, run_id: str) -> dict[str, Any]:
-    """Tell a run something (`run.resume`, `run.apply`, `run.cancel`); returns the door's receipt.
+def say(state: StateDirectory, kind: str, named: str) -> dict[str, Any]:
+    """Say something of `sources.operator.NAMES`, such as `run.resume`, about an id or name; returns the door's receipt.
 
     Raises OperatorError when the service isn't up: it is the one that writes the inbox.
     """
@@ -27,7 +28,7 @@ def say(state: StateDirectory, kind: str, run_id: str) -> dict[str, Any]:
         raise OperatorError(
             "the service is not running here: start it with `doorbell up`, then say it again"
         )
-    body = json.dumps({"type": kind, "run": run_id, "by": getuser()}).encode()
+    body = json.dumps({"type": kind, NAMES[kind]: named, "by": getuser()}).encode()
     identity = f"cli-{secrets.token_hex(8)}"
     now = datetime.now(UTC)
     signed = standard_webhooks.sign(state.operator_secret(), identity, body, now)

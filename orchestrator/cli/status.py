@@ -59,9 +59,32 @@ def _text(told: dict[str, Any]) -> str:
         f"service   {told['service']}",
         f"temporal  {temporal['address']}, {'reachable' if temporal['reachable'] else 'NOT reachable: entries wait'}",
         f"inbox     {told['inbox']['events']} events, {told['inbox']['waiting']} waiting",
+        *(
+            f"paused    {one['what']} {one['name']}, by {one['by']}: what it has waits"
+            for one in told["inbox"].get("paused", [])
+        ),
         f"model     {said}",
         f"rules     {', '.join(configuration['rules']) or 'none'}",
+        *map(_silence, told.get("silence", [])),
+        *map(_recovery, told.get("recovery", [])),
         *(f"mistake   {mistake}" for mistake in configuration["mistakes"]),
         *(f"warning   {warning}" for warning in configuration["warnings"]),
     ]
     return "\n".join(lines)
+
+
+def _silence(one: dict[str, Any]) -> str:
+    heard = one["heard_at"] or "never"
+    standing = "SILENT" if one["silent"] else "heard"
+    hours = f"{one['expect_seconds'] / 3600:g}h"
+    return f"{standing.ljust(9)} {one['source']}: last delivery {heard}, expected every {hours}"
+
+
+def _recovery(one: dict[str, Any]) -> str:
+    done = ", ".join(
+        f"{one[name]} {name.replace('_', ' ')}"
+        for name in ("reinjected", "asked_again", "too_old", "failed")
+        if one[name]
+    )
+    said = one["error"] or done or "nothing was missed"
+    return f"recovery  {one['source']}: {said}"

@@ -1,4 +1,4 @@
-"""`doorbell why EVENT`: for every rule, each leaf with what was expected and what came."""
+"""`doorbell why EVENT`: for every rule, each leaf with what was expected and what came, and what its run cost."""
 
 import asyncio
 from typing import Any
@@ -33,6 +33,6 @@ async def _found(text: str | None, flags: dict[str, Any]) -> dict[str, Any]:
     _, stores = stores_of(settings_from(**flags))
     try:
         entry = await newest_event(stores) if text is None else await event_named(stores, text)
-        return (await views.events(stores, [entry]))[0]
+        return await views.why(stores, entry)
     finally:
         stores.close()

@@ -1,21 +1,26 @@
 """What an event means for every rule and every waiting run: values in, decisions out; it acts on nothing.
 
-Every rule gets exactly one decision with its trace, also when it did not match, so that `why` always has an
-answer. A wait outranks a rule: an event that wakes a run by its wait is folded out of that run's mailbox.
+Every rule whose `on` fits gets exactly one decision with its trace, also when it did not match; the others share
+one, which names their pages, so that `why` always has an answer for each. A wait outranks a rule: an event that wakes
+a run by its wait is folded out of that run's mailbox.
 """
 
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
+from orchestrator.dispatch.late import left_alone, too_late
 from orchestrator.errors import OperatorError
 from orchestrator.events import Event
 from orchestrator.inbox.inbox import Action, Decision, DecisionState
-from orchestrator.rules.match import inputs_of, key_of, match, on, trusted
+from orchestrator.rules.match import inputs_of, key_of, matched, trusted
 from orchestrator.rules.operators import like
-from orchestrator.rules.rule import Finding, Mode, Rule
+from orchestrator.rules.reading import Reading
+from orchestrator.rules.rule import Destination, Finding, Mode, Operator, Rule
+from orchestrator.rules.rulebook import Concerned, Rulebook
 from orchestrator.sources.source import OPERATOR
 from workflows.messages import Kind
 
@@ -36,6 +41,7 @@ A person who labels our issue or deletes our comment rings with our text in the 
 
 OURSELVES = "doorbell:ourselves"
 PERSON = "doorbell:operator"
+OTHERS = "doorbell:others"
 """Causes of decisions that no rule took; no rule can have such a name."""
 
 
@@ -56,13 +62,30 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What deciding may know beside the event: rules, open waits, who we are, which runs a person may name."""
+    """What deciding may know beside the event: rules, open waits, who we are, which runs a person may name.
+
+    `again` is the position of the person's word that redelivers the event: then everything is decided anew, however
+    late it is. Otherwise rules leave alone what was first sent longer than `catch_up` before it came.
+    """
 
     rules: Sequence[Rule]
     waits: Sequence[Wanted]
     own_actors: frozenset[str]
     runs: Mapping[str, str]
     configuration: str
+    again: int | None = None
+    catch_up: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asking:
+    """One event before all rules: read once, and whose doing it is found out once."""
+
+    event: Event
+    reading: Reading
+    known: Known
+    ours: str | None
+    taken: frozenset[str | None]
 
 
 def decide(event: Event, position: int, known: Known) -> list[Decision]:
@@ -75,11 +98,20 @@ def decide(event: Event, position: int, known: Known) -> list[Decision]:
         if ours
         else [_woken(event, wait) for wait in known.waits if wants(wait, event, position)]
     )
-    taken = {decision.workflow_id for decision in woken}
-    decided = [_rule(event, rule, known, taken) for rule in known.rules]
+    asking = _Asking(
+        event=event,
+        reading=Reading(event),
+        known=known,
+        ours=ours,
+        taken=frozenset(decision.workflow_id for decision in woken),
+    )
+    decided = _rules(asking)
+    late = too_late(event, known.catch_up) if known.again is None else None
+    if late:
+        decided = [left_alone(decision, late) for decision in decided]
     if ours:
         decided.append(_ignored(event, OURSELVES, "", ours))
-    return [*woken, *decided]
+    return [_numbered(decision, known.again) for decision in (*woken, *decided)]
 
 
 def wants(wait: Wanted, event: Event, position: int) -> bool:
@@ -113,6 +145,13 @@ def workflow_id_of(rule_id: str, key: str) -> str:
     return f"{readable}~{_hash(rule_id, key)[:12]}"
 
 
+def _numbered(decision: Decision, again: int | None) -> Decision:
+    if again is None:
+        return decision
+    numbered = decision_id(decision.event_id, decision.cause, again)
+    return replace(decision, id=numbered, again=again)
+
+
 def _newest_text(data: Any) -> str:
     if not isinstance(data, dict):
         return ""
@@ -123,38 +162,84 @@ def _newest_text(data: Any) -> str:
     return text if isinstance(text, str) else ""
 
 
-def _rule(event: Event, rule: Rule, known: Known, taken: set[str | None]) -> Decision:
-    wanted = on(rule, event)
-    if not wanted.held:
-        return _not(event, rule, known, (wanted,), wanted)
+def _rules(asking: _Asking) -> list[Decision]:
+    event, book = asking.event, Rulebook.of(asking.known.rules)
+    concerned = book.concerned(event.source, event.type)
+    decided = [_rule(asking, each) for each in concerned]
+    others = len(book) - len(concerned)
+    return [_others(asking, book, others), *decided] if others else decided
+
+
+def _others(asking: _Asking, book: Rulebook, count: int) -> Decision:
+    """One line for all rules whose `on` doesn't fit: a thousand of them must cost an event no thousand rows."""
+    event, said = asking.event, "1 rule" if count == 1 else f"{count} rules"
+    finding = Finding(
+        path="on",
+        operator=Operator.GLOB.value,
+        expected=said,
+        actual=f"{event.source}/{event.type}",
+        held=False,
+    )
+    reason = "no match: on" if count == 1 else f"no match: on ({said})"
+    ignored = _ignored(event, OTHERS, "", reason, (finding,), asking.known)
+    return replace(ignored, with_={"pages": book.digest, "rules": count})
+
+
+def _rule(asking: _Asking, concerned: Concerned) -> Decision:
+    event, known = asking.event, asking.known
+    rule, wanted, ask = concerned
     guard = trusted(rule, event, known.own_actors)
     if guard is not None and not guard.held:
         return _not(event, rule, known, (wanted, guard), guard)
-    if rule.trust.ignore_self and (ours := ours_because(event, known.own_actors)):
+    if rule.trust.ignore_self and asking.ours:
         self_guard = Finding(
-            path="trust.ignore_self", operator="eq", expected=True, actual=ours, held=False
+            path="trust.ignore_self", operator="eq", expected=True, actual=asking.ours, held=False
         )
         return _not(event, rule, known, (wanted, self_guard), self_guard)
-    found = match(rule, event)
-    trace = (wanted, *found.trace)
+    found = matched(ask, asking.reading, wanted)
     if found.matched:
-        return _start(event, rule, known, trace, taken)
-    return _not(event, rule, known, trace, found.failed)
+        return _acted(asking, rule, found.trace)
+    return _not(event, rule, known, found.trace, found.failed)
 
 
-def _start(
-    event: Event, rule: Rule, known: Known, trace: tuple[Finding, ...], taken: set[str | None]
-) -> Decision:
+def _acted(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
     try:
-        key = key_of(rule, event)
-        given = inputs_of(rule, event)
+        if rule.forward is None:
+            return _start(asking, rule, trace)
+        return _forward(asking, rule, rule.forward, trace)
     except OperatorError as error:
-        return _ignored(
-            event, rule.id, rule.name, f"the rule is broken for this event: {error}", trace, known
-        )
+        said = f"the rule is broken for this event: {error}"
+        return _ignored(asking.event, rule.id, rule.name, said, trace, asking.known)
+
+
+def _forward(asking: _Asking, rule: Rule, to: Destination, trace: tuple[Finding, ...]) -> Decision:
+    """Where it goes is looked up again when it goes: the decision only shows it, and holds nothing secret."""
+    event, known = asking.event, asking.known
+    key = key_of(rule, event, asking.reading)
+    return Decision(
+        id=decision_id(event.id, rule.id),
+        event_id=event.id,
+        cause=rule.id,
+        rule=rule.name,
+        action=Action.FORWARD,
+        reason="matched",
+        trace=trace,
+        with_={"to": to.label},
+        key=key,
+        lane=f"forward:{rule.id}:{_hash(event.id if key is None else key)[:20]}",
+        configuration=known.configuration,
+    )
+
+
+def _start(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
+    event, known = asking.event, asking.known
+    key = key_of(rule, event, asking.reading)
+    given = inputs_of(rule, event, asking.reading)
     alone = rule.mode is Mode.PARALLEL or key is None
-    workflow_id = workflow_id_of(rule.id, event.id if alone or key is None else key)
-    folded = workflow_id in taken
+    # Redelivered, what runs alone gets a run of its own again.
+    own = event.id if known.again is None else f"{event.id}#{known.again}"
+    workflow_id = workflow_id_of(rule.id, own if alone or key is None else key)
+    folded = workflow_id in asking.taken
     return Decision(
         id=decision_id(event.id, rule.id),
         event_id=event.id,

@@ -1,8 +1,10 @@
 """The door's way into the inbox: many deliveries, one fsync; it answers a delivery only after its commit."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
+from orchestrator.database import DatabaseError
 from orchestrator.inbox.backlog import Backlog
 from orchestrator.inbox.batches import Batches
 from orchestrator.inbox.inbox import Arrival, Inbox, Receipt, Refusal
@@ -18,6 +20,16 @@ class RemembersRefusals(Protocol):
         """Remember them in one transaction."""
 
 
+class CountsCommits(Protocol):
+    """Where commits are counted."""
+
+    def commit(self, rows: int, seconds: float) -> None:
+        """One that is on disk."""
+
+    def commit_failed(self) -> None:
+        """One that is not."""
+
+
 class GroupCommit(Batches[Arrival, Receipt]):
     """`async with GroupCommit(inbox) as commit: receipt = await commit.keep(arrival)`.
 
@@ -25,9 +37,13 @@ class GroupCommit(Batches[Arrival, Receipt]):
     """
 
     def __init__(
-        self, inbox: Inbox, limit: Callable[[str], int | None] = lambda _source: None
+        self,
+        inbox: Inbox,
+        limit: Callable[[str], int | None] = lambda _source: None,
+        counts: CountsCommits | None = None,
     ) -> None:
-        super().__init__(inbox.keep, weigh=lambda arrival: len(arrival.body), heaviest=HEAVIEST)
+        keep = inbox.keep if counts is None else _counted(inbox, counts)
+        super().__init__(keep, weigh=lambda arrival: len(arrival.body), heaviest=HEAVIEST)
         self._backlog = Backlog(inbox.backlog, limit)
 
     async def keep(self, arrival: Arrival) -> Receipt:
@@ -37,6 +53,22 @@ class GroupCommit(Batches[Arrival, Receipt]):
             return await self.put(arrival)
         finally:
             self._backlog.leave(place)
+
+
+def _counted(
+    inbox: Inbox, counts: CountsCommits
+) -> Callable[[Sequence[Arrival]], Awaitable[Sequence[Receipt]]]:
+    async def keep(arrivals: Sequence[Arrival]) -> Sequence[Receipt]:
+        began = time.perf_counter()
+        try:
+            receipts = await inbox.keep(arrivals)
+        except DatabaseError:
+            counts.commit_failed()
+            raise
+        counts.commit(len(arrivals), time.perf_counter() - began)
+        return receipts
+
+    return keep
 
 
 class RefusalLog(Batches[Refusal, None]):

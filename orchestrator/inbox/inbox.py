@@ -4,21 +4,25 @@ This module is the vocabulary and the protocol; it knows no SQL. `sql.py` keeps 
 
 An entry's life:     received -> decided -> pruned (quarantined: same delivery id, other bytes)
 A decision's life:   ready -> delivered -> settled  (a `start`, `resume` or `control`; settled: a run took it)
+                     ready -> settled             (a `forward`: whoever got it keeps no mailbox of ours)
                      settled                      (an `ignore`: nothing to deliver)
-                     dead                         (buried after too many attempts, with the reason)
+                     dead                         (buried after too many attempts, with the reason; a person
+                                                   makes it ready again, or settles it)
                      folded -> ready              (a `start` whose event wakes the same run by its wait; it
                                                    becomes ready only if that run is gone)
 
 All decisions of an event are written in one transaction, before anything acts on them. A decision that must be
 delivered stands in a lane; of each lane only the oldest undelivered one may be claimed, so order is kept and a
 stuck lane blocks only itself. A claim is a lease with a fencing number: settling names the number, and a claim
-that was taken over can no longer settle.
+that was taken over can no longer settle. What a person has paused is not claimed, and keeps its place.
+
+A person's word is an entry too. What it orders of the inbox happens in the transaction that marks it decided.
 
 A pruned entry is a tombstone: what it said is gone, what later deliveries are compared with stays, so that the
 same delivery is still a duplicate a year later. Nothing that has to be worked off is ever pruned.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,6 +30,8 @@ from typing import Any, Final, Protocol
 
 from orchestrator.errors import Reason
 from orchestrator.events import Actor, Event
+from orchestrator.inbox.orders import Order, Pause
+from orchestrator.inbox.sought import EVERYTHING, Sought
 from orchestrator.rules.rule import Finding
 
 MAX_REFUSALS: Final = 1_000
@@ -123,6 +129,7 @@ class Action(StrEnum):
     START = "start"
     RESUME = "resume"
     CONTROL = "control"
+    FORWARD = "forward"
     IGNORE = "ignore"
 
 
@@ -142,7 +149,8 @@ class Decision:
 
     `id` is derived from (event, cause, n), so deciding again changes nothing. `cause` is a rule's id, `wait:ID`
     or `operator`. `rule` is the name people read. `with_` are the playbook's inputs as the templates gave them.
-    `lane` orders deliveries; `workflow_id` says which run gets it; `run_id` is filled when a run took it.
+    `lane` orders deliveries; `workflow_id` says which run gets it. `again` is the position of the person's word
+    that redelivered the event. `note` is the newest word on why it isn't delivered, and `due_at` when it may be.
     """
 
     id: str
@@ -164,6 +172,9 @@ class Decision:
     attempts: int = 0
     decided_at: datetime | None = None
     delivered_at: datetime | None = None
+    again: int | None = None
+    note: str | None = None
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,14 +207,24 @@ class Inbox(Protocol):
     async def find(self, text: str) -> list[Entry]:
         """Entries whose id or delivery id is `text` or begins with it (at most 10)."""
 
-    async def entries(self, limit: int, source: str | None = None) -> list[Entry]:
+    async def entries(self, limit: int, sought: Sought = EVERYTHING) -> list[Entry]:
         """The newest entries first, bodies left out (b"")."""
 
     async def undecided(self, limit: int) -> list[Entry]:
         """Received entries in the order they were kept."""
 
-    async def decide(self, event_id: str, decisions: Sequence[Decision], now: datetime) -> None:
-        """Write all decisions of an event and mark it decided, in one transaction; known ids are left alone."""
+    async def decide(
+        self,
+        event_id: str,
+        decisions: Sequence[Decision],
+        now: datetime,
+        order: Order | None = None,
+    ) -> None:
+        """Write all decisions of an event and mark it decided, in one transaction; known ids are left alone.
+
+        In the same transaction a person's word is carried out: its `order`, or the decisions about an event that it
+        redelivers. Of an event that is decided already nothing changes, and tombstones are left alone.
+        """
 
     async def add(self, decisions: Sequence[Decision], now: datetime) -> None:
         """Add later decisions (a wait that looked back); known ids are left alone, and so are tombstones."""
@@ -214,11 +235,20 @@ class Inbox(Protocol):
     async def decision(self, decision_id: str) -> Decision | None:
         """The decision with exactly this id."""
 
-    async def claim(self, now: datetime, lease: timedelta, limit: int) -> list[Lease]:
-        """Lease the head of each lane that is due and not leased; oldest lanes first."""
+    async def claim(
+        self,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        actions: Collection[Action] | None = None,
+    ) -> list[Lease]:
+        """Lease the head of each lane that is due, not leased and not paused; oldest decisions first.
+
+        With `actions` only heads that ask for one of them; the others still block their lanes.
+        """
 
     async def settle(self, decision_id: str, fence: int, now: datetime) -> bool:
-        """Mark delivered; False when the claim was taken over in the meantime."""
+        """Mark delivered, a `forward` settled; False when the claim was taken over in the meantime."""
 
     async def release(
         self, decision_id: str, fence: int, until: datetime, reason: str, *, count: bool
@@ -226,15 +256,24 @@ class Inbox(Protocol):
         """Give a claim back, due again at `until`; `count` says whether it was an attempt."""
 
     async def bury(self, decision_id: str, fence: int, reason: str) -> bool:
-        """Make it a dead letter, so that its lane goes on."""
+        """Make it a dead letter, so that its lane goes on; the start that a dead resume outranked becomes ready."""
+
+    async def dead(self, limit: int) -> list[Decision]:
+        """Dead letters, oldest first."""
+
+    async def pauses(self) -> list[Pause]:
+        """What is paused now, rules before sources, by name."""
+
+    async def undelivered(self) -> dict[str, int]:
+        """How many decisions of each rule, by its name, are still to be delivered."""
 
     async def delivered(
         self, before: datetime, limit: int, after: Decision | None = None
     ) -> list[Decision]:
         """Decisions delivered before then and not yet closed, oldest first; `after` is the last of the page before."""
 
-    async def unfold(self, event_id: str, workflow_id: str) -> None:
-        """Make the folded start of this event and run ready after all, at the end of its lane."""
+    async def unfold(self, event_id: str, workflow_id: str, again: int | None = None) -> None:
+        """Make the folded start of this event, run and redelivery ready after all, at the end of its lane."""
 
     async def unread(self, lane: str) -> int:
         """How many decisions of a lane are delivered and not known to be taken: what may stand in a mailbox."""
@@ -259,6 +298,15 @@ class Inbox(Protocol):
 
     async def backlog(self, source: str) -> int:
         """How many entries of a source still have to be worked off: undecided, or with a decision undelivered."""
+
+    async def seen(self, source: str, delivery_ids: Sequence[str]) -> set[str]:
+        """Those of a sender's delivery ids under which one of its deliveries is known, be it pruned."""
+
+    async def newest(self, source: str) -> datetime | None:
+        """When the newest delivery of a source came, of those that aren't pruned."""
+
+    async def oldest(self, source: str) -> datetime | None:
+        """When the oldest delivery of a source came, of those that aren't pruned."""
 
     async def sources(self) -> list[str]:
         """The sources of everything that could be pruned, in order."""

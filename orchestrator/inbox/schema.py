@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
     Dialect,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    inspect,
     text,
 )
 from sqlalchemy.types import TypeEngine
@@ -159,6 +161,7 @@ DECISIONS: Final = Table(
     Column("due_at", Moment, nullable=False),
     Column("fence", BigInteger, nullable=False),
     Column("leased_until", Moment),
+    Column("again", BigInteger),
     sqlite_autoincrement=True,
 )
 """`note` is the newest word on why it isn't delivered; `fence` counts the claims of it."""
@@ -187,12 +190,32 @@ Index(
     postgresql_where=_DELIVERED,
 )
 
+_DEAD: Final = text("state = 'dead'")
+DEAD: Final = Index(
+    "decisions_dead",
+    DECISIONS.c.number,
+    sqlite_where=_DEAD,
+    postgresql_where=_DEAD,
+)
+
 LANES: Final = Table(
     "lanes",
     metadata,
     Column("lane", _key(), primary_key=True),
     Column("last", BigInteger, nullable=False),
 )
+
+PAUSES: Final = Table(
+    "pauses",
+    metadata,
+    Column("what", Text, primary_key=True),
+    Column("name", _key(), primary_key=True),
+    Column("paused", Boolean, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("position", BigInteger, nullable=False),
+)
+"""The newest word on each rule or source, by its place in the inbox: an older one that comes late changes nothing."""
 
 REFUSALS: Final = Table(
     "refusals",
@@ -226,4 +249,13 @@ def m002_retention(connection: Connection) -> None:
         index.create(connection, checkfirst=True)
 
 
-MIGRATIONS: Final[Sequence[Migration]] = (m001_inbox, m002_retention)
+def m003_working_off(connection: Connection) -> None:
+    """Remember what is paused, which decisions are about a redelivery, and find dead letters."""
+    PAUSES.create(connection, checkfirst=True)
+    columns = inspect(connection).get_columns(DECISIONS.name)
+    if "again" not in {column["name"] for column in columns}:
+        connection.execute(text("ALTER TABLE decisions ADD COLUMN again BIGINT"))
+    DEAD.create(connection, checkfirst=True)
+
+
+MIGRATIONS: Final[Sequence[Migration]] = (m001_inbox, m002_retention, m003_working_off)

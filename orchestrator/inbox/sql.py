@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,64 +20,82 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from typing_extensions import override
 
 from orchestrator.database import Database
-from orchestrator.inbox import rows, sql_keep, sql_lanes, sql_prune
+from orchestrator.inbox import (
+    rows,
+    sql_decide,
+    sql_heard,
+    sql_keep,
+    sql_lanes,
+    sql_orders,
+    sql_prune,
+    sql_sought,
+)
 from orchestrator.inbox.inbox import (
     MAX_FOUND,
     MAX_REFUSALS,
+    Action,
     Arrival,
     Decision,
     DecisionState,
     Entry,
     EntryState,
+    Inbox,
     Lease,
     Receipt,
     Refusal,
 )
+from orchestrator.inbox.orders import Order, Pause
 from orchestrator.inbox.patterns import glob
 from orchestrator.inbox.schema import DECISIONS, ENTRIES, KEYS, PULSE, REFUSALS, Moment
+from orchestrator.inbox.sought import EVERYTHING, Sought
 
 HEAVY: Final = 256 * 1024
-"""Bytes of bodies from which packing them would hold up the other writers."""
+"""Bytes of a body from which packing it would hold up the others that ring."""
 
 _LAST_CHARACTER: Final = "\U0010ffff"
 _SLIM: Final = [column for column in ENTRIES.c if column.name != "body"]
 
 
-class SqlInbox:
+class SqlInbox(Inbox):
     """The `Inbox` protocol over a `Database` that was opened with `schema.MIGRATIONS`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @override
     async def keep(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
         """Commit a batch; the receipts are in the arrivals' order."""
         if not arrivals:
             return []
-        if sum(len(arrival.body) for arrival in arrivals) < HEAVY:
-            return await self._database.write(_keep_arrivals, arrivals)
-        packed = await asyncio.to_thread(_packed, arrivals)
+        packed = [await _packed(arrival) for arrival in arrivals]
         return await self._database.write(sql_keep.keep, packed, _keys(arrivals))
 
+    @override
     async def refuse(self, refusal: Refusal) -> None:
         """Remember a refusal; the newest 1,000 are kept."""
         await self.refuse_all([refusal])
 
+    @override
     async def refuse_all(self, refusals: Sequence[Refusal]) -> None:
         """Remember refusals in one transaction."""
         await self._database.write(_refuse, refusals)
 
+    @override
     async def refusals(self, limit: int) -> list[Refusal]:
         """The newest refusals first."""
         statement = select(REFUSALS).order_by(REFUSALS.c.number.desc()).limit(limit)
         return [rows.refusal(row) for row in await self._database.read(_all, statement)]
 
+    @override
     async def entry(self, event_id: str) -> Entry | None:
         """The entry with exactly this id."""
         found = await self._entries(select(ENTRIES).where(ENTRIES.c.id == rows.clean(event_id)))
         return found[0] if found else None
 
+    @override
     async def find(self, text: str) -> list[Entry]:
         """Entries whose id or delivery id is `text` or begins with it (at most 10), oldest first."""
         return await self._entries(
@@ -87,13 +105,13 @@ class SqlInbox:
             .limit(MAX_FOUND)
         )
 
-    async def entries(self, limit: int, source: str | None = None) -> list[Entry]:
+    @override
+    async def entries(self, limit: int, sought: Sought = EVERYTHING) -> list[Entry]:
         """The newest entries first, bodies left out."""
         statement = select(*_SLIM).order_by(ENTRIES.c.position.desc()).limit(limit)
-        if source is not None:
-            statement = statement.where(ENTRIES.c.source == source)
-        return await self._entries(statement)
+        return await self._entries(sql_sought.narrowed(statement, sought, self._database.dialect))
 
+    @override
     async def undecided(self, limit: int) -> list[Entry]:
         """Received entries in the order they were kept."""
         return await self._entries(
@@ -103,14 +121,23 @@ class SqlInbox:
             .limit(limit)
         )
 
-    async def decide(self, event_id: str, decisions: Sequence[Decision], now: datetime) -> None:
+    @override
+    async def decide(
+        self,
+        event_id: str,
+        decisions: Sequence[Decision],
+        now: datetime,
+        order: Order | None = None,
+    ) -> None:
         """Write all decisions of an event and mark it decided; of a decided one nothing changes."""
-        await self._database.write(sql_lanes.decide, event_id, decisions, now)
+        await self._database.write(sql_decide.decide, event_id, decisions, now, order)
 
+    @override
     async def add(self, decisions: Sequence[Decision], now: datetime) -> None:
         """Add later decisions; known ids are left alone."""
-        await self._database.write(sql_lanes.add, decisions, now)
+        await self._database.write(sql_decide.add, decisions, now)
 
+    @override
     async def decisions(self, event_ids: Sequence[str]) -> dict[str, list[Decision]]:
         """The decisions of these events, oldest first."""
         statement = (
@@ -123,20 +150,30 @@ class SqlInbox:
             found[row["event_id"]].append(rows.decision(row))
         return found
 
+    @override
     async def decision(self, decision_id: str) -> Decision | None:
         """The decision with exactly this id."""
         statement = select(DECISIONS).where(DECISIONS.c.id == rows.clean(decision_id))
         found = await self._database.read(_all, statement)
         return rows.decision(found[0]) if found else None
 
-    async def claim(self, now: datetime, lease: timedelta, limit: int) -> list[Lease]:
-        """Lease the head of each lane that is due and not leased; oldest decisions first."""
-        return await self._database.write(sql_lanes.claim, now, lease, limit)
+    @override
+    async def claim(
+        self,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        actions: Collection[Action] | None = None,
+    ) -> list[Lease]:
+        """Lease the head of each lane that is due, not leased and not paused; oldest decisions first."""
+        return await self._database.write(sql_lanes.claim, now, lease, limit, actions)
 
+    @override
     async def settle(self, decision_id: str, fence: int, now: datetime) -> bool:
-        """Mark delivered; False when the claim was taken over or given back in the meantime."""
+        """Mark delivered, a `forward` settled; False when the claim was taken over or given back."""
         return await self._database.write(sql_lanes.settle, decision_id, fence, now)
 
+    @override
     async def release(
         self, decision_id: str, fence: int, until: datetime, reason: str, *, count: bool
     ) -> bool:
@@ -145,10 +182,12 @@ class SqlInbox:
             sql_lanes.release, decision_id, fence, until, reason, count=count
         )
 
+    @override
     async def bury(self, decision_id: str, fence: int, reason: str) -> bool:
         """Make it a dead letter, so that its lane goes on."""
         return await self._database.write(sql_lanes.bury, decision_id, fence, reason)
 
+    @override
     async def delivered(
         self, before: datetime, limit: int, after: Decision | None = None
     ) -> list[Decision]:
@@ -165,10 +204,30 @@ class SqlInbox:
             statement = statement.where(place > passed)
         return [rows.decision(row) for row in await self._database.read(_all, statement)]
 
-    async def unfold(self, event_id: str, workflow_id: str) -> None:
-        """Make the folded start of this event and run ready after all, at the end of its lane."""
-        await self._database.write(sql_lanes.unfold, event_id, workflow_id)
+    @override
+    async def dead(self, limit: int) -> list[Decision]:
+        """Dead letters, oldest first."""
+        statement = (
+            select(DECISIONS).where(sql_orders.DEAD).order_by(DECISIONS.c.number).limit(limit)
+        )
+        return [rows.decision(row) for row in await self._database.read(_all, statement)]
 
+    @override
+    async def pauses(self) -> list[Pause]:
+        """What is paused now, rules before sources, by name."""
+        return await self._database.read(sql_orders.pauses)
+
+    @override
+    async def undelivered(self) -> dict[str, int]:
+        """How many decisions of each rule, by its name, are still to be delivered."""
+        return await self._database.read(sql_lanes.undelivered)
+
+    @override
+    async def unfold(self, event_id: str, workflow_id: str, again: int | None = None) -> None:
+        """Make the folded start of this event, run and redelivery ready after all."""
+        await self._database.write(sql_lanes.unfold, event_id, workflow_id, again)
+
+    @override
     async def unread(self, lane: str) -> int:
         """How many decisions of a lane are delivered and not known to be taken."""
         counted = select(func.count().label("unread")).where(
@@ -177,19 +236,23 @@ class SqlInbox:
         found: int = (await self._database.read(_all, counted))[0]["unread"]
         return found
 
+    @override
     async def close(self, decision_ids: Sequence[str]) -> None:
         """Their runs have taken them: `delivered` becomes `settled`."""
         if decision_ids:
             await self._database.write(sql_lanes.close, decision_ids)
 
+    @override
     async def reopen(self, decision_id: str) -> None:
         """Deliver it again: `delivered` becomes `ready`. The run's claim keeps it from acting twice."""
         await self._database.write(sql_lanes.reopen, decision_id)
 
+    @override
     async def free_leases(self) -> None:
         """Forget all leases: for the start of a process that is the only one to hold any."""
         await self._database.write(sql_lanes.free_leases)
 
+    @override
     async def look_back(self, pattern: str, key: str, since: int, limit: int) -> list[Entry]:
         """Entries after position `since` whose `source/type` matches the glob and that carry the key, oldest first."""
         statement = (
@@ -200,39 +263,62 @@ class SqlInbox:
         )
         return await self._database.read(_matching, statement, glob(pattern), limit)
 
+    @override
     async def head(self) -> int:
         """The position of the newest entry, 0 when empty."""
         newest = select(func.coalesce(func.max(ENTRIES.c.position), 0).label("newest"))
         found: int = (await self._database.read(_all, newest))[0]["newest"]
         return found
 
+    @override
     async def waiting(self) -> int:
         """How many entries and decisions still have to be worked off."""
         return await self._database.read(sql_lanes.waiting)
 
+    @override
     async def backlog(self, source: str) -> int:
         """How many entries of a source still have to be worked off."""
         return await self._database.read(sql_lanes.backlog, source)
 
+    @override
+    async def seen(self, source: str, delivery_ids: Sequence[str]) -> set[str]:
+        """Those of a sender's delivery ids under which one of its deliveries is known."""
+        return await self._database.read(sql_heard.seen, source, delivery_ids)
+
+    @override
+    async def newest(self, source: str) -> datetime | None:
+        """When the newest delivery of a source came."""
+        return await self._database.read(sql_heard.newest, source)
+
+    @override
+    async def oldest(self, source: str) -> datetime | None:
+        """When the oldest delivery of a source came."""
+        return await self._database.read(sql_heard.oldest, source)
+
+    @override
     async def sources(self) -> list[str]:
         """The sources of everything that could be pruned, in order."""
         found = await self._database.read(_all, sql_prune.SOURCES)
         return [row["source"] for row in found]
 
+    @override
     async def prunable(
         self, source: str, before: datetime, limit: int, after: Entry | None = None
     ) -> list[Entry]:
         """Entries received before then with nothing left to do, oldest first, bodies left out."""
         return await self._entries(sql_prune.prunable(_SLIM, source, before, limit, after))
 
+    @override
     async def prune(self, event_ids: Sequence[str]) -> int:
         """Make tombstones of those with nothing left to do."""
         return await self._database.write(sql_prune.prune, event_ids) if event_ids else 0
 
+    @override
     async def forget(self, before: datetime, limit: int) -> int:
         """Remove so many of the tombstones of deliveries received before then."""
         return await self._database.write(sql_prune.forget, before, limit)
 
+    @override
     async def pulse(self, now: datetime) -> None:
         """Write and read one row, as keeping a delivery would. Raises `DatabaseError`."""
         await self._database.write(_beat, now)
@@ -241,12 +327,10 @@ class SqlInbox:
         return [rows.entry(row) for row in await self._database.read(_all, statement)]
 
 
-def _keep_arrivals(connection: Connection, arrivals: Sequence[Arrival]) -> list[Receipt]:
-    return sql_keep.keep(connection, _packed(arrivals), _keys(arrivals))
-
-
-def _packed(arrivals: Sequence[Arrival]) -> list[rows.Row]:
-    return [rows.entry_row(arrival) for arrival in arrivals]
+async def _packed(arrival: Arrival) -> rows.Row:
+    if len(arrival.body) < HEAVY:
+        return rows.entry_row(arrival)
+    return await asyncio.to_thread(rows.entry_row, arrival)
 
 
 def _keys(arrivals: Sequence[Arrival]) -> dict[str, Sequence[str]]:

@@ -22,12 +22,7 @@ _NAMES: Final = tuple(column.name for column in ENTRIES.c if column.name != "pos
 _RECEIVED_AT: Final = _NAMES.index("received_at")
 _MOMENT: Final = Moment()
 _SQLITE: Final = sqlite.dialect()
-_ENTRY: Final = str(
-    sqlite_insert(ENTRIES)
-    .on_conflict_do_nothing()
-    .returning(ENTRIES.c.position)
-    .compile(dialect=_SQLITE, column_keys=list(_NAMES))
-)
+_LARGEST: Final = 128
 _KEY: Final = str(insert(KEYS).compile(dialect=_SQLITE))
 _ARRAYS: Final = {Text: "text", LargeBinary: "bytea", BigInteger: "bigint", Integer: "int"}
 _POSTGRES: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -37,7 +32,7 @@ def inserted(connection: Connection, batch: Sequence[rows.Row]) -> dict[str, int
     """Position by id of those that are new: no other entry has their delivery id, or their bytes where that counts."""
     match connection.dialect.name:
         case "sqlite":
-            return _one_by_one(connection, batch)
+            return _in_chunks(connection, batch)
         case _:
             return _all_at_once(connection, batch)
 
@@ -53,13 +48,15 @@ def register(connection: Connection, found: Sequence[tuple[str, int]]) -> None:
         connection.exec_driver_sql(_REGISTER, (list(keys), list(positions)))
 
 
-def _one_by_one(connection: Connection, batch: Sequence[rows.Row]) -> dict[str, int]:
-    # The file is in this process, so a statement for each row costs no round trip, and only that says who is new.
-    driver, found = _driver(connection), {}
-    for row in batch:
-        new = driver.execute(_ENTRY, _values(row)).fetchone()
-        if new is not None:
-            found[row["id"]] = new[0]
+def _in_chunks(connection: Connection, batch: Sequence[rows.Row]) -> dict[str, int]:
+    # Chunks of a few sizes, because the driver keeps a statement that it knows; and as large as may be, because it
+    # lets go of Python at each, and then waits for the door to give it back.
+    driver, found, start = _driver(connection), {}, 0
+    while start < len(batch):
+        size = min(_LARGEST, 1 << ((len(batch) - start).bit_length() - 1))
+        chunk = [value for row in batch[start : start + size] for value in _values(row)]
+        found.update(driver.execute(_INSERTS[size], chunk).fetchall())
+        start += size
     return found
 
 
@@ -98,6 +95,15 @@ def _quoted(names: Sequence[str]) -> str:
     return ", ".join(_POSTGRES.identifier_preparer.quote(name) for name in names)
 
 
+def _inserting(size: int) -> str:
+    statement = sqlite_insert(ENTRIES).on_conflict_do_nothing()
+    returning = statement.returning(ENTRIES.c.id, ENTRIES.c.position)
+    one = str(returning.compile(dialect=_SQLITE, column_keys=list(_NAMES)))
+    row = f"({', '.join('?' * len(_NAMES))})"
+    return one.replace(row, ", ".join([row] * size))
+
+
+_INSERTS: Final = {size: _inserting(size) for size in (1, 2, 4, 8, 16, 32, 64, _LARGEST)}
 _COLUMNS: Final = ("position", *_NAMES)
 _INSERT: Final = (
     f"INSERT INTO entries ({_quoted(_COLUMNS)})"  # noqa: S608 - our own column names

@@ -1,10 +1,10 @@
-"""The transactions that write decisions, and lease, settle and bury them; they know lanes, and act on nothing.
+"""The transactions that lease, settle and bury decisions; they know lanes and what is paused, and act on nothing.
 
 A lane's number is taken under the lane row's lock, so numbers become visible in their order. Of each lane only
 the lowest undelivered number can be leased. Settling is a compare-and-set on the fence of the newest claim.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,9 +14,10 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     exists,
     func,
-    insert,
+    literal,
     or_,
     select,
     update,
@@ -25,8 +26,9 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from orchestrator.inbox import rows
-from orchestrator.inbox.inbox import Decision, DecisionState, EntryState, Lease
-from orchestrator.inbox.schema import DECISIONS, ENTRIES, LANES
+from orchestrator.inbox.inbox import Action, DecisionState, EntryState, Lease
+from orchestrator.inbox.orders import Pausable
+from orchestrator.inbox.schema import DECISIONS, ENTRIES, LANES, PAUSES
 
 _NEXT: Final = {"last": LANES.c.last + 1}
 NEXT_NUMBER: Final = {
@@ -40,19 +42,6 @@ NEXT_NUMBER: Final = {
     .returning(LANES.c.last),
 }
 _READY: Final = DECISIONS.c.state == DecisionState.READY
-
-
-def decide(
-    connection: Connection, event_id: str, decisions: Sequence[Decision], now: datetime
-) -> None:
-    """Write the decisions and mark the entry decided; an entry decided before keeps what was decided."""
-    decided = connection.execute(
-        update(ENTRIES)
-        .where(ENTRIES.c.id == event_id, ENTRIES.c.state == EntryState.RECEIVED)
-        .values(state=EntryState.DECIDED)
-    )
-    if decided.rowcount:
-        _write(connection, decisions, now)
 
 
 def close(connection: Connection, decision_ids: Sequence[str]) -> None:
@@ -78,15 +67,24 @@ def free_leases(connection: Connection) -> None:
     connection.execute(update(DECISIONS).where(_READY).values(leased_until=None))
 
 
-def unfold(connection: Connection, event_id: str, workflow_id: str) -> None:
+def number_in(connection: Connection, lane: str) -> int:
+    """The next number of a lane; its row stays locked until the transaction ends."""
+    number: int = connection.scalars(NEXT_NUMBER[connection.dialect.name], {"lane": lane}).one()
+    return number
+
+
+def unfold(
+    connection: Connection, event_id: str, workflow_id: str, again: int | None = None
+) -> None:
     """Give a folded start a number in its lane."""
     folded = (
         DECISIONS.c.event_id == event_id,
         DECISIONS.c.workflow_id == workflow_id,
+        DECISIONS.c.again.is_not_distinct_from(again),
         DECISIONS.c.state == DecisionState.FOLDED,
     )
     for lane in connection.scalars(select(DECISIONS.c.lane).where(*folded)).all():
-        number = connection.scalars(NEXT_NUMBER[connection.dialect.name], {"lane": lane}).one()
+        number = number_in(connection, lane)
         connection.execute(
             update(DECISIONS)
             .where(*folded, DECISIONS.c.lane == lane)
@@ -94,23 +92,19 @@ def unfold(connection: Connection, event_id: str, workflow_id: str) -> None:
         )
 
 
-def add(connection: Connection, decisions: Sequence[Decision], now: datetime) -> None:
-    """Write later decisions; known ids are left alone, and so are tombstones."""
-    events = sorted({decision.event_id for decision in decisions})
-    # The entries' locks make two that add the same id take turns.
-    locked = connection.execute(
-        select(ENTRIES.c.id, ENTRIES.c.state)
-        .where(ENTRIES.c.id.in_(events))
-        .order_by(ENTRIES.c.id)
-        .with_for_update()
-    ).all()
-    pruned = {row.id for row in locked if row.state == EntryState.PRUNED}
-    _write(connection, [one for one in decisions if one.event_id not in pruned], now)
-
-
-def claim(connection: Connection, now: datetime, lease: timedelta, limit: int) -> list[Lease]:
-    """Lease the heads of the lanes that are due and free, oldest decisions first."""
-    heads = [dict(row) for row in connection.execute(_heads(now, limit)).mappings()]
+def claim(
+    connection: Connection,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    actions: Collection[Action] | None,
+) -> list[Lease]:
+    """Lease the heads of the lanes that are due, free and not paused, oldest decisions first."""
+    wanted = [] if actions is None else [DECISIONS.c.action.in_(actions)]
+    statement = _heads(now, limit).where(*wanted, *running(connection))
+    heads = [dict(row) for row in connection.execute(statement).mappings()]
+    if not heads:
+        return []
     until = now + lease
     connection.execute(
         update(DECISIONS)
@@ -123,13 +117,12 @@ def claim(connection: Connection, now: datetime, lease: timedelta, limit: int) -
 
 
 def settle(connection: Connection, decision_id: str, fence: int, now: datetime) -> bool:
-    """Mark it delivered, if the claim still holds."""
-    return _end(
-        connection,
-        decision_id,
-        fence,
-        {"state": DecisionState.DELIVERED, "delivered_at": now, "note": None},
+    """Mark it delivered, or a forward settled, if the claim still holds."""
+    state = case(
+        (DECISIONS.c.action == Action.FORWARD, literal(DecisionState.SETTLED)),
+        else_=literal(DecisionState.DELIVERED),
     )
+    return _end(connection, decision_id, fence, {"state": state, "delivered_at": now, "note": None})
 
 
 def release(
@@ -149,8 +142,35 @@ def release(
 
 
 def bury(connection: Connection, decision_id: str, fence: int, reason: str) -> bool:
-    """Make it a dead letter, if the claim still holds."""
-    return _end(connection, decision_id, fence, {"state": DecisionState.DEAD, "note": reason})
+    """Make it a dead letter, if the claim still holds; in place of a dead resume its rule acts."""
+    buried = _end(connection, decision_id, fence, {"state": DecisionState.DEAD, "note": reason})
+    dead = connection.execute(select(DECISIONS).where(DECISIONS.c.id == decision_id)).one_or_none()
+    if buried and dead is not None and dead.action == Action.RESUME:
+        unfold(connection, dead.event_id, dead.workflow_id, dead.again)
+    return buried
+
+
+def running(connection: Connection) -> list[ColumnElement[bool]]:
+    """What a decision must be in order not to be paused; mostly nothing is."""
+    paused: dict[str, list[str]] = {what: [] for what in Pausable}
+    for row in connection.execute(select(PAUSES.c.what, PAUSES.c.name).where(PAUSES.c.paused)):
+        paused[row.what].append(row.name)
+    conditions: list[ColumnElement[bool]] = []
+    if paused[Pausable.RULE]:
+        conditions.append(DECISIONS.c.rule.not_in(paused[Pausable.RULE]))
+    if paused[Pausable.SOURCE]:
+        rung = exists().where(
+            ENTRIES.c.id == DECISIONS.c.event_id, ENTRIES.c.source.in_(paused[Pausable.SOURCE])
+        )
+        conditions.append(~rung)
+    return conditions
+
+
+def undelivered(connection: Connection) -> dict[str, int]:
+    """Ready decisions, counted by rule."""
+    counted = select(DECISIONS.c.rule, func.count().label("many")).where(_READY)
+    found = connection.execute(counted.group_by(DECISIONS.c.rule))
+    return {row.rule: row.many for row in found}
 
 
 def waiting(connection: Connection) -> int:
@@ -171,23 +191,6 @@ def backlog(connection: Connection, source: str) -> int:
         .where(_READY, ENTRIES.c.source == source, ENTRIES.c.state != EntryState.RECEIVED)
     )
     return connection.scalars(undecided).one() + connection.scalars(undelivered).one()
-
-
-def _write(connection: Connection, decisions: Sequence[Decision], now: datetime) -> None:
-    ids = [decision.id for decision in decisions]
-    known = set(connection.scalars(select(DECISIONS.c.id).where(DECISIONS.c.id.in_(ids))))
-    new = {
-        decision.id: rows.decision_row(decision, now)
-        for decision in decisions
-        if decision.id not in known
-    }
-    # Lanes are locked in one order, or two transactions could wait for each other.
-    for row in sorted(new.values(), key=lambda row: row["lane"] or ""):
-        if row["lane"] is not None and row["state"] == DecisionState.READY:
-            number = NEXT_NUMBER[connection.dialect.name]
-            row["lane_number"] = connection.scalars(number, {"lane": row["lane"]}).one()
-    if new:
-        connection.execute(insert(DECISIONS), list(new.values()))
 
 
 def _heads(now: datetime, limit: int) -> Select[Any]:

@@ -1,4 +1,4 @@
-"""The built-in source of what a person does through the CLI: resume, apply or cancel a run; pure.
+"""The built-in source of what a person does through the CLI: a word to a run, or about the inbox itself; pure.
 
 So the Approve button and the CLI are rows in the same inbox as everything else that wakes a run.
 """
@@ -14,28 +14,43 @@ from orchestrator.signatures.standard_webhooks import ID, StandardWebhooksScheme
 from orchestrator.sources.payload import bounded, json_object, word
 from orchestrator.sources.source import OPERATOR, Reading, Source
 
-TYPES: Final = ("run.resume", "run.apply", "run.cancel")
+NAMES: Final[Mapping[str, str]] = {
+    "run.resume": "run",
+    "run.apply": "run",
+    "run.cancel": "run",
+    "event.redeliver": "event",
+    "decision.retry": "decision",
+    "decision.discard": "decision",
+    "rule.pause": "rule",
+    "rule.unpause": "rule",
+    "source.pause": "source",
+    "source.unpause": "source",
+}
+"""What a person may say -> the field of the body that says of what."""
+
 MAX_BODY: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorDialect:
-    """Bodies of `{"type": "run.resume", "run": WORKFLOW_ID, "by": NAME}`."""
+    """Bodies of `{"type": "run.resume", "run": RUN_ID, "by": NAME}`, or with another type what `NAMES` says."""
 
-    publishes: tuple[str, ...] = ("run",)
+    publishes: tuple[str, ...] = tuple(dict.fromkeys(NAMES.values()))
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Reading:
         """What the verified bytes say. Raises `Malformed`."""
         data = json_object(body)
-        if data.get("type") not in TYPES:
-            raise Malformed(Reason.MALFORMED, f"expected a type of {TYPES}")
-        run = word(data.get("run"), "the run's id")
+        said = data.get("type")
+        what = NAMES.get(said) if isinstance(said, str) else None
+        if what is None:
+            raise Malformed(Reason.MALFORMED, f"expected a type of {', '.join(NAMES)}")
+        named = word(data.get(what), f"whose id or name it is, in {what!r}")
         reading = Reading(
             delivery_id=word(headers.get(ID), f"the header {ID!r}"),
-            type=data["type"],
-            subject=run,
+            type=str(said),
+            subject=named,
             actor=Actor(login=word(data.get("by"), "who asks, in `by`")),
-            keys=(f"run:{run}",),
+            keys=(f"{what}:{named}",),
             data=data,
         )
         return bounded(reading)

@@ -10,6 +10,7 @@ from orchestrator.database import DatabaseError
 from orchestrator.errors import Reason
 from orchestrator.events import Actor
 from orchestrator.inbox.inbox import Duplicate, EntryState, Kept, Quarantined, Refusal
+from orchestrator.inbox.sought import Sought
 from tests.conformance.inboxes import NOW, arrival, one
 
 
@@ -160,7 +161,7 @@ async def test_entries_are_newest_first_without_bodies(inbox):
         ("e2", b""),
         ("e1", b""),
     ]
-    assert [entry.id for entry in await inbox.entries(10, "github")] == ["e1"]
+    assert [entry.id for entry in await inbox.entries(10, Sought(source="github"))] == ["e1"]
     assert [entry.id for entry in await inbox.entries(1)] == ["e2"]
 
 

@@ -33,7 +33,7 @@ async def test_r1_all_decisions_of_an_event_come_back_with_their_trace(inbox):
     found = await inbox.decisions(["e1", "nope"])
 
     assert found["nope"] == []
-    assert found["e1"][0] == replace(start, decided_at=NOW)
+    assert found["e1"][0] == replace(start, decided_at=NOW, due_at=NOW)
     assert found["e1"][1].state is DecisionState.SETTLED
     assert found["e1"][1].trace == (replace(finding, expected=["a", 1]),)
     assert await inbox.decision("c1") == found["e1"][0]
@@ -104,17 +104,18 @@ async def test_r3_a_held_head_blocks_its_lane_and_no_other(inbox):
     assert await inbox.release("c1", 1, later, "the server is away", count=True)
 
     held = await inbox.decision("c1")
-    assert (held.state, held.reason, held.attempts) == (
+    assert (held.state, held.note, held.attempts) == (
         DecisionState.READY,
         "the server is away",
         1,
     )
+    assert (held.reason, held.due_at) == ("it matched", later)
     assert [lease.decision.id for lease in await inbox.claim(NOW, LEASE, 10)] == ["c3"]
 
     [again] = [lease for lease in await inbox.claim(later, LEASE, 10) if lease.fence == 2][:1]
     assert again.decision.id == "c1"
     assert await inbox.settle("c1", 2, later)
-    assert (await inbox.decision("c1")).reason == "it matched"
+    assert (await inbox.decision("c1")).note is None
 
 
 async def test_a_release_without_an_attempt_is_not_counted(inbox):
@@ -162,7 +163,7 @@ async def test_a_buried_decision_lets_its_lane_go_on(inbox):
     assert await inbox.bury("c1", lease.fence, "no such playbook")
 
     dead = await inbox.decision("c1")
-    assert (dead.state, dead.reason) == (DecisionState.DEAD, "no such playbook")
+    assert (dead.state, dead.note) == (DecisionState.DEAD, "no such playbook")
     assert [lease.decision.id for lease in await inbox.claim(NOW, LEASE, 1)] == ["c2"]
 
 

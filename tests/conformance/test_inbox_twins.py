@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from orchestrator.inbox.inbox import Action
+from orchestrator.inbox.inbox import Action, DecisionState
 from orchestrator.inbox.memory import MemoryInbox
+from orchestrator.inbox.orders import Discard, Drain, Hold, Pausable, Retry
+from orchestrator.inbox.sought import Sought, Stand
 from tests.conformance.inboxes import IMPLEMENTATIONS, LEASE, NOW, arrival, decision
 
 SMALL = st.integers(0, 4)
@@ -18,6 +20,16 @@ IDS = st.sampled_from([None, "d0", "d1", "d2", "d\0"])
 NAMES = [f"e{n}" for n in range(12)]
 CAUSES = [f"{name}/{n}" for name in NAMES for n in range(2)]
 KNOWN = st.sampled_from(CAUSES)
+PAUSABLE = st.sampled_from(
+    [(Pausable.RULE, "triage"), (Pausable.SOURCE, "a"), (Pausable.SOURCE, "b")]
+)
+ORDERS = (
+    st.none()
+    | KNOWN.map(Retry)
+    | KNOWN.map(lambda known: Discard(known, "no"))
+    | PAUSABLE.map(lambda it: Hold(what=it[0], name=it[1], by="ann"))
+    | PAUSABLE.map(lambda it: Drain(what=it[0], name=it[1]))
+)
 
 
 class Twins(RuleBasedStateMachine):
@@ -70,9 +82,39 @@ class Twins(RuleBasedStateMachine):
         if self.runner.run(self.twin.entry(name)) is not None:
             self.both("add", [decision(f"{name}/1", name, lane)], self.now)
 
-    @rule(limit=SMALL)
-    def claim(self, limit):
-        self.leases += self.both("claim", self.now, LEASE, limit)[0]
+    @rule(limit=SMALL, actions=st.sampled_from([None, *Action]))
+    def claim(self, limit, actions):
+        wanted = None if actions is None else {actions}
+        self.leases += self.both("claim", self.now, LEASE, limit, wanted)[0]
+
+    @rule(order=ORDERS)
+    def word(self, order):
+        name = f"w{self.rung}"
+        self.rung += 1
+        came = arrival(name, name, name.encode(), source="operator")
+        self.both("keep", [replace(came, received_at=self.now)])
+        word = decision(name, name, None, action=Action.CONTROL, state=DecisionState.SETTLED)
+        self.both("decide", name, [word], self.now, order)
+
+    @rule(name=st.sampled_from(NAMES), lane=st.sampled_from("xy"))
+    def redeliver(self, name, lane):
+        if self.runner.run(self.twin.entry(name)) is not None:
+            word, self.rung = f"w{self.rung}", self.rung + 1
+            self.both("keep", [arrival(word, word, word.encode(), source="operator")])
+            anew = decision(f"{name}/{word}", name, lane, again=self.rung)
+            self.both("decide", word, [anew], self.now)
+
+    @rule(name=st.sampled_from(NAMES), lane=st.sampled_from("xy"), again=st.none() | st.just(7))
+    def fold(self, name, lane, again):
+        """A resume that outranks the start of the same run."""
+        mine = {"workflow_id": lane, "again": again}
+        wake = decision(f"{name}/0", name, lane, action=Action.RESUME, **mine)
+        start = decision(f"{name}/1", name, lane, state=DecisionState.FOLDED, **mine)
+        self.both("decide", name, [wake, start], self.now)
+
+    @rule(name=st.sampled_from(NAMES), lane=st.sampled_from("xy"), again=st.none() | st.just(7))
+    def unfold(self, name, lane, again):
+        self.both("unfold", name, lane, again)
 
     @rule(known=st.data(), how=st.sampled_from(["settle", "release", "bury"]))
     def end(self, known, how):
@@ -105,10 +147,13 @@ class Twins(RuleBasedStateMachine):
 
     @rule(text=st.sampled_from(["e", "e1", "d", "d\0", ""]), key=SMALL, lane=st.sampled_from("xy"))
     def look(self, text, key, lane):
-        for name in ("waiting", "sources"):
+        for name in ("waiting", "sources", "pauses", "undelivered"):
             self.both(name)
+        self.both("dead", 3)
+        for stand in Stand:
+            self.both("entries", 5, Sought(state=stand))
         self.both("find", text)
-        self.both("entries", 5, None)
+        self.both("entries", 5)
         self.both("undecided", 5)
         self.both("decisions", NAMES)
         self.both("look_back", "*/issues.*", f"k:{key}", 0, 5)

@@ -23,6 +23,7 @@ decisions | delivered_at | bigint | YES
 decisions | due_at | bigint | NO
 decisions | fence | bigint | NO
 decisions | leased_until | bigint | YES
+decisions | again | bigint | YES
 entries | position | bigint | NO | nextval('entries_position_seq'::regclass)
 entries | id | text | C | NO
 entries | source | text | C | NO
@@ -48,6 +49,12 @@ lanes | lane | text | C | NO
 lanes | last | bigint | NO
 migrations | name | text | NO
 migrations | at | timestamp without time zone | NO | CURRENT_TIMESTAMP
+pauses | what | text | NO
+pauses | name | text | C | NO
+pauses | paused | boolean | NO
+pauses | by | text | NO
+pauses | at | bigint | NO
+pauses | position | bigint | NO
 refusals | number | bigint | NO | nextval('refusals_number_seq'::regclass)
 refusals | at | bigint | NO
 refusals | source | text | NO
@@ -64,7 +71,9 @@ entry_keys | PRIMARY KEY (key, "position")
 inbox_pulse | PRIMARY KEY (id)
 lanes | PRIMARY KEY (lane)
 migrations | PRIMARY KEY (name)
+pauses | PRIMARY KEY (what, name)
 refusals | PRIMARY KEY (number)
+CREATE INDEX decisions_dead ON public.decisions USING btree (number) WHERE (state = 'dead'::text)
 CREATE INDEX decisions_delivered ON public.decisions USING btree (lane, delivered_at) WHERE (state = 'delivered'::text)
 CREATE UNIQUE INDEX decisions_id_key ON public.decisions USING btree (id)
 CREATE INDEX decisions_lane ON public.decisions USING btree (lane, lane_number) WHERE (state = 'ready'::text)
@@ -84,4 +93,5 @@ CREATE UNIQUE INDEX inbox_pulse_pkey ON public.inbox_pulse USING btree (id)
 CREATE INDEX ix_decisions_event_id ON public.decisions USING btree (event_id)
 CREATE UNIQUE INDEX lanes_pkey ON public.lanes USING btree (lane)
 CREATE UNIQUE INDEX migrations_pkey ON public.migrations USING btree (name)
+CREATE UNIQUE INDEX pauses_pkey ON public.pauses USING btree (what, name)
 CREATE UNIQUE INDEX refusals_pkey ON public.refusals USING btree (number)

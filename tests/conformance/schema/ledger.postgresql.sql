@@ -68,6 +68,7 @@ notes | run_id | character varying | NO
 notes | turn | integer | NO
 notes | ordinal | integer | NO
 notes | text | text | NO
+notes | event_id | character varying | YES
 turns | run_id | character varying | NO
 turns | turn | integer | NO
 turns | content | text | NO

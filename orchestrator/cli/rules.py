@@ -1,0 +1,149 @@
+"""`doorbell rules`: what the rules are and what waits for them, and a person's word to hold one, or a source."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+from rich.table import Table
+
+from orchestrator import views
+from orchestrator.cli import words
+from orchestrator.cli.options import (
+    DOTENV,
+    config_option,
+    console,
+    local,
+    print_json,
+    settings_from,
+    stores_of,
+)
+from orchestrator.cli.rules_test import test
+from orchestrator.cli.rules_try import try_
+from orchestrator.cli.why import why
+from orchestrator.errors import OperatorError
+from orchestrator.rules.rule import Rule
+from orchestrator.settings import Settings, environment
+from orchestrator.state import StateDirectory
+from orchestrator.stores import Stores, configuration_reader
+from orchestrator.tell import table
+
+SOURCE = "source:"
+"""How a source is named where a rule is expected; no rule's name has a colon."""
+
+
+@click.group("rules")
+def rules() -> None:
+    """What answers which events, and what of it is held."""
+
+
+rules.add_command(test)
+rules.add_command(try_)
+
+
+rules.add_command(why)
+
+
+@rules.command("list")
+@local
+@config_option
+def list_(*, as_json: bool, **flags: Any) -> None:
+    """List rules: what they want, what they do, what waits for them, what is paused."""
+    settings = settings_from(**flags)
+    if not settings.config.is_dir():
+        raise OperatorError(f"no configuration in {str(settings.config)!r}: give --config DIR")
+    configuration = configuration_reader(settings.config, environment(DOTENV))()
+    found = asyncio.run(_standing(settings, configuration.rules, flags))
+    if as_json:
+        print_json(found)
+        return
+    console().print(_table(found["rules"]))
+    for pause in found["paused"]:
+        click.echo(f"paused: {pause['what']} {pause['name']}, by {pause['by']}")
+    for mistake in configuration.mistakes:
+        click.echo(f"broken: {mistake}", err=True)
+
+
+async def _standing(
+    settings: Settings, known: Sequence[Rule], flags: dict[str, Any]
+) -> dict[str, Any]:
+    there = settings.database is not None or StateDirectory(settings.state.resolve()).inbox.exists()
+    if not there:
+        return {"rules": [_shown(rule, {}, set()) for rule in known], "paused": []}
+    _, stores = stores_of(settings_from(**flags))
+    try:
+        waiting = await stores.inbox.undelivered()
+        paused = views.paused(await stores.inbox.pauses())
+    finally:
+        stores.close()
+    held = {one["name"] for one in paused if one["what"] == "rule"}
+    return {"rules": [_shown(rule, waiting, held) for rule in known], "paused": paused}
+
+
+def _shown(rule: Rule, waiting: dict[str, int], held: set[str]) -> dict[str, Any]:
+    return {
+        "name": rule.name,
+        "on": list(rule.on),
+        "does": rule.does,
+        "stage": str(rule.stage),
+        "place": f"{rule.file}:{rule.line}",
+        "paused": rule.name in held,
+        "waiting": waiting.get(rule.name, 0),
+    }
+
+
+def _table(found: Sequence[dict[str, Any]]) -> Table:
+    rows = [
+        (
+            one["name"],
+            ", ".join(one["on"]),
+            one["does"],
+            one["stage"],
+            one["place"],
+            str(one["waiting"]),
+            "paused" if one["paused"] else "",
+        )
+        for one in found
+    ]
+    columns = ("rule", "on", "does", "stage", "where", "waiting", "")
+    return table(columns, rows, whole={"rule"})
+
+
+def _word(verb: str) -> Callable[..., None]:
+    @local
+    @click.argument("name", required=False)
+    @click.option("--source", help="A source, instead of a rule.")
+    def command(*, as_json: bool, name: str | None, source: str | None, **flags: Any) -> None:
+        kind, named = _meant(name, source)
+        state, stores = stores_of(settings_from(**flags))
+        try:
+            answers = asyncio.run(_said(state, stores, f"{kind}.{verb}", named))
+        finally:
+            stores.close()
+        words.tell(answers, as_json=as_json)
+
+    return command
+
+
+rules.command(
+    "pause",
+    help="Hold what a rule decides (or NAME source:SOURCE what a source rings): it waits, nothing is dropped.",
+)(_word("pause"))
+rules.command("unpause", help="Go on with it: what waits is delivered, in its order.")(
+    _word("unpause")
+)
+
+
+def _meant(name: str | None, source: str | None) -> tuple[str, str]:
+    if (name is None) is (source is None):
+        raise click.UsageError("name a rule, or say --source NAME")
+    if source is not None:
+        return "source", source
+    text = name or ""
+    if text.startswith(SOURCE):
+        return "source", text.removeprefix(SOURCE)
+    return "rule", text
+
+
+async def _said(state: StateDirectory, stores: Stores, kind: str, named: str) -> list[words.Said]:
+    return await words.said(state, stores, kind, [named])

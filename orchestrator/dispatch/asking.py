@@ -1,0 +1,81 @@
+"""Ask every rule and every open wait about a kept event: all decisions on it, whatever it holds; it writes nothing."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from orchestrator.dispatch.decide import Known, decide, decision_id
+from orchestrator.dispatch.means import Means, bug, event_in
+from orchestrator.dispatch.wanting import run_named, wanted
+from orchestrator.events import Event
+from orchestrator.inbox.inbox import Action, Decision, DecisionState, Entry
+from orchestrator.ledger import artifacts
+from orchestrator.rules.rulebook import PAGES, Rulebook
+from orchestrator.sources.source import OPERATOR
+
+UNREADABLE = "doorbell:unreadable"
+
+
+async def asked(means: Means, entry: Entry) -> list[Decision]:
+    """What follows from an entry when it is worked off."""
+    return await _asked(means, entry, entry.received_at, entry.position)
+
+
+async def asked_anew(
+    means: Means, entry: Entry, received_at: datetime, position: int
+) -> list[Decision]:
+    """What follows from it today, as if it had come just now, at this position of the inbox."""
+    return await _asked(means, entry, received_at, position, again=position)
+
+
+async def _asked(
+    means: Means, entry: Entry, received_at: datetime, position: int, again: int | None = None
+) -> list[Decision]:
+    event = event_in(means, entry)
+    if isinstance(event, str):
+        return [_unreadable(entry, event, again)]
+    event = replace(event, received_at=received_at)
+    known = await _known(means, event, again)
+    try:
+        return decide(event, position, known)
+    except Exception as error:
+        means.log.exception("decide.failed", event_id=entry.id)
+        return [_unreadable(entry, bug(error), again)]
+
+
+async def _known(means: Means, event: Event, again: int | None) -> Known:
+    configuration = means.configuration()
+    await _kept(means, Rulebook.of(configuration.rules))
+    source = means.sources()[event.source]
+    wanting = await means.ledger.read(wanted, event.keys)
+    runs: dict[str, str] = {}
+    if event.source == OPERATOR:
+        runs = await means.ledger.read(run_named, str(event.data.get("run", "")))
+    return Known(
+        rules=configuration.rules,
+        waits=wanting,
+        own_actors=source.own_actors,
+        runs=runs,
+        configuration=configuration.digest,
+        again=again,
+        catch_up=source.catch_up,
+    )
+
+
+async def _kept(means: Means, book: Rulebook) -> None:
+    """Before a decision names the rulebook's pages they are on disk; they are small, and written once."""
+    if book.digest not in means.kept:
+        await means.ledger.write(artifacts.put, book.pages, PAGES, means.now().timestamp())
+        means.kept.add(book.digest)
+
+
+def _unreadable(entry: Entry, reason: str, again: int | None) -> Decision:
+    return Decision(
+        id=decision_id(entry.id, UNREADABLE, again or 0),
+        event_id=entry.id,
+        cause=UNREADABLE,
+        rule="",
+        action=Action.IGNORE,
+        reason=reason,
+        state=DecisionState.SETTLED,
+        again=again,
+    )

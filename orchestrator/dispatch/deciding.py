@@ -1,0 +1,43 @@
+"""Phase 1: write all decisions of an event in one transaction, in the order of the inbox; it delivers nothing."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from orchestrator.dispatch.means import Means
+from orchestrator.dispatch.obeying import followed
+from orchestrator.inbox.inbox import Action, Decision, Entry
+
+BATCH: Final = 64
+
+
+async def decide_some(means: Means) -> int:
+    """Decide about the oldest undecided entries; returns how many."""
+    entries = await means.inbox.undecided(BATCH)
+    for entry in entries:
+        began = means.now()
+        found = await followed(means, entry)
+        await means.inbox.decide(entry.id, found.decisions, means.now(), found.order)
+        _tell(means, entry, found.decisions)
+        _count(means, entry, found.decisions, began)
+    return len(entries)
+
+
+def _count(means: Means, entry: Entry, decisions: Sequence[Decision], began: datetime) -> None:
+    for decision in decisions:
+        means.counts.decided(entry.source, decision.rule or decision.cause, decision.action)
+    acted = sum(decision.action is not Action.IGNORE for decision in decisions)
+    about = {"doorbell.decisions": len(decisions), "doorbell.acted": acted}
+    means.tracing.decided(entry.id, began, (means.now() - began).total_seconds(), about)
+
+
+def _tell(means: Means, entry: Entry, decisions: Sequence[Decision]) -> None:
+    acted = [d for d in decisions if d.action is not Action.IGNORE]
+    means.log.info(
+        "event.decided",
+        event_id=entry.id,
+        source=entry.source,
+        type=entry.type,
+        actions=[f"{d.action}:{d.rule or d.cause}" for d in acted],
+        reason=None if acted else [d.reason for d in decisions][-1:],
+    )

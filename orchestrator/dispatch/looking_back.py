@@ -1,0 +1,56 @@
+"""Find events that came before the waits that want them (mechanics: rendezvous); it ends no wait."""
+
+from typing import Final
+
+from orchestrator.dispatch.decide import ours_because, wants, woken_later
+from orchestrator.dispatch.means import Means, event_in
+from orchestrator.dispatch.wanting import as_wanted
+from orchestrator.events import Event
+from orchestrator.inbox.inbox import Action, DecisionState, Entry, EntryState
+from orchestrator.ledger import conversations, waits
+from orchestrator.ledger.waits import Wait
+
+LOOKED_AT: Final = 50
+
+
+async def look_back_some(means: Means) -> int:
+    """Look for what waits opened lately may have missed; returns how many waits were looked at."""
+    open_waits = await means.ledger.read(waits.unlooked)
+    looked = [wait.wait_id for wait in open_waits if await _looked_back(means, wait)]
+    if looked:
+        await means.ledger.write(waits.looked, looked)
+    return len(looked)
+
+
+async def _looked_back(means: Means, wait: Wait) -> bool:
+    heard = set(await means.ledger.read(conversations.heard, wait.run_id))
+    wanted = await means.ledger.read(as_wanted, wait)
+    for pattern in wait.patterns:
+        for entry in await means.inbox.look_back(pattern, wait.key, wait.since, LOOKED_AT):
+            if entry.state is EntryState.RECEIVED:
+                # Its own decision may still see the wait: found twice, it would reach the run twice.
+                return False
+            event = event_in(means, entry)
+            if isinstance(event, str) or entry.id in heard or _is_ours(means, event):
+                continue
+            if await _reaches_it_anyway(means, entry, wait):
+                continue
+            if wants(wanted, event, entry.position):
+                await means.inbox.add([woken_later(event, wanted)], means.now())
+                return True
+    return True
+
+
+async def _reaches_it_anyway(means: Means, entry: Entry, wait: Wait) -> bool:
+    """Whether a rule sends this event into the waiting run already (one entry for each run and event)."""
+    decided = (await means.inbox.decisions([entry.id])).get(entry.id, [])
+    return any(
+        decision.action is Action.START
+        and decision.workflow_id == wait.workflow_id
+        and decision.state is not DecisionState.FOLDED
+        for decision in decided
+    )
+
+
+def _is_ours(means: Means, event: Event) -> bool:
+    return ours_because(event, means.sources()[event.source].own_actors) is not None

@@ -1,0 +1,35 @@
+"""What an inbox in memory says of a sender: which of its deliveries came, and when the first and last did."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from typing_extensions import override
+
+from orchestrator.inbox import rows
+from orchestrator.inbox.inbox import EntryState, Inbox
+from orchestrator.inbox.rows import Row
+
+
+class MemoryHeard(Inbox, Protocol):
+    """The part of `MemoryInbox` that is asked about senders."""
+
+    _entries: dict[str, Row]
+
+    @override
+    async def seen(self, source: str, delivery_ids: Sequence[str]) -> set[str]:
+        known = {row["seen_id"] for row in self._entries.values() if row["source"] == source}
+        return {name for name in delivery_ids if rows.clean(name) in known}
+
+    @override
+    async def newest(self, source: str) -> datetime | None:
+        return max(self._heard(source), default=None)
+
+    @override
+    async def oldest(self, source: str) -> datetime | None:
+        return min(self._heard(source), default=None)
+
+    def _heard(self, source: str) -> Iterator[datetime]:
+        for row in self._entries.values():
+            if row["source"] == source and row["state"] != EntryState.PRUNED:
+                yield row["received_at"]

@@ -1,0 +1,173 @@
+"""Decisions in memory: lanes, leases, dead letters and pauses over dictionaries; it knows rows, and no protocol."""
+
+from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from orchestrator.inbox import rows
+from orchestrator.inbox.inbox import Action, Decision, DecisionState, Lease
+from orchestrator.inbox.orders import Discard, Drain, Hold, Order, Pausable, Pause, Retry
+from orchestrator.inbox.rows import Row
+from orchestrator.inbox.sought import HELD
+
+
+class Lanes:
+    """The decisions, and what is paused; `entries` are the rows of the inbox by their id."""
+
+    def __init__(self, entries: dict[str, Row]) -> None:
+        self.rows: dict[str, Row] = {}
+        self._entries = entries
+        self._last: dict[str, int] = {}
+        self._words: dict[tuple[Pausable, str], tuple[int, Pause | None]] = {}
+
+    def write(self, decisions: Sequence[Decision], now: datetime) -> None:
+        """Add those that are new."""
+        new = {
+            decision.id: rows.decision_row(decision, now)
+            for decision in decisions
+            if decision.id not in self.rows
+        }
+        for row in new.values():
+            if row["lane"] is not None and row["state"] == DecisionState.READY:
+                row["lane_number"] = self._next(row["lane"])
+        self.rows |= new
+
+    def of(self, event_id: str) -> list[Row]:
+        """Those about an event, in the order they were written."""
+        return [row for row in self.rows.values() if row["event_id"] == event_id]
+
+    def has(self, event_id: str, states: AbstractSet[DecisionState]) -> bool:
+        """Whether one about this event is in one of these states."""
+        return any(row["state"] in states for row in self.of(event_id))
+
+    def in_lane(self, lane: str) -> list[Row]:
+        """Those of a lane."""
+        return [row for row in self.rows.values() if row["lane"] == rows.clean(lane)]
+
+    def forget(self, event_id: str, open_: AbstractSet[DecisionState]) -> None:
+        """Drop those about an event; a lane with nothing open begins to count anew."""
+        gone = self.of(event_id)
+        for row in gone:
+            del self.rows[row["id"]]
+        for lane in {row["lane"] for row in gone} - {None}:
+            if not any(row["state"] in open_ for row in self.in_lane(lane)):
+                self._last.pop(lane, None)
+
+    def lease(
+        self, now: datetime, until: datetime, limit: int, actions: Collection[Action] | None
+    ) -> list[Lease]:
+        """Lease the heads of the lanes that are due, free and not paused."""
+        found = (row for row in self._heads(now) if actions is None or row["action"] in actions)
+        return [_leased(row, until) for row in list(islice(found, limit))]
+
+    def end(self, decision_id: str, fence: int, **values: Any) -> bool:
+        """Give a claim back with these values, if it still holds."""
+        row = self.rows.get(decision_id)
+        mine = (
+            row is not None
+            and row["state"] == DecisionState.READY
+            and row["fence"] == fence
+            and row["leased_until"] is not None
+        )
+        if row is not None and mine:
+            row |= {"leased_until": None, **values}
+        return mine
+
+    def move(self, decision_id: str, state: DecisionState) -> None:
+        """Give a delivered one another state."""
+        row = self.rows.get(decision_id)
+        if row is not None and row["state"] == DecisionState.DELIVERED:
+            row["state"] = state
+
+    def unfold(self, event_id: str, workflow_id: str | None, again: int | None) -> None:
+        """Make a folded start ready, at the end of its lane."""
+        for row in self._beside(event_id, workflow_id, again):
+            if row["state"] == DecisionState.FOLDED:
+                row |= {"state": DecisionState.READY, "lane_number": self._next(row["lane"])}
+
+    def carry_out(self, order: Order, position: int, now: datetime) -> None:
+        """Do what a person's word orders; said too late it changes nothing."""
+        match order:
+            case Retry(decision_id):
+                self._retry(decision_id, now)
+            case Discard(decision_id, note):
+                self._discard(decision_id, note)
+            case Hold():
+                found = Pause(what=order.what, name=order.name, by=order.by, at=now)
+                self._said((order.what, order.name), position, found)
+            case Drain():
+                self._said((order.what, order.name), position, None)
+
+    def pauses(self) -> list[Pause]:
+        """What is paused now, rules before sources, by name."""
+        return [pause for _, (_, pause) in sorted(self._words.items()) if pause is not None]
+
+    def holds(self, event_id: str) -> bool:
+        """Whether something about this event waits though nothing failed."""
+        ready = [row for row in self.of(event_id) if row["state"] == DecisionState.READY]
+        return any(self._paused(row) or (row["note"] or "").startswith(HELD) for row in ready)
+
+    def _paused(self, row: Row) -> bool:
+        source = self._entries[row["event_id"]]["source"]
+        names = {(Pausable.RULE, row["rule"]), (Pausable.SOURCE, source)}
+        return any((pause.what, pause.name) in names for pause in self.pauses())
+
+    def _said(self, named: tuple[Pausable, str], position: int, pause: Pause | None) -> None:
+        if position > self._words.get(named, (0, None))[0]:
+            self._words[named] = (position, pause)
+
+    def _retry(self, decision_id: str, now: datetime) -> None:
+        row = self.rows.get(decision_id)
+        if row is None or row["state"] != DecisionState.DEAD:
+            return
+        if row["action"] == Action.RESUME:
+            self._fold(row)
+        number = None if row["lane"] is None else self._next(row["lane"])
+        row |= {"state": DecisionState.READY, "lane_number": number, "attempts": 0}
+        row |= {"note": None, "due_at": now, "leased_until": None}
+
+    def _fold(self, resume: Row) -> None:
+        for row in self._beside(resume["event_id"], resume["workflow_id"], resume["again"]):
+            ready = row["state"] == DecisionState.READY and row["leased_until"] is None
+            if ready and row["action"] == Action.START:
+                row |= {"state": DecisionState.FOLDED, "lane_number": None}
+
+    def _discard(self, decision_id: str, note: str) -> None:
+        row = self.rows.get(decision_id)
+        if row is None or row["state"] != DecisionState.DEAD:
+            return
+        row |= {"state": DecisionState.SETTLED, "note": note}
+        if row["action"] == Action.RESUME:
+            self.unfold(row["event_id"], row["workflow_id"], row["again"])
+
+    def _beside(self, event_id: str, workflow_id: str | None, again: int | None) -> list[Row]:
+        return [
+            row
+            for row in self.of(event_id)
+            if (row["workflow_id"], row["again"]) == (workflow_id, again)
+        ]
+
+    def _next(self, lane: str) -> int:
+        self._last[lane] = self._last.get(lane, 0) + 1
+        return self._last[lane]
+
+    def _heads(self, now: datetime) -> Iterator[Row]:
+        for row in self.rows.values():
+            free = row["leased_until"] is None or row["leased_until"] <= now
+            due = row["state"] == DecisionState.READY and row["due_at"] <= now
+            if due and free and not self._blocked(row) and not self._paused(row):
+                yield row
+
+    def _blocked(self, row: Row) -> bool:
+        return row["lane"] is not None and any(
+            other["state"] == DecisionState.READY and other["lane_number"] < row["lane_number"]
+            for other in self.in_lane(row["lane"])
+        )
+
+
+def _leased(row: Row, until: datetime) -> Lease:
+    row["fence"] += 1
+    row["leased_until"] = until
+    return Lease(decision=rows.decision(row), fence=row["fence"], until=until)

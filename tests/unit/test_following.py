@@ -1,0 +1,141 @@
+"""`events list --follow`: each event once, when there is something to say of it, whatever order it was kept in."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from orchestrator.cli.following import PATIENCE, Following, follow
+from orchestrator.cli.moments import moment
+from orchestrator.inbox.inbox import Action
+from orchestrator.inbox.memory import MemoryInbox
+from orchestrator.inbox.sought import EVERYTHING, Sought, Stand
+from tests.conformance.inboxes import decided, decision, one
+from tests.support.builders import NOW, comment
+from tests.support.installed import Installed
+
+
+async def following(inbox, sought=EVERYTHING):
+    return Following(inbox=inbox, sought=sought, begin=await inbox.head())
+
+
+async def ignored(inbox, name):
+    quiet = decision(f"c-{name}", name, None, action=Action.IGNORE)
+    await decided(inbox, quiet, event_id=name)
+
+
+async def looked(follower):
+    return [entry.id for entry in await follower.look()]
+
+
+async def test_each_event_that_comes_is_told_once_and_none_from_before():
+    inbox = MemoryInbox()
+    await ignored(inbox, "before")
+    follower = await following(inbox)
+    await ignored(inbox, "e1")
+    await ignored(inbox, "e2")
+
+    assert await looked(follower) == ["e1", "e2"]
+    await ignored(inbox, "e3")
+    assert [await looked(follower), await looked(follower)] == [["e3"], []]
+
+
+async def test_an_event_is_told_when_it_has_been_decided_about_or_nobody_does():
+    inbox = MemoryInbox()
+    follower = await following(inbox)
+    await one(inbox, "e1")
+    await one(inbox, "e2")
+    assert await looked(follower) == []
+    await inbox.decide("e2", [], NOW)
+
+    assert await looked(follower) == ["e2"]
+    assert [await looked(follower) for _ in range(PATIENCE - 2)] == [[], ["e1"]]
+
+
+async def test_who_asks_for_what_is_undecided_sees_it_at_once():
+    inbox = MemoryInbox()
+    follower = await following(inbox, Sought(state=Stand.RECEIVED))
+    await one(inbox, "e1")
+
+    assert await looked(follower) == ["e1"]
+
+
+async def test_what_becomes_visible_late_is_told_all_the_same():
+    """On Postgres of two deliveries kept at once the one with the higher position may be seen first."""
+    inbox = MemoryInbox()
+    follower = await following(inbox)
+    await ignored(inbox, "e1")
+    await ignored(inbox, "e2")
+    row = inbox._entries.pop("e1")
+    assert await looked(follower) == ["e2"]
+    inbox._entries = {"e1": row, **inbox._entries}
+
+    assert await looked(follower) == ["e1"]
+
+
+async def test_it_goes_on_until_it_is_stopped():
+    inbox, heard, looks = MemoryInbox(), [], []
+
+    async def tell(entries):
+        heard.extend(entry.id for entry in entries)
+
+    async def sleep(_seconds):
+        looks.append(1)
+        if len(looks) == 3:
+            raise asyncio.CancelledError
+        await ignored(inbox, f"e{len(looks)}")
+
+    with pytest.raises(asyncio.CancelledError):
+        await follow(inbox, EVERYTHING, tell, sleep)
+    assert heard == ["e1", "e2"]
+
+
+def test_ctrl_c_ends_it_with_zero_and_json_is_one_object_for_each_line(tmp_path):
+    there = Installed(tmp_path / "state")
+    there.only_kept()
+    words = ["-m", "orchestrator", "events", "list", "--follow", "--is", "received", "--json"]
+    line = [sys.executable, *words, "--state", str(there.path)]
+    heard = threading.Event()
+    ringing = threading.Thread(target=ring, args=(there, heard))
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
+        ringing.start()
+        try:
+            said = json.loads(process.stdout.readline())
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 0
+        finally:
+            heard.set()
+            process.kill()
+            ringing.join()
+    assert said["state"] == "received"
+
+
+def ring(there, heard):
+    """Again and again: only what is kept after it began to follow is told."""
+    number = 0
+    while not heard.wait(0.2):
+        number += 1
+        there.only_kept(comment(f"evt_{number}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2h", "2026-11-21T10:00:00+00:00"),
+        ("3d", "2026-11-18T12:00:00+00:00"),
+        ("2026-11-20", "2026-11-20T00:00:00+00:00"),
+        ("2026-11-20T10:00:00+02:00", "2026-11-20T10:00:00+02:00"),
+    ],
+)
+def test_moments_are_so_long_ago_or_a_date(text, expected):
+    assert moment(text, NOW).isoformat() == expected
+
+
+@pytest.mark.parametrize("text", ["yesterday", "", "2", "999999999d", "2026-13-01"])
+def test_what_is_no_moment_is_told_with_what_is_expected(text):
+    with pytest.raises(ValueError, match="expected"):
+        moment(text, NOW)
