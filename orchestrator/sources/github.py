@@ -6,70 +6,42 @@ https://docs.github.com/webhooks/webhook-events-and-payloads
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrator.errors import Malformed, Reason
 from orchestrator.events import Actor
-from orchestrator.sources.payload import bounded, form_field, is_form, json_object
+from orchestrator.sources.github_shapes import SHAPES
+from orchestrator.sources.payload import MAX_KEYS, bounded, form_field, is_form, json_object
 from orchestrator.sources.source import Reading
 
 EVENT: Final = "x-github-event"
 DELIVERY: Final = "x-github-delivery"
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,99}")
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What a body of one event always has, and what it never has."""
-
-    needs: frozenset[str]
-    never: frozenset[str] = frozenset()
-
-
-def _shape(needs: str, never: str = "") -> Shape:
-    return Shape(frozenset(needs.split()), frozenset(never.split()))
-
-
-SHAPES: Final[Mapping[str, Shape]] = {
-    "check_run": _shape("check_run", "deployment"),
-    "check_suite": _shape("check_suite", "check_run"),
-    "commit_comment": _shape("comment", "issue pull_request discussion"),
-    "create": _shape("ref ref_type master_branch"),
-    "delete": _shape("ref ref_type", "master_branch"),
-    "deployment": _shape("deployment", "deployment_status workflow_job"),
-    "deployment_review": _shape("workflow_run reviewers", "deployment"),
-    "deployment_status": _shape("deployment deployment_status"),
-    "discussion": _shape("discussion", "comment"),
-    "discussion_comment": _shape("discussion comment"),
-    "fork": _shape("forkee"),
-    "issue_comment": _shape("issue comment", "pull_request"),
-    "issues": _shape("issue", "comment pull_request"),
-    "label": _shape("label", "issue pull_request discussion"),
-    "milestone": _shape("milestone", "issue pull_request"),
-    "ping": _shape("zen hook_id"),
-    "pull_request": _shape("pull_request number", "comment review thread"),
-    "pull_request_review": _shape("pull_request review", "comment thread"),
-    "pull_request_review_comment": _shape("pull_request comment", "review thread"),
-    "pull_request_review_thread": _shape("pull_request thread", "comment review"),
-    "push": _shape("ref before after commits", "ref_type"),
-    "release": _shape("release"),
-    "star": _shape("starred_at"),
-    "status": _shape("sha state context"),
-    "workflow_dispatch": _shape("workflow ref inputs"),
-    "workflow_job": _shape("workflow_job"),
-    "workflow_run": _shape("workflow_run", "deployment reviewers workflow_job"),
-}
-"""The events whose bodies can be told apart; of others GitHub's header is taken at its word."""
+_RELATIVES: Final = ("parent_issue", "sub_issue", "blocked_issue", "blocking_issue")
+_TESTS: Final = ("check_run", "check_suite", "workflow_run")
+_ABOUT: Final = (
+    "organization.login",
+    "installation.account.login",
+    "installation.account.slug",
+    "account.login",
+    "account.slug",
+    "marketplace_purchase.account.login",
+    "sponsorship.sponsorable.login",
+    "security_advisory.ghsa_id",
+    "enterprise.slug",
+    "user.login",
+)
+"""What an event without a repository is about, the nearest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class GithubDialect:
     """The `github` preset's dialect, for JSON and for form bodies."""
 
-    publishes: tuple[str, ...] = ("issue", "deployment", "workflow_run")
+    publishes: tuple[str, ...] = ("issue", "discussion", "deployment", "workflow_run")
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Reading:
         """What the verified bytes say. Raises `Malformed`."""
@@ -96,15 +68,8 @@ def _event_name(headers: Mapping[str, str]) -> str:
 
 def _check_shape(event: str, data: Mapping[str, Any]) -> None:
     shape = SHAPES.get(event)
-    if shape is None:
-        return
-    present = {name for name, value in data.items() if value is not None}
-    # `starred_at` is null when a star is taken away: a needed name may be null, a foreign one may not be there.
-    if not shape.needs <= data.keys() or shape.never & present:
-        raise Malformed(
-            Reason.TYPE_MISMATCH,
-            f"expected the body of {event!r}: {sorted(shape.needs)} and none of {sorted(shape.never)}",
-        )
+    if shape is not None and not shape.fits(data):
+        raise Malformed(Reason.TYPE_MISMATCH, f"expected the body of {event!r}, another one came")
 
 
 def _type(event: str, data: Mapping[str, Any]) -> str:
@@ -127,22 +92,52 @@ def _actor(data: Mapping[str, Any]) -> Actor | None:
 
 def _subject(data: Mapping[str, Any]) -> str | None:
     repository = _repository(data)
-    number = _number(data)
+    # A discussion is counted with the issues and pull requests of its repository.
+    number = _number(data) or _discussion(data)
     if repository is None:
-        return _text(_object(data, "organization"), "login")
+        return next((text for place in _ABOUT if (text := _text_at(data, place))), None)
     return repository if number is None else f"{repository}#{number}"
 
 
 def _keys(data: Mapping[str, Any]) -> tuple[str, ...]:
-    repository, number = _repository(data), _number(data)
+    repository, number, talk = _repository(data), _number(data), _discussion(data)
     deployment = _integer(_object(data, "deployment"), "id")
     workflow_run = _integer(_object(data, "workflow_run"), "id")
+    if workflow_run is None:
+        workflow_run = _integer(_object(data, "workflow_job"), "run_id")
     found = (
         None if repository is None or number is None else f"issue:{repository}#{number}",
+        None if repository is None or talk is None else f"discussion:{repository}#{talk}",
+        *_relatives(data, repository),
+        *_tested(data, repository),
         None if deployment is None else f"deployment:{deployment}",
         None if workflow_run is None else f"workflow_run:{workflow_run}",
     )
-    return tuple(key for key in found if key is not None)
+    return tuple(key for key in found if key is not None)[:MAX_KEYS]
+
+
+def _relatives(data: Mapping[str, Any], repository: str | None) -> Iterator[str]:
+    """The issues of `sub_issues` and `issue_dependencies`; the one elsewhere names its repository beside it."""
+    for name in _RELATIVES:
+        number = _integer(_object(data, name), "number")
+        home = _text(_object(data, f"{name}_repo"), "full_name") or repository
+        if number is not None and home is not None:
+            yield f"issue:{home}#{number}"
+
+
+def _tested(data: Mapping[str, Any], repository: str | None) -> Iterator[str]:
+    """The pull requests that a check, a workflow run or a deployment is about, those of this repository."""
+    own = _integer(_object(data, "repository"), "id")
+    for place in (data, *(_object(data, name) for name in _TESTS)):
+        pulls = place.get("pull_requests")
+        for pull in pulls if isinstance(pulls, list) else []:
+            number = _integer(pull, "number") if isinstance(pull, dict) else None
+            if number is not None and repository is not None and own == _base(pull):
+                yield f"issue:{repository}#{number}"
+
+
+def _base(pull: Mapping[str, Any]) -> int | None:
+    return _integer(_object(_object(pull, "base"), "repo"), "id")
 
 
 def _repository(data: Mapping[str, Any]) -> str | None:
@@ -154,9 +149,20 @@ def _number(data: Mapping[str, Any]) -> int | None:
     return _integer(_object(data, "pull_request"), "number") if issue is None else issue
 
 
+def _discussion(data: Mapping[str, Any]) -> int | None:
+    return _integer(_object(data, "discussion"), "number")
+
+
 def _object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = data.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def _text_at(data: Mapping[str, Any], place: str) -> str | None:
+    *outer, last = place.split(".")
+    for name in outer:
+        data = _object(data, name)
+    return _text(data, last)
 
 
 def _text(data: Mapping[str, Any], name: str) -> str | None:

@@ -19,7 +19,11 @@ OPERATOR = "operator"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a verified delivery says. `delivery_id` None means the sender has none."""
+    """What a verified delivery says. `delivery_id` None means the sender has none.
+
+    `lasting` is what stays the same when the sender sends it again, where that isn't the whole body: two deliveries
+    are compared by it.
+    """
 
     delivery_id: str | None
     type: str
@@ -27,6 +31,7 @@ class Reading:
     actor: Actor | None
     keys: tuple[str, ...]
     data: Any
+    lasting: bytes | None = None
 
 
 class Dialect(Protocol):
@@ -54,13 +59,32 @@ Thanks = Callable[[Reading], Reply]
 KEEP = timedelta(days=30)
 """How long deliveries are kept where nobody says."""
 
+CATCH_UP = timedelta(hours=24)
+"""How late a missed delivery may come for rules to act on it, where nobody says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recover:
+    """How missed deliveries are found at the sender: `place` is `/repos/OWNER/NAME` or `/orgs/NAME` of its API.
+
+    Without `hook` it is the one whose URL ends in `/hooks/SOURCE`.
+    """
+
+    api: str
+    place: str
+    token: Secret
+    every: timedelta
+    hook: int | None = None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One sender we know. `own_actors` are ids or logins by which it names ourselves (promise R4).
 
     `batch` is there where one delivery may be several events, each then kept on its own. Over `backlog` waiting
-    deliveries the door defers; `keep` is for how long settled ones are kept, None for ever.
+    deliveries the door defers; `keep` is for how long settled ones are kept, None for ever. Of a source that is
+    expected to ring once in each `expect`, silence is told.
+    What `recover` brings in later than `catch_up` starts nothing.
     """
 
     name: str
@@ -75,3 +99,6 @@ class Source:
     batch: Splits | None = None
     backlog: int | None = None
     keep: timedelta | None = KEEP
+    expect: timedelta | None = None
+    recover: Recover | None = None
+    catch_up: timedelta = CATCH_UP

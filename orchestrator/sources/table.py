@@ -154,10 +154,13 @@ def _dialect(name: str, row: SenderRow) -> Dialect | None:
         return None
     if row.reads is None:
         raise Bug(f"{name}: expected dialect, reads or generic")
-    return _table_dialect(row.reads, row.shapes)
+    clock = None if row.scheme.ts is None else row.scheme.ts.member
+    return _table_dialect(row.reads, row.shapes, clock)
 
 
-def _table_dialect(reads: ReadsRow, shapes: Mapping[str, ShapeRow]) -> TableDialect:
+def _table_dialect(
+    reads: ReadsRow, shapes: Mapping[str, ShapeRow], clock: str | None
+) -> TableDialect:
     return TableDialect(
         id=pick(reads.id),
         type=pick(reads.type),
@@ -172,6 +175,7 @@ def _table_dialect(reads: ReadsRow, shapes: Mapping[str, ShapeRow]) -> TableDial
         keys=_keys(reads.keys if isinstance(reads.keys, Mapping) else {"*": reads.keys}),
         forms=tuple(reads.form),
         shapes=tuple(_shape(types, row) for types, row in shapes.items()),
+        clock=clock,
     )
 
 

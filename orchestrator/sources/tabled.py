@@ -4,7 +4,7 @@ Where the type is claimed by a header that isn't signed, the row's shapes say wh
 looks like, and a body of another event is refused (promise D4).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final, Literal
@@ -20,6 +20,9 @@ from orchestrator.sources.source import Reading
 
 MAX_ITEMS: Final = 5_000
 """Events in one delivery; no sender here sends as many."""
+
+MAX_TOGETHER: Final = 32 * 1024 * 1024
+"""Bytes of the events of one delivery: each carries what stands around its list, so few bytes could become many."""
 
 MAX_FIELDS: Final = 1_000
 
@@ -76,7 +79,10 @@ class KeysOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableDialect:
-    """One row's dialect. Of `keys` the first entry whose types fit counts; so of `shapes`."""
+    """One row's dialect. Of `keys` the first entry whose types fit counts; so of `shapes`.
+
+    `clock` is the name in the signed body that says when it was sent: new in every retry of the same delivery.
+    """
 
     id: Pick
     type: Pick
@@ -87,6 +93,7 @@ class TableDialect:
     keys: tuple[KeysOf, ...] = ()
     forms: tuple[Form, ...] = ()
     shapes: tuple[Shape, ...] = ()
+    clock: str | None = None
 
     @property
     def publishes(self) -> tuple[str, ...]:
@@ -109,8 +116,16 @@ class TableDialect:
             actor=self.actor.read(data, headers),
             keys=tuple(key for pick in keys for key in pick.all(data, headers)),
             data=data,
+            lasting=self._lasting(data),
         )
         return bounded(reading)
+
+    def _lasting(self, data: Any) -> bytes | None:
+        if self.clock is None or not isinstance(data, dict):
+            return None
+        return msgspec.json.encode(
+            {name: kept for name, kept in data.items() if name != self.clock}
+        )
 
     def _data(self, headers: Mapping[str, str], body: bytes) -> Any:
         if not (self.forms and is_form(headers)):
@@ -160,14 +175,14 @@ class Batch:
         """The bytes of each event. Raises `Malformed`."""
         value = json_value(body)
         if self.over:
-            return _bounded([msgspec.json.encode(one) for one in _each(value, self.over)])
+            return _bounded(msgspec.json.encode(one) for one in _each(value, self.over))
         if not isinstance(value, list):
             return [body]
         if self.without:
-            return _bounded([msgspec.json.encode(self._lasting(item)) for item in value])
+            return _bounded(msgspec.json.encode(self._lasting(item)) for item in value)
         # The sender's own spelling of each, so that the same event in another batch is the same bytes.
         raw = msgspec.json.decode(body, type=list[msgspec.Raw])
-        return _bounded([bytes(item) for item in raw])
+        return _bounded(bytes(item) for item in raw)
 
     def _lasting(self, item: Any) -> Any:
         if not isinstance(item, dict):
@@ -175,25 +190,33 @@ class Batch:
         return {name: value for name, value in item.items() if name not in self.without}
 
 
-def _bounded(items: list[bytes]) -> list[bytes]:
-    if len(items) > MAX_ITEMS:
-        raise Malformed(Reason.MALFORMED, f"expected at most {MAX_ITEMS} events, {len(items)} came")
-    return items
+def _bounded(items: Iterable[bytes]) -> list[bytes]:
+    found: list[bytes] = []
+    together = 0
+    for item in items:
+        found.append(item)
+        together += len(item)
+        if len(found) > MAX_ITEMS or together > MAX_TOGETHER:
+            said = f"expected at most {MAX_ITEMS} events of {MAX_TOGETHER} bytes together"
+            raise Malformed(Reason.MALFORMED, said)
+    return found
 
 
-def _each(value: Any, paths: Sequence[tuple[str, ...]]) -> list[Any]:
+def _each(value: Any, paths: Sequence[tuple[str, ...]]) -> Iterator[Any]:
     """The value once for each element at the end of the paths, every list on the way cut down to that one."""
-    if not isinstance(value, dict):
-        return [value]
-    heads = list(dict.fromkeys(path[0] for path in paths if path))
+    heads = (
+        list(dict.fromkeys(path[0] for path in paths if path)) if isinstance(value, dict) else []
+    )
     lists = [head for head in heads if isinstance(value.get(head), list) and value[head]]
+    if not lists:
+        yield value
+        return
     rest = {name: kept for name, kept in value.items() if name not in lists}
-    return [
-        {**rest, head: [one]}
-        for head in lists
-        for element in value[head]
-        for one in _each(element, [path[1:] for path in paths if path[:1] == (head,)])
-    ] or [value]
+    for head in lists:
+        inner = [path[1:] for path in paths if path[:1] == (head,)]
+        for element in value[head]:
+            for one in _each(element, inner):
+                yield {**rest, head: [one]}
 
 
 def _fields(body: bytes) -> dict[str, Any]:

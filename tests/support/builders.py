@@ -25,11 +25,12 @@ from orchestrator.inbox.sql import SqlInbox
 from orchestrator.ledger import calls
 from orchestrator.ledger import schema as ledger_schema
 from orchestrator.ledger.conversations import Opening
+from orchestrator.ledger.shortfalls import Payer
 from orchestrator.ledger.turns import Charge
 from orchestrator.ledger.waits import Wait
 from orchestrator.rules.rule import All, Rule
 from orchestrator.secrets import Secret
-from orchestrator.sources.operator import operator_source
+from orchestrator.sources.operator import NAMES, operator_source
 from orchestrator.sources.presets import PRESETS
 from orchestrator.sources.source import Source
 from tests.support.asgi import serving
@@ -183,6 +184,11 @@ def charge(usd: str | None = "0.01", tokens: int = 100) -> Charge:
     return Charge(usd=price, input_tokens=tokens, output_tokens=10, cached_tokens=5)
 
 
+def payer(**changes: Any) -> Payer:
+    values = {"run_id": RUN, "rule": "triage", "actor": "github:1", "named": "github:ann"}
+    return Payer(**values | {"caps": "{}"} | changes)
+
+
 def wait(wait_id: str = "wait_1", **changes: Any) -> Wait:
     values = {
         "run_id": RUN,
@@ -231,6 +237,12 @@ def comment(receipt: str, number: int = 7, login: str = "ann", text: str = "It f
 def word(receipt: str, kind: str, run_id: str) -> Arrival:
     """What a person said about a run, as the CLI rings for it."""
     data = {"type": f"run.{kind}", "run": run_id, "by": "ann"}
+    return arrival(receipt, OPERATOR_SOURCE, {"webhook-id": f"d-{receipt}"}, data)
+
+
+def order(receipt: str, said: str, named: str) -> Arrival:
+    """What a person said about the inbox itself, such as `rule.pause`."""
+    data = {"type": said, NAMES[said]: named, "by": "ann"}
     return arrival(receipt, OPERATOR_SOURCE, {"webhook-id": f"d-{receipt}"}, data)
 
 

@@ -58,6 +58,18 @@ async def slow_write(ctx: Context, seconds: float) -> str:
 
 
 @lab.tool(structured_output=False)
+async def endless_write(ctx: Context) -> str:
+    """Write a thing that is never done, and count being told to stop."""
+    executed(ctx, "endless_write")
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        executed(ctx, "stopped endless_write")
+        raise
+    return "never"
+
+
+@lab.tool(structured_output=False)
 async def dies(ctx: Context) -> str:
     """End the process in the middle of the call."""
     executed(ctx, "dies")

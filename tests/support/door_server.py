@@ -25,6 +25,7 @@ from orchestrator.inbox.sql import SqlInbox
 from orchestrator.secrets import Secret
 from orchestrator.sources.presets import PRESETS
 from orchestrator.sources.source import Source
+from tests.support.told import told
 
 SECRET = b"It's a Secret to Everybody"
 
@@ -56,7 +57,9 @@ async def serve(url: str, port: int, backlog: int | None = None) -> None:
     sources = {"github": _source()}
     log = structlog.get_logger()
     async with GroupCommit(inbox, lambda _source: backlog) as commit, RefusalLog(inbox) as refusals:
-        knock = door(lambda: sources, commit, refusals.refuse, _now, lambda: uuid.uuid4().hex, log)
+        knock = door(
+            lambda: sources, commit, refusals.refuse, _now, lambda: uuid.uuid4().hex, told(log)
+        )
         app = build(knock, Readiness(inbox.pulse, _now), _status, log)
         server = Server(
             app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False

@@ -24,6 +24,16 @@ OPERATIONS = {
     "/repos/{owner}/{repo}/issues/{issue_number}/comments": ("get", "post"),
     "/repos/{owner}/{repo}/issues/{issue_number}/labels": ("post",),
     "/repos/{owner}/{repo}/labels": ("get",),
+    "/repos/{owner}/{repo}/hooks": ("get", "post"),
+    "/repos/{owner}/{repo}/hooks/{hook_id}": ("delete",),
+    "/repos/{owner}/{repo}/hooks/{hook_id}/deliveries": ("get",),
+    "/repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}": ("get",),
+    "/repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}/attempts": ("post",),
+    "/orgs/{org}/hooks": ("get", "post"),
+    "/orgs/{org}/hooks/{hook_id}": ("delete",),
+    "/orgs/{org}/hooks/{hook_id}/deliveries": ("get",),
+    "/orgs/{org}/hooks/{hook_id}/deliveries/{delivery_id}": ("get",),
+    "/orgs/{org}/hooks/{hook_id}/deliveries/{delivery_id}/attempts": ("post",),
 }
 _EXAMPLES = frozenset({"example", "examples", "externalDocs", "x-github", "x-octokit"})
 

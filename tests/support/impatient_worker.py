@@ -3,9 +3,10 @@
     python -m tests.support.impatient_worker      for every line of stdin, an environment as JSON, forks one
 
 While the file named by HOLD exists, the worker stops once at the instant named by HOLD_AT: `replied` (a turn is
-recorded, Temporal doesn't know yet), `intended` (a tool call is taken, nothing was permitted yet) or `sent` (the
-ledger says sent, no byte has left). It leaves a file HOLD.held there, and HOLD.allowed or HOLD.refused once it has
-asked for permission. With MUTE, activities give only one sign of life, so that one that takes long counts as lost.
+recorded, Temporal doesn't know yet), `waiting` (a wait is registered, Temporal doesn't know yet), `intended` (a tool
+call is taken, nothing was permitted yet) or `sent` (the ledger says sent, no byte has left). It leaves a file
+HOLD.held there, and HOLD.allowed or HOLD.refused once it has asked for permission. With MUTE, activities give only
+one sign of life, so that one that takes long counts as lost.
 """
 
 import asyncio
@@ -22,13 +23,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from orchestrator import worker
-from orchestrator.agent import activities, asking, beating, calling
-from orchestrator.agent.definitions import Outcome
-from orchestrator.agent.hands import BeforeSend, Hands, Progress
+from orchestrator.agent import activities, asking, beating, calling, late, waiting
+from orchestrator.agent.definitions import BeforeSend, Outcome, Progress
+from orchestrator.agent.hands import Hands
 from orchestrator.agent.means import Means
+from orchestrator.agent.model import Claude
 from orchestrator.cli.work import work
 from workflows import calls
-from workflows.messages import Ask, CallRequest, Reply
+from workflows.messages import Ask, CallRequest, Reply, Waiting, WaitRequest
 
 SILENCE = timedelta(seconds=1.5)
 DEADLINE = 2.0
@@ -106,6 +108,13 @@ async def ask(means: Means, asked: Ask, attempt: int) -> Reply:
     return reply
 
 
+async def open_wait(means: Means, request: WaitRequest) -> Waiting:
+    """A wait, that can be held when it is registered."""
+    opened = await waiting.open_wait(means, request)
+    await HOLD.at("waiting")
+    return opened
+
+
 def nurse() -> None:
     """Fork a worker for each line, until stdin ends; they die with us."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -136,6 +145,7 @@ def grow_up(environment: dict[str, str]) -> None:
 
 if __name__ == "__main__":
     hurry()
-    worker.Hands = HeldHands
+    late.MODEL, late.HANDS = f"{Claude.__module__}:Claude", "__main__:HeldHands"
     activities.asking = SimpleNamespace(ask=ask)
+    activities.waiting = SimpleNamespace(**vars(waiting) | {"open_wait": open_wait})
     nurse()

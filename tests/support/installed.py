@@ -25,13 +25,15 @@ from orchestrator.doorbell.receive import door
 from orchestrator.errors import Reason
 from orchestrator.inbox.group_commit import GroupCommit, RefusalLog
 from orchestrator.inbox.inbox import Arrival, Inbox, Refusal, event_of
-from orchestrator.ledger import calls, conversations, turns
+from orchestrator.ledger import artifacts, calls, conversations, turns
 from orchestrator.rules.rule import Rule
+from orchestrator.rules.rulebook import PAGES, Rulebook
 from orchestrator.sources.source import Source
 from orchestrator.state import Addresses, StateDirectory
 from orchestrator.stores import Stores
 from tests.support.asgi import serving
 from tests.support.builders import AT, NOW, RUN, charge, intent, known, opening
+from tests.support.told import told
 from workflows.messages import CallState, Outcome, RunState
 
 T = TypeVar("T")
@@ -80,6 +82,8 @@ class Installed:
             assert entry is not None
             happened = event_of(entry, json.loads(entry.body))
             decisions = decide(happened, entry.position, known(*rules, **changes))
+            pages = Rulebook(rules).pages
+            await stores.ledger.write(artifacts.put, pages, PAGES, AT)
             await stores.inbox.decide(arrival.id, decisions, NOW)
 
         self.use(act)
@@ -126,7 +130,7 @@ async def door_at(inbox: Inbox, sources: Mapping[str, Source]) -> AsyncIterator[
     """The real door before this inbox, over real HTTP; yields its base URL."""
     log = structlog.wrap_logger(structlog.PrintLogger(), processors=[_dropped])
     async with GroupCommit(inbox) as commit, RefusalLog(inbox) as refusals:
-        knock = door(lambda: sources, commit, refusals.refuse, _now, _new_id, log)
+        knock = door(lambda: sources, commit, refusals.refuse, _now, _new_id, told(log))
 
         async def mounted(scope: Any, receive: Any, send: Any) -> None:
             if scope["type"] == "http":

@@ -14,7 +14,8 @@ from orchestrator.events import Actor
 from orchestrator.secrets import Secret
 from orchestrator.sources import payload
 from orchestrator.sources.declared import DeclaredDialect
-from orchestrator.sources.github import SHAPES, GithubDialect
+from orchestrator.sources.github import GithubDialect
+from orchestrator.sources.github_shapes import SHAPES
 from orchestrator.sources.operator import OperatorDialect, operator_source
 from orchestrator.sources.presets import PRESETS
 from orchestrator.sources.standard_webhooks import StandardWebhooksDialect
@@ -138,7 +139,7 @@ def test_d4_a_recorded_delivery_is_only_what_it_is(file):
 
 
 def test_d4_an_event_that_is_not_known_here_is_taken_at_its_word():
-    assert GithubDialect().read(headers("sub_issues"), body()).type == "sub_issues.opened"
+    assert GithubDialect().read(headers("brand_new"), body()).type == "brand_new.opened"
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_d7_an_event_name_that_is_none_is_malformed(event):
     ],
 )
 def test_d7_a_body_that_is_no_strict_json_object_is_malformed(bad):
-    assert reason(GithubDialect(), headers("watch"), bad) is Reason.MALFORMED
+    assert reason(GithubDialect(), headers("brand_new"), bad) is Reason.MALFORMED
     assert reason(StandardWebhooksDialect(), {"webhook-id": "m"}, bad) is Reason.MALFORMED
 
 
@@ -192,7 +193,7 @@ def test_d7_a_body_that_is_no_strict_json_object_is_malformed(bad):
     ],
 )
 def test_d7_a_form_without_exactly_one_payload_is_malformed(form):
-    kind = headers("watch", **{"content-type": "application/x-www-form-urlencoded"})
+    kind = headers("brand_new", **{"content-type": "application/x-www-form-urlencoded"})
 
     assert reason(GithubDialect(), kind, form) is Reason.MALFORMED
 
@@ -200,7 +201,7 @@ def test_d7_a_form_without_exactly_one_payload_is_malformed(form):
 def test_d7_nesting_that_is_deep_but_bounded_is_read():
     nested = b'{"a": ' + b"[" * 99 + b"]" * 99 + b"}"
 
-    assert GithubDialect().read(headers("watch"), nested).type == "watch"
+    assert GithubDialect().read(headers("brand_new"), nested).type == "brand_new"
 
 
 def test_wide_values_are_read_whole():
@@ -235,7 +236,7 @@ def test_d7_strange_shapes_give_no_key_and_no_failure(junk):
 def test_names_that_mean_something_elsewhere_are_only_data():
     strange = {"__proto__": {}, "__class__": 1, "items": [], "keys": "{{7*7}}", "get": "{% x %}"}
 
-    assert GithubDialect().read(headers("watch"), json.dumps(strange).encode()).data == strange
+    assert GithubDialect().read(headers("brand_new"), json.dumps(strange).encode()).data == strange
 
 
 def test_a_standard_webhook_is_typed_by_its_body():
@@ -325,7 +326,7 @@ def test_the_presets_and_the_operator_are_what_the_documentation_says():
 
     assert (github.max_body, github.dedupe_body) == (25 * 1024 * 1024, True)
     assert (standard.max_body, standard.dedupe_body) == (1024 * 1024, False)
-    assert github.dialect.publishes == ("issue", "deployment", "workflow_run")
+    assert github.dialect.publishes == ("issue", "discussion", "deployment", "workflow_run")
     assert (operator.name, operator.dedupe_body) == ("operator", False)
 
 
@@ -342,7 +343,7 @@ JSON = st.recursive(
 )
 
 
-@given(value=JSON, event=st.sampled_from([*SHAPES, "watch"]), tail=st.binary(max_size=2))
+@given(value=JSON, event=st.sampled_from([*SHAPES, "brand_new"]), tail=st.binary(max_size=2))
 def test_d7_any_body_is_read_or_malformed_and_nothing_else(value, event, tail):
     given_body = json.dumps(value).encode() + tail
     for dialect in (GithubDialect(), StandardWebhooksDialect(), OperatorDialect(), BILLING):
