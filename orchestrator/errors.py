@@ -91,6 +91,8 @@ class Flaw:
     message: str
     key: bool = False
     """Whether the key is wrong rather than its value."""
+    within: tuple[int, int] | None = None
+    """The line and column inside the value's own text, where that is what is wrong; both count from 1."""
 
 
 class ConfigurationError(OperatorError):

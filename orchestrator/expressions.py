@@ -4,8 +4,12 @@
 bounded by the vendor (10,000 steps, linear regular expressions); what it can't bear is taken out beforehand.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from cel_expr_python import cel
@@ -19,28 +23,79 @@ MAX_DEPTH = 200
 BECAUSE = 300
 """Characters of the vendor's own words that are kept."""
 
+FUNCTIONS = re.findall(
+    r"\w+",
+    "all charAt contains double duration endsWith exists exists_one filter format getDate getDayOfWeek getFullYear "
+    "getHours getMinutes getMonth getSeconds has indexOf int join lastIndexOf lowerAscii map matches quote replace "
+    "reverse size split startsWith string strings substring timestamp trim type upperAscii",
+)
+
+SHOWN = 100
+"""Characters of the expression that an error draws."""
+
+PROBLEM = re.compile(
+    r"^(?:[A-Z_]+: )*<input>:(?P<line>-?\d+):(?P<column>-?\d+): (?P<said>[^\n]*)", re.MULTILINE
+)
+UNKNOWN = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
+EXPECTING = re.compile(r"^Syntax error: | expecting .*$")
+ENDS = "mismatched input '<EOF>'"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with an expression; line and column count from 1 within its own text."""
+
+    line: int
+    column: int
+    message: str
+
 
 class ExpressionError(OperatorError):
-    """A CEL expression can't be compiled; the text has the vendor's caret under the place."""
+    """A CEL expression can't be compiled; the text has a caret under each place."""
+
+    def __init__(self, text: str, problems: Sequence[Problem]) -> None:
+        self.text = text
+        self.problems = tuple(problems)
+        super().__init__(
+            "\n".join(
+                f"{problem.line}:{problem.column}: {problem.message}\n{drawn}"
+                for problem, drawn in self.drawn()
+            )
+        )
+
+    def drawn(self) -> list[tuple[Problem, str]]:
+        """Each problem with its line of the text, and a caret under the place."""
+        return [(problem, _drawn(self.text, problem)) for problem in self.problems]
 
 
-class _TooDeep(Exception):
-    pass
-
-
+_VARIABLES: Mapping[str, cel.Type] = {
+    "event": cel.Type.DYN,
+    "headers": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
+    "id": cel.Type.STRING,
+    "source": cel.Type.STRING,
+    "doorbell.type": cel.Type.STRING,  # `type` alone is taken by CEL itself; the container finds ours first
+    "subject": cel.Type.DYN,
+    "actor": cel.Type.DYN,
+}
 _ENVIRONMENT = cel.NewEnv(
-    variables={
-        "event": cel.Type.DYN,
-        "headers": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
-        "id": cel.Type.STRING,
-        "source": cel.Type.STRING,
-        "doorbell.type": cel.Type.STRING,  # `type` alone is taken by CEL itself; the container finds ours first
-        "subject": cel.Type.DYN,
-        "actor": cel.Type.DYN,
-    },
-    container="doorbell",
-    extensions=[ext_strings.ExtStrings()],
+    variables=_VARIABLES, container="doorbell", extensions=[ext_strings.ExtStrings()]
 )
+_KNOWN = (*_VARIABLES, "type", *FUNCTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The values that expressions are asked of, converted once for all of them; those too deep are none."""
+
+    activation: cel.Activation | None
+
+    @classmethod
+    def of(cls, scope: Mapping[str, Any]) -> "Values":
+        """The values of `event source type subject actor id headers`."""
+        if _deeper(scope, MAX_DEPTH):
+            return cls(None)
+        named = {"doorbell.type" if name == "type" else name: scope[name] for name in scope}
+        return cls(_ENVIRONMENT.Activation(_clean(named)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,64 +108,113 @@ class Expression:
     @classmethod
     def compile(cls, text: str) -> "Expression":
         """The type-checked expression. Raises `ExpressionError`."""
-        try:
-            compiled = _ENVIRONMENT.compile(scrub(text))
-        except RuntimeError as error:
-            raise ExpressionError(_said(error)) from None
-        kind = compiled.return_type().name()
-        if kind not in {"BOOL", "DYN"}:
-            raise ExpressionError(f"expected a yes or no, but {text!r} gives {kind.lower()}")
-        return cls(text, compiled)
+        return _expression(text)
 
-    def holds(self, scope: Mapping[str, Any]) -> tuple[bool, str]:
+    def holds(self, values: Values) -> tuple[bool, str]:
         """Whether it holds, and why not where it couldn't be answered ("" otherwise)."""
-        try:
-            value = self._compiled.eval(data=_clean(_named(scope), MAX_DEPTH))
-        except _TooDeep:
+        if values.activation is None:
             return False, f"the event is nested deeper than {MAX_DEPTH} levels"
+        try:
+            value = self._compiled.eval(activation=values.activation)
         except RuntimeError as error:
-            return False, _said(error)
+            return False, str(error).removeprefix("INVALID_ARGUMENT: ")[:BECAUSE]
         kind = value.type().name()
+        if kind == "BOOL":
+            return bool(value.value()), ""
         if kind == "ERROR":
             return False, str(value.value())[:BECAUSE]
-        if kind != "BOOL":
-            return False, f"expected a yes or no, got {kind.lower()}"
-        return bool(value.value()), ""
+        return False, f"expected a yes or no, got {kind.lower()}"
 
 
 def scrub(text: str) -> str:
     """The text without what the vendor cuts at or chokes on: U+0000 and lone surrogates become U+FFFD."""
     clean = text.replace("\0", "\ufffd")
-    return (
-        clean
-        if clean.isascii()
-        else clean.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    try:
+        if not clean.isascii():
+            clean.encode()
+    except UnicodeEncodeError:
+        return clean.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return clean
+
+
+@lru_cache(maxsize=4096)
+def _expression(text: str) -> Expression:
+    try:
+        compiled = _ENVIRONMENT.compile(scrub(text))
+    except RuntimeError as error:
+        raise ExpressionError(text, list(_problems(text, str(error)))) from None
+    kind = compiled.return_type().name()
+    if kind not in {"BOOL", "DYN"}:
+        said = f"expected a yes or no, but {text!r} gives {kind.lower()}"
+        raise ExpressionError(text, [Problem(1, 1, said)])
+    return Expression(text, compiled)
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Whether anything stands deeper than so many levels, whatever the depth: no level costs a frame."""
+    level: list[Any] = [value]
+    for _ in range(most + 1):
+        level = list(chain.from_iterable(_inside(each) for each in level))
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    items = value.values() if isinstance(value, dict) else value
+    return (each for each in items if isinstance(each, dict | list | tuple))
+
+
+def _clean(value: Any) -> Any:
+    kind = type(value)
+    if kind is str:
+        return scrub(value)
+    if kind is dict:
+        return {scrub(str(key)): _clean(item) for key, item in value.items()}
+    return [_clean(item) for item in value] if kind is list or kind is tuple else value
+
+
+def _problems(text: str, said: str) -> Iterator[Problem]:
+    lines = text.split("\n")
+    found = [match for match in PROBLEM.finditer(said) if int(match["line"]) > 0]
+    if not found:
+        yield Problem(1, 1, said.partition("\n")[0].partition(" [")[0])
+    for match in found:
+        number, column = int(match["line"]), int(match["column"])
+        words = match["said"].removesuffix(" [INVALID_ARGUMENT]")
+        words = EXPECTING.sub("", words).replace(" (in container 'doorbell')", "")
+        unknown = UNKNOWN.search(words)
+        if unknown is not None:
+            line = lines[number - 1] if number <= len(lines) else ""
+            yield Problem(number, _start(line, column, unknown["name"]), _unknown(unknown["name"]))
+        else:
+            ends = words.startswith(ENDS)
+            yield Problem(number, column, "it ends too early" if ends else words)
+
+
+def _unknown(name: str) -> str:
+    """The vendor shows the whole path; what isn't known is its first word."""
+    word = name.lstrip(".").partition(".")[0]
+    near = get_close_matches(word, _KNOWN, n=1, cutoff=0.6)
+    hint = (
+        f"did you mean {near[0]!r}?"
+        if near
+        else "known: event source type subject actor id headers"
     )
+    return f"undeclared reference to {name!r}; {hint}"
 
 
-def _named(scope: Mapping[str, Any]) -> dict[str, Any]:
-    return {"doorbell.type" if name == "type" else name: value for name, value in scope.items()}
+def _start(line: str, column: int, name: str) -> int:
+    """Where the name begins: the vendor points at the last dot of a path, and at the bracket of a call."""
+    before = (0, len(name.rpartition(".")[0]), len(name))
+    starts = (column - back for back in before)
+    return next((at for at in starts if at > 0 and line[at - 1 :].startswith(name)), column)
 
 
-def _clean(value: Any, depth: int) -> Any:
-    match value:
-        case str():
-            return scrub(value)
-        case Mapping() | list() | tuple() if not depth:
-            raise _TooDeep
-        case Mapping():
-            return {scrub(str(key)): _clean(item, depth - 1) for key, item in value.items()}
-        case list() | tuple():
-            return [_clean(item, depth - 1) for item in value]
-        case _:
-            return value
-
-
-def _said(error: RuntimeError) -> str:
-    text = str(error).removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]")
-    return (
-        text.removeprefix("ERROR: ")
-        .replace("<input>:", "")
-        .replace(" (in container 'doorbell')", "")
-        .strip()
-    )
+def _drawn(text: str, problem: Problem) -> str:
+    """The problem's line and a caret under its place, both cut to what a terminal shows."""
+    lines = text.split("\n")
+    line = lines[problem.line - 1] if problem.line <= len(lines) else ""
+    cut = max(0, problem.column - SHOWN // 2)
+    caret = " " * (problem.column - 1 - cut) + "^"
+    return f" | {line[cut : cut + SHOWN]}\n | {caret}"

@@ -13,6 +13,7 @@ from typing import Any, Final
 from orchestrator.database import Database
 from orchestrator.inbox.inbox import Entry, Inbox
 from orchestrator.ledger import references
+from orchestrator.loops import forever
 from orchestrator.sources.source import KEEP
 
 DEFAULT_KEEP: Final = KEEP
@@ -93,18 +94,20 @@ async def nightly(
     log: Any,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Prune soon after the start and then every night, until cancelled; a failure is logged and tried again."""
-    due = now() + SOON
-    while True:
-        await sleep((due - now()).total_seconds())
-        try:
-            for done in await prune_now():
-                log.info(
-                    "events.pruned", source=done.source, pruned=done.pruned, referred=done.referred
-                )
-        except Exception:
-            log.exception("events.prune_failed")
-        due = next_night(now())
+    """Prune soon after the start and then every night, until cancelled; a failed night is logged and not the last."""
+
+    async def prune_and_tell() -> int:
+        done = await prune_now()
+        for one in done:
+            log.info("events.pruned", source=one.source, pruned=one.pruned, referred=one.referred)
+        return sum(one.pruned for one in done)
+
+    async def until_night(_pruned: int) -> None:
+        at = now()
+        await sleep((next_night(at) - at).total_seconds())
+
+    await sleep(SOON.total_seconds())
+    await forever("retention", prune_and_tell, until_night, log)
 
 
 async def _source(inbox: Inbox, referred: Referred, cutoff: Cutoff, *, dry_run: bool) -> Pruned:

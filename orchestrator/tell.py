@@ -13,7 +13,9 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from orchestrator import views
 from orchestrator.dispatch.decide import OURSELVES
+from orchestrator.inbox.sought import HELD
 
 WIDEST = 60
 
@@ -60,7 +62,7 @@ def nearest(decisions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     if acted or not decisions:
         return acted
     ours = [decision for decision in decisions if decision["rule"] == OURSELVES]
-    return ours or [max(decisions, key=lambda decision: _held(decision["trace"]))]
+    return ours or [views.nearest(decisions) or decisions[-1]]
 
 
 def tree(shown: dict[str, Any]) -> Tree:
@@ -69,15 +71,59 @@ def tree(shown: dict[str, Any]) -> Tree:
     root = Tree(Text(plain(what), style="bold"))
     if not shown["decisions"]:
         root.add(Text(_undecided(shown)))
-    for decision in shown["decisions"]:
-        acted = decision["action"] != "ignore"
-        head = f"{decision['rule']}: {decision['action']}: {decision['reason']}"
-        branch = root.add(Text(plain(head), style="green" if acted else "yellow"))
-        if decision["run_id"]:
-            branch.add(Text(f"run {decision['run_id']} ({decision['state']})"))
-        for line in decision["trace"]:
-            branch.add(_line(line))
+    near = shown.get("nearest")
+    for decision in sorted(shown["decisions"], key=lambda decision: decision["rule"] != near):
+        _branch(root, decision, nearest_one=near is not None and decision["rule"] == near)
     return root
+
+
+def _branch(root: Tree, decision: dict[str, Any], *, nearest_one: bool) -> None:
+    acted = decision["action"] != "ignore"
+    said = "nearest, " if nearest_one else ""
+    head = f"{decision['rule']}: {said}{_action(decision)}: {decision['reason']}"
+    branch = root.add(Text(plain(head), style="green" if acted else "yellow"))
+    if decision["run_id"]:
+        branch.add(Text(plain(_run(decision))))
+    if words := standing(decision):
+        branch.add(Text(plain(words), style="yellow"))
+    # The line that decided first: of a long rule it is the one that is looked for.
+    failed = views.failed(decision)
+    for line in (
+        sorted(decision["trace"], key=lambda line: line is not failed)
+        if nearest_one
+        else decision["trace"]
+    ):
+        branch.add(_line(line))
+
+
+def _run(decision: dict[str, Any]) -> str:
+    named, cost = f"run {decision['run_id']} ({decision['state']})", decision.get("run")
+    if cost is None:
+        return named
+    unpriced = cost["unpriced_turns"]
+    price = f"{cost['usd']:.4f} USD" + (
+        f" and {unpriced} turns of unknown price" if unpriced else ""
+    )
+    stands = cost["outcome"] or cost["state"]
+    return f"{named}: {stands}, {cost['turns']} turns, {cost['tokens']:,} tokens, {price}"
+
+
+def standing(decision: dict[str, Any]) -> str | None:
+    """Why a decision isn't delivered, in words; None when there is nothing to say."""
+    note, state = decision["note"], decision["state"]
+    if state == "ready" and decision["held"]:
+        return f"held: {decision['held']}"
+    if state == "dead":
+        return f"dead after {decision['attempts']} failed attempts: {note}"
+    if state != "ready" or not note:
+        return str(note) if note else None
+    said = note if note.startswith(HELD) else f"waits: {note}"
+    return f"{said}, again at {when(decision['due_at'])}"
+
+
+def _action(decision: dict[str, Any]) -> str:
+    action, to = decision["action"], decision.get("to")
+    return f"{action} → {to} ({decision['state']})" if to else str(action)
 
 
 def _undecided(shown: dict[str, Any]) -> str:
@@ -89,10 +135,6 @@ def _undecided(shown: dict[str, Any]) -> str:
     if shown["state"] == "decided":
         return "decided: there was no rule to ask"
     return f"{shown['state']}: nothing has been decided yet"
-
-
-def _held(trace: Sequence[dict[str, Any]]) -> int:
-    return sum(line["held"] for line in trace)
 
 
 def _line(line: dict[str, Any]) -> Text:

@@ -5,7 +5,7 @@ expression keeps its type. A null or missing value is a `TemplateError`, never t
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -122,6 +122,16 @@ def _environment() -> minijinja.Environment:
 _ENVIRONMENT = _environment()
 
 
+class Plain(dict[str, Any]):
+    """Values as templates may see them: JSON's own types, no deeper than they can bear. Made once, used often."""
+
+    @classmethod
+    def of(cls, scope: Mapping[str, Any], names: Iterable[str] | None = None) -> "Plain":
+        """The values of a scope, or those of its names. Raises `TemplateError` for what is not JSON."""
+        wanted = scope if names is None else names
+        return cls((name, _json(scope[name], MAX_DEPTH)) for name in wanted if name in scope)
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """One parsed template: `names` are the variables it uses, `paths` the same with their dots."""
@@ -149,7 +159,8 @@ class Template:
 
         Raises `TemplateError` where something is null or missing, too long or endless.
         """
-        values = {name: _json(scope[name], MAX_DEPTH) for name in self.names if name in scope}
+        plain = scope if isinstance(scope, Plain) else Plain.of(scope, self.names)
+        values = {name: plain[name] for name in self.names if name in plain}
         try:
             return self._rendered(values)
         except TemplateError as error:
@@ -263,11 +274,11 @@ def _json(value: Any, depth: int) -> Any:
             return value
         case str():
             return str(value)
-        case Mapping() if depth:
+        case dict() | Mapping() if depth:
             return {str(key): _json(item, depth - 1) for key, item in value.items()}
         case list() | tuple() if depth:
             return [_json(item, depth - 1) for item in value]
-        case Mapping() | list() | tuple():
+        case dict() | Mapping() | list() | tuple():
             return None
         case _:
             raise TemplateError(f"it gave a {type(value).__name__}, which is not JSON")

@@ -10,11 +10,16 @@ from typing import Any
 from urllib.parse import quote
 
 from orchestrator.database import Transaction
-from orchestrator.inbox.inbox import Action, Decision, Entry, Refusal
-from orchestrator.ledger import calls, conversations, turns, waits
+from orchestrator.dispatch.decide import OTHERS
+from orchestrator.inbox.inbox import Action, Decision, DecisionState, Entry, Refusal
+from orchestrator.inbox.orders import Pausable, Pause
+from orchestrator.ledger import artifacts, calls, conversations, turns, waits
 from orchestrator.ledger.conversations import Conversation
 from orchestrator.ledger.turns import Turn
-from orchestrator.rules.rule import Finding
+from orchestrator.rules.match import about_on
+from orchestrator.rules.operators import like
+from orchestrator.rules.rule import Finding, deciding
+from orchestrator.rules.rulebook import Page, pages_of
 from orchestrator.stores import Stores
 from workflows.messages import RunState
 
@@ -26,7 +31,119 @@ async def events(stores: Stores, entries: Sequence[Entry]) -> list[Shown]:
     ids = [entry.id for entry in entries]
     decided = await stores.inbox.decisions(ids)
     reached = await stores.ledger.read(conversations.by_events, ids)
-    return [_event(entry, decided.get(entry.id, []), reached) for entry in entries]
+    pauses = await stores.inbox.pauses()
+    return [_event(entry, decided.get(entry.id, []), reached, pauses) for entry in entries]
+
+
+async def why(stores: Stores, entry: Entry) -> Shown:
+    """An event with what every rule said to it, what its runs cost so far, and which rule came nearest to acting."""
+    (shown,) = await events(stores, [entry])
+    rang, asked, others = f"{entry.source}/{entry.type}", [], []
+    for decision in shown["decisions"]:
+        pages = await stores.ledger.read(_pages, decision)
+        if pages is None:
+            asked.append({**decision, "run": await stores.ledger.read(_cost, decision["run_id"])})
+        else:
+            others += [
+                _not_asked(decision, page, rang) for page in pages if not like(rang, page.on)
+            ]
+    decisions = [*asked, *others]
+    acted = any(decision["action"] != Action.IGNORE for decision in decisions)
+    near = None if acted else nearest(decisions)
+    return {**shown, "decisions": decisions, "nearest": near["rule"] if near else None}
+
+
+def nearest(decisions: Sequence[Shown]) -> Shown | None:
+    """The rule that came nearest to acting, of several that ignored an event; the first of equals.
+
+    One whose `on` fits is nearer than one whose doesn't; then the one with fewer lines against it, then with more for
+    it. Of those whose `on` doesn't fit, one that wants the event's source is nearer.
+    """
+    candidates = [decision for decision in decisions if decision["trace"]]
+    return max(candidates, key=_nearness, default=None)
+
+
+def failed(decision: Shown) -> Shown | None:
+    """The line of a trace that decided against the event."""
+    lines = [Finding(**line) for line in decision["trace"]]
+    decided = next((line for line in deciding(lines) if not line.held), None)
+    return None if decided is None else decision["trace"][lines.index(decided)]
+
+
+def _nearness(decision: Shown) -> tuple[bool, bool, int, int]:
+    lines = list(deciding(Finding(**line) for line in decision["trace"]))
+    on = [line for line in lines if line.path == "on"]
+    against = sum(not line.held for line in lines)
+    return (
+        all(line.held for line in on),
+        any(_wants_source(line) for line in on),
+        -against,
+        len(lines) - against,
+    )
+
+
+def _wants_source(line: Finding) -> bool:
+    source = str(line.actual).partition("/")[0]
+    globs = line.expected if isinstance(line.expected, list) else []
+    return any(like(source, glob.partition("/")[0]) for glob in globs)
+
+
+def _pages(connection: Transaction, decision: Shown) -> list[Page] | None:
+    digest = decision.get("pages")
+    kept = artifacts.get(connection, digest) if digest else None
+    return None if kept is None else pages_of(kept.body)
+
+
+def _cost(connection: Transaction, run_id: str | None) -> Shown | None:
+    conversation = conversations.find(connection, run_id) if run_id else None
+    if run_id is None or conversation is None:
+        return None
+    spent = turns.spent(connection, run_id)
+    return {
+        "state": str(conversation.state),
+        "outcome": str(conversation.outcome) if conversation.outcome else None,
+        "turns": len(turns.replied(connection, run_id)),
+        "tokens": spent.input_tokens + spent.output_tokens,
+        "usd": float(spent.usd),
+        "unpriced_turns": spent.unpriced,
+    }
+
+
+def _not_asked(decision: Shown, page: Page, rang: str) -> Shown:
+    line = about_on(page.on, rang)
+    return {
+        **{name: value for name, value in decision.items() if name != "pages"},
+        "rule": page.name,
+        "reason": f"no match: {line.path}",
+        "trace": [finding(line)],
+        "run": None,
+    }
+
+
+def paused(found: Sequence[Pause]) -> list[Shown]:
+    """What is paused, by whom and since when."""
+    return [
+        {
+            "what": str(pause.what),
+            "name": pause.name,
+            "by": pause.by,
+            "at": _iso(pause.at.timestamp()),
+        }
+        for pause in found
+    ]
+
+
+def dead(decision: Decision) -> Shown:
+    """A dead letter in one line of a list."""
+    return {
+        "id": decision.id,
+        "event": decision.event_id,
+        "rule": decision.rule or decision.cause,
+        "action": str(decision.action),
+        "attempts": decision.attempts,
+        "reason": decision.note,
+        "decided_at": _moment(decision.decided_at),
+    }
 
 
 def refusals(found: Sequence[Refusal]) -> list[Shown]:
@@ -105,7 +222,12 @@ def finding(found: Finding) -> Shown:
     }
 
 
-def _event(entry: Entry, decided: Sequence[Decision], reached: dict[tuple[str, str], str]) -> Shown:
+def _event(
+    entry: Entry,
+    decided: Sequence[Decision],
+    reached: dict[tuple[str, str], str],
+    pauses: Sequence[Pause],
+) -> Shown:
     return {
         "id": entry.id,
         "source": entry.source,
@@ -117,7 +239,10 @@ def _event(entry: Entry, decided: Sequence[Decision], reached: dict[tuple[str, s
         "state": str(entry.state),
         "duplicates": entry.duplicates,
         "duplicate_of": entry.duplicate_of,
-        "decisions": [_decision(entry, decision, reached) for decision in decided],
+        "decisions": [
+            _decision(entry, decision, reached) | _standing(entry, decision, pauses)
+            for decision in decided
+        ],
     }
 
 
@@ -134,6 +259,22 @@ def _decision(entry: Entry, decision: Decision, reached: dict[tuple[str, str], s
         "state": str(decision.state),
         "run_id": named or (None if decision.action is Action.IGNORE else found),
         "trace": [finding(line) for line in decision.trace],
+        **({"to": decision.with_.get("to")} if decision.action is Action.FORWARD else {}),
+        **({"pages": decision.with_.get("pages")} if decision.cause == OTHERS else {}),
+    }
+
+
+def _standing(entry: Entry, decision: Decision, pauses: Sequence[Pause]) -> Shown:
+    """Where a decision is on its way: what holds it, what was last said about it, when it is due again."""
+    ready = decision.state is DecisionState.READY
+    names = {(Pausable.RULE, decision.rule), (Pausable.SOURCE, entry.source)}
+    held = [f"{one.what} paused by {one.by}" for one in pauses if (one.what, one.name) in names]
+    return {
+        "attempts": decision.attempts,
+        "note": decision.note,
+        "due_at": _moment(decision.due_at) if ready else None,
+        "held": ", ".join(held) if ready and held else None,
+        "redelivery": decision.again,
     }
 
 
@@ -167,6 +308,10 @@ def _waiting_for(connection: Transaction, conversation: Conversation) -> Shown |
             until = _iso(wait.deadline_at)
             return {"kind": "event", "events": list(wait.patterns), "key": wait.key, "until": until}
     return None
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else _iso(at.timestamp())
 
 
 def _iso(seconds: float) -> str:

@@ -6,12 +6,14 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Mapping
-from contextlib import suppress
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from importlib import metadata
 
 import structlog
-from temporalio.client import Client
+from temporalio.client import Client, Interceptor
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -19,13 +21,19 @@ from typing_extensions import override
 
 from orchestrator import temporal
 from orchestrator.agent.activities import Activities, ToolActivity
-from orchestrator.agent.hands import Hands
-from orchestrator.agent.means import Means
-from orchestrator.agent.model import Claude
+from orchestrator.agent.counting import CountedModel
+from orchestrator.agent.late import LateHands, LateModel
+from orchestrator.agent.means import Means, Model
+from orchestrator.configuration.configuration import Configuration
 from orchestrator.errors import OperatorError
+from orchestrator.logs import Journal
 from orchestrator.settings import Settings
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores, configuration_reader
+from orchestrator.telemetry.instruments import RunInstruments
+from orchestrator.telemetry.port import metrics_port
+from orchestrator.telemetry.registry import Registry
+from orchestrator.telemetry.telemetry import Telemetry, registry_of, telemetry
 from workflows.activities import PERSON
 from workflows.run import Run
 
@@ -33,6 +41,9 @@ RECONNECT = 1.0
 GRACE = timedelta(seconds=20)
 STICKY = timedelta(seconds=3)
 """After this long a killed worker's runs are given to another one; stock is 10 s."""
+
+HEARTBEATS = timedelta(seconds=2)
+"""So often one reaches the server, whose answer brings a cancel back; stock is 0.8 of the silence it allows, 8 s."""
 
 CACHED_RUNS = 5_000
 
@@ -46,27 +57,52 @@ class Parks(logging.Filter):
         return not (isinstance(error, ApplicationError) and error.type == PERSON)
 
 
-async def work(settings: Settings, environment: Mapping[str, str]) -> None:
+async def work(settings: Settings, environment: Mapping[str, str], journal: Journal) -> None:
     """Work until SIGTERM; then finish what is under way, within 20 s."""
+    registry = registry_of("worker", metadata.version("doorbell"), _now, lambda: journal.dropped)
+    async with telemetry(registry, "worker", environment, _now) as told, _port(settings, registry):
+        await _work(settings, environment, told)
+
+
+@asynccontextmanager
+async def _port(settings: Settings, registry: Registry) -> AsyncIterator[None]:
+    if settings.worker_metrics is None:
+        yield
+        return
+    async with metrics_port(settings.worker_metrics, registry, settings.metrics_token):
+        yield
+
+
+async def _work(settings: Settings, environment: Mapping[str, str], told: Telemetry) -> None:
     log = structlog.get_logger("worker")
     logging.getLogger("temporalio.activity").addFilter(Parks())
     state = StateDirectory(settings.state.resolve())
     stores = Stores.open(state, settings.database)
-    means = _means(settings, environment, state, stores)
+    read = configuration_reader(settings.config, environment)
+    model, hands = _late(settings, environment, state, read())
+    counts = RunInstruments(told.registry)
+    means = _means(settings, stores, read, CountedModel(model, counts), hands, counts)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     try:
-        client = await _connected(settings, stopping)
+        client = await _connected(settings, stopping, told.interceptors)
         if client is not None:
             async with worker_of(client, settings.task_queue, means):
                 log.info("worker.ready", task_queue=settings.task_queue)
-                await stopping.wait()
+                await _until(stopping, model, hands)
         log.info("worker.stopped")
     finally:
-        await means.hands.close()
-        await means.model.close()
+        await hands.close()
+        await model.close()
         stores.close()
+
+
+async def _until(stopping: asyncio.Event, model: LateModel, hands: LateHands) -> None:
+    async with asyncio.TaskGroup() as arriving:
+        arriving.create_task(model.ready())
+        arriving.create_task(hands.ready())
+        await stopping.wait()
 
 
 def worker_of(client: Client, task_queue: str, means: Means) -> Worker:
@@ -99,15 +135,17 @@ def worker_of(client: Client, task_queue: str, means: Means) -> Worker:
         identity=f"{socket.gethostname()}:{os.getpid()}",
         max_cached_workflows=CACHED_RUNS,
         sticky_queue_schedule_to_start_timeout=STICKY,
+        max_heartbeat_throttle_interval=HEARTBEATS,
         graceful_shutdown_timeout=GRACE,
     )
 
 
-def _means(
-    settings: Settings, environment: Mapping[str, str], state: StateDirectory, stores: Stores
-) -> Means:
-    read = configuration_reader(settings.config, environment)
-    configuration = read()
+def _late(
+    settings: Settings,
+    environment: Mapping[str, str],
+    state: StateDirectory,
+    configuration: Configuration,
+) -> tuple[LateModel, LateHands]:
     if configuration.mistakes:
         structlog.get_logger("worker").warning(
             "configuration.mistakes", count=len(configuration.mistakes)
@@ -115,18 +153,41 @@ def _means(
     logs = state.logs / "hands"
     logs.mkdir(parents=True, exist_ok=True)
     key = settings.anthropic_api_key
-    return Means(
-        inbox=stores.inbox,
-        ledger=stores.ledger,
-        model=Claude(key.get_secret_value() if key else None, settings.anthropic_base_url),
-        hands=Hands(configuration.servers, environment=environment, stderr=logs),
-        configuration=read,
-        now=time.time,
-        scripted=settings.scripted,
+    thread = ThreadPoolExecutor(1, "imports")
+    secret = key.get_secret_value() if key else None
+    return (
+        LateModel(secret, settings.anthropic_base_url, thread),
+        LateHands(configuration.servers, environment=environment, stderr=logs, thread=thread),
     )
 
 
-async def _connected(settings: Settings, stopping: asyncio.Event) -> Client | None:
+def _means(
+    settings: Settings,
+    stores: Stores,
+    read: Callable[[], Configuration],
+    model: Model,
+    hands: LateHands,
+    counts: RunInstruments,
+) -> Means:
+    return Means(
+        inbox=stores.inbox,
+        ledger=stores.ledger,
+        model=model,
+        hands=hands,
+        configuration=read,
+        now=time.time,
+        scripted=settings.scripted,
+        counts=counts,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def _connected(
+    settings: Settings, stopping: asyncio.Event, interceptors: Sequence[Interceptor]
+) -> Client | None:
     """A connection to Temporal, tried until there is one or we are asked to stop."""
     if settings.temporal is None:
         raise OperatorError(
@@ -134,7 +195,9 @@ async def _connected(settings: Settings, stopping: asyncio.Event) -> Client | No
         )
     while not stopping.is_set():
         try:
-            return await temporal.connect(settings.temporal, settings.namespace)
+            return await temporal.connect(
+                settings.temporal, settings.namespace, interceptors=interceptors
+            )
         except RuntimeError:
             structlog.get_logger("worker").warning(
                 "temporal.unreachable", address=settings.temporal

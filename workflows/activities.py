@@ -24,6 +24,7 @@ from workflows.messages import (
     Record,
     Reply,
     RunRef,
+    Settle,
     WaitEnded,
     Waiting,
     WaitRequest,
@@ -62,8 +63,8 @@ class Outside:
         raise NotImplementedError
 
     @activity.defn
-    async def settle_lost(self, request: CallRequest) -> CallOutcome:
-        """Say how a call ended whose worker vanished: its result, or in words that nobody knows."""
+    async def settle_lost(self, request: Settle) -> CallOutcome:
+        """Say how a call ended that nobody waits for any more: its result, or in words that nobody knows."""
         raise NotImplementedError
 
     @activity.defn

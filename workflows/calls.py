@@ -5,22 +5,23 @@ call's row to `sent` just before the bytes leave, so a second attempt sees what 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
-from workflows.activities import Outside
+from workflows.activities import PERSON, Outside
 from workflows.messages import (
     Answer,
     CallOutcome,
     CallRequest,
     CallState,
     Proposals,
+    Settle,
     ToolCall,
     ToolCard,
 )
@@ -47,11 +48,6 @@ MODEL = Patience(timedelta(minutes=15), 60)
 OPENING = Patience(timedelta(minutes=2), 6)
 TOOL = Patience(timedelta(minutes=3), 5)
 LEDGER = timedelta(seconds=30)
-
-
-async def outside(signature: Signature[P, R], request: P, summary: str, patience: Patience) -> R:
-    """Run one activity that reaches beyond our own databases."""
-    return await begun(signature, request, summary, patience)
 
 
 def begun(
@@ -95,14 +91,37 @@ async def any_of(condition: Callable[[], bool], timeout: float, summary: str) ->
     return True
 
 
-async def carry_out(run_id: str, verdicts: tuple[Verdict, ...], first: int) -> list[CallOutcome]:
-    """Carry out all verdicts but the waits, in parallel; outcomes stand in the order of the calls."""
-    work = [
-        _one(run_id, verdict, first + number)
+def carry_out(
+    run_id: str, verdicts: tuple[Verdict, ...], first: int
+) -> list["asyncio.Task[CallOutcome]"]:
+    """Begin all verdicts but the waits, in parallel; they stand in the order of the calls."""
+    return [
+        asyncio.create_task(_one(run_id, verdict, first + number))
         for number, verdict in enumerate(verdicts)
         if not isinstance(verdict, WaitFor)
     ]
-    return list(await asyncio.gather(*work))
+
+
+async def stop(work: Sequence["asyncio.Future[Any]"]) -> bool:
+    """Cancel what is still under way and wait until all of it has ended; whether there was any."""
+    left = [one for one in work if not one.done()]
+    for one in left:
+        one.cancel()
+    # To its end: what goes on unseen could still write after the run has said that it is over.
+    await asyncio.gather(*left, return_exceptions=True)
+    return bool(left)
+
+
+async def give_up(run_id: str, calls: Iterable[ToolCall], reason: str) -> list[CallOutcome]:
+    """Answer every one of these calls by what is known of it; what has ended before stays as it ended."""
+    return [
+        await local(
+            Outside.settle_lost,
+            Settle(run_id=run_id, call_id=call.call_id, reason=reason),
+            f"given up: {call.alias}",
+        )
+        for call in calls
+    ]
 
 
 async def apply(run_id: str, proposals: Proposals) -> None:
@@ -144,8 +163,17 @@ async def _send(run_id: str, call: ToolCall, card: ToolCard, number: int) -> Cal
         if is_cancelled_exception(error):
             raise
         # No attempt came back; what the ledger saw of the last one is all that can be known.
-        outcome = await local(Outside.settle_lost, request, f"lost: {name} #{number}")
+        lost = Settle(run_id=run_id, call_id=call.call_id)
+        outcome = await local(Outside.settle_lost, lost, f"lost: {name} #{number}")
     return outcome
+
+
+def reason(error: ActivityError) -> str:
+    """Why an activity failed, for whoever must mend it."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type == PERSON:
+        return cause.message
+    return f"{error.activity_type} failed: {cause}"
 
 
 def _retries(patience: Patience) -> RetryPolicy:

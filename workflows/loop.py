@@ -25,7 +25,7 @@ from workflows.messages import (
     ToolCall,
     ToolCard,
 )
-from workflows.playbook import Budget, Effect, Stage
+from workflows.playbook import Budget, Effect, OverBudget, Stage
 from workflows.policy import Propose, Refuse, Send, Verdict, WaitFor, judge
 
 
@@ -45,7 +45,7 @@ class State:
     """A conversation between two steps.
 
     `turn` counts the turns begun; `calls` are still unanswered; `unwritten` are the write tools whose newest call
-    was meant to happen and did not.
+    was meant to happen and did not. `refusal` is a cap's, beside the budget's own; `over` is what the rule wants then.
     """
 
     run_id: str
@@ -62,6 +62,8 @@ class State:
     tally: Tally = field(default_factory=Tally)
     unwritten: tuple[str, ...] = ()
     nudged: bool = False
+    refusal: str = ""
+    over: OverBudget = OverBudget.PARK
 
     @classmethod
     def of(cls, opened: Opened) -> "State":
@@ -127,15 +129,14 @@ class Loop:
         state = self.state
         if state.calls:
             return Act(self._verdicts())
+        if state.refusal and state.stop is not Stop.OVER_BUDGET:
+            return End(Outcome.NEEDS_ATTENTION, state.refusal)
         if state.stop in {Stop.END_TURN, Stop.STOP_SEQUENCE}:
             return End(self._outcome(), "")
         if state.stop in _UNFINISHED:
             return End(Outcome.NEEDS_ATTENTION, _UNFINISHED[state.stop])
-        refusal = money.exhausted(state.budget, state.spent, state.turn)
-        if refusal is None and state.stop is Stop.OVER_BUDGET:
-            limits = f"{state.budget.usd} usd and {state.budget.tokens} tokens"
-            refusal = f"budget: the next turn could use more than what is left of {limits}"
-        return Stay(refusal) if refusal else AskModel(state.turn + 1, self._nudge())
+        refusal = self._refusal()
+        return self._over(refusal) if refusal else AskModel(state.turn + 1, self._nudge())
 
     def receive(self, reply: Reply) -> None:
         """A turn was answered."""
@@ -147,6 +148,8 @@ class Loop:
             stop=reply.stop,
             calls=reply.calls if reply.stop is Stop.TOOL_USE else (),
             spent=reply.spent,
+            refusal=reply.refusal,
+            over=reply.over,
         )
 
     def answered(self, outcomes: tuple[CallOutcome, ...]) -> None:
@@ -187,7 +190,27 @@ class Loop:
 
     def resumed(self, budget: Budget) -> None:
         """A person said go on, under the limits in force now."""
-        self.state = replace(self.state, budget=budget, stop=None, nudged=False)
+        self.state = replace(self.state, budget=budget, stop=None, nudged=False, refusal="")
+
+    def _refusal(self) -> str | None:
+        """Why no turn may begin, if none may."""
+        state = self.state
+        refusal = money.exhausted(state.budget, state.spent, state.turn)
+        if refusal is not None or state.stop is not Stop.OVER_BUDGET:
+            return refusal
+        limits = f"{state.budget.usd} usd and {state.budget.tokens} tokens"
+        return (
+            state.refusal or f"budget: the next turn could use more than what is left of {limits}"
+        )
+
+    def _over(self, refusal: str) -> Step:
+        match self.state.over:
+            case OverBudget.PARK:
+                return Stay(refusal)
+            case OverBudget.FINISH:
+                return End(Outcome.NEEDS_ATTENTION, refusal)
+            case OverBudget.FAIL:
+                return End(Outcome.FAILED, refusal)
 
     def _nudge(self) -> str | None:
         state = self.state

@@ -42,10 +42,20 @@ class Mailbox:
         self._entries.remove(entry)
         return entry
 
+    def take_cancel(self, run_id: str) -> Entry:
+        """The oldest word that ends this very conversation, taken out."""
+        entry = next(entry for entry in self._entries if _ends(entry, run_id))
+        self._entries.remove(entry)
+        return entry
+
     def wants_cancel(self, run_id: str) -> bool:
         """Whether a person asked to end this very conversation."""
-        return any(entry.kind is Kind.CANCEL and entry.run_id == run_id for entry in self._entries)
+        return any(_ends(entry, run_id) for entry in self._entries)
 
     def carried(self) -> tuple[Entry, ...]:
         """All of it, for continue-as-new."""
         return tuple(self._entries)
+
+
+def _ends(entry: Entry, run_id: str) -> bool:
+    return entry.kind is Kind.CANCEL and entry.run_id == run_id

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
-from workflows.playbook import Budget, Effect, Stage
+from workflows.playbook import Budget, Effect, OverBudget, Stage
 
 BUILTIN = "doorbell"
 """The server name of the tools that the run itself answers."""
@@ -159,12 +159,18 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What a turn came to; its texts stay in the ledger."""
+    """What a turn came to; its texts stay in the ledger.
+
+    `refusal` says which cap ends the conversation here, or lets no turn begin (OVER_BUDGET); `over` is what the rule
+    wants then.
+    """
 
     turn: int
     stop: Stop
     calls: tuple[ToolCall, ...] = ()
     spent: Spent = field(default_factory=Spent)
+    refusal: str = ""
+    over: OverBudget = OverBudget.PARK
 
 
 class CallState(StrEnum):
@@ -186,6 +192,15 @@ class CallRequest:
     run_id: str
     call_id: str
     deadline: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settle:
+    """End a call that nobody waits for any more, by what the ledger saw of it; `reason` says why nobody does."""
+
+    run_id: str
+    call_id: str
+    reason: str = "its worker was lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,14 @@ class Stage(StrEnum):
     LIVE = "live"
 
 
+class OverBudget(StrEnum):
+    """What a run does whose next turn could pass a cap: wait for money, take its leave, or fail."""
+
+    PARK = "park"
+    FINISH = "finish"
+    FAIL = "fail"
+
+
 class InputType(StrEnum):
     """What a rule may hand to a playbook. `text` may never stand in the prose: it could be a stranger's words."""
 

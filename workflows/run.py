@@ -9,14 +9,15 @@ mailbox empty.
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from workflows import calls, story
-    from workflows.activities import PERSON, Outside
+    from workflows.activities import Outside
     from workflows.loop import Act, AskModel, End, Loop, State, Stay, Step
     from workflows.mail import Mailbox
     from workflows.messages import (
@@ -45,6 +46,8 @@ RUN_STATE = SearchAttributeKey.for_keyword("RunState")
 OUTCOME = SearchAttributeKey.for_keyword("Outcome")
 FIRST_GRACE = timedelta(seconds=5)
 LONGEST_GRACE = timedelta(minutes=5)
+BY_A_PERSON = "cancelled by a person"
+IN_TEMPORAL = "cancelled in Temporal"
 HISTORY_LIMIT = 2_000
 """Events after which a run continues as new, well before Temporal's own limits."""
 
@@ -103,8 +106,7 @@ class Run:
         except (asyncio.CancelledError, ActivityError) as error:
             # Cancelled in Temporal itself: the ledger must not go on saying that it runs.
             if is_cancelled_exception(error) and self.run_id:
-                ending = self._end(self.run_id, Outcome.CANCELLED, "cancelled in Temporal")
-                await asyncio.shield(ending)
+                await asyncio.shield(self._cancelled_outside())
             raise
 
     async def _work(self) -> RunResult:
@@ -135,16 +137,42 @@ class Run:
         request = OpenRequest(workflow_id=workflow.info().workflow_id, entry=entry)
         ref = await calls.local(Outside.begin, request, "begin")
         self.run_id = ref.run_id
-        while self.run_id and self.loop is None:
-            try:
-                opened = await calls.outside(Outside.prepare, ref, "choose tools", calls.OPENING)
-            except ActivityError as error:
-                if is_cancelled_exception(error):
-                    raise
-                await self._parked(_reason(error))
-            else:
-                self.story.opened(opened)
-                self.loop = Loop(State.of(opened))
+        while self.run_id and self.loop is None and not await self._called_off():
+            await self._choose(ref)
+
+    async def _choose(self, ref: RunRef) -> None:
+        choosing = calls.begun(Outside.prepare, ref, "choose tools", calls.OPENING)
+        if not await self._done(ref.run_id, choosing):
+            return
+        try:
+            opened = await choosing
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            await self._parked(calls.reason(error))
+        else:
+            self.story.opened(opened)
+            self.loop = Loop(State.of(opened))
+
+    async def _called_off(self) -> bool:
+        """End the conversation that is being opened if a person said so; every other entry stays for what follows."""
+        if not self.mailbox.wants_cancel(self.run_id):
+            return False
+        mine = await self._claim(self.mailbox.take_cancel(self.run_id), Claim.CONSUMED)
+        if mine:
+            await self._end(self.run_id, Outcome.CANCELLED, BY_A_PERSON)
+        return mine
+
+    async def _done(self, run_id: str, *work: "asyncio.Future[Any]") -> bool:
+        """Whether this work came to its own end; a person's cancel of the run ends it before."""
+        try:
+            await workflow.wait_condition(
+                lambda: all(one.done() for one in work) or self.mailbox.wants_cancel(run_id)
+            )
+        except asyncio.CancelledError:
+            await calls.stop(work)
+            raise
+        return not await calls.stop(work)
 
     async def _parked(self, reason: str) -> bool:
         """Park until a person's word about this very conversation; False when the word is cancel.
@@ -160,7 +188,7 @@ class Run:
             elif await self._claim(entry, Claim.CONSUMED):
                 break
         if entry.kind is Kind.CANCEL:
-            await self._end(self.run_id, Outcome.CANCELLED, "cancelled by a person")
+            await self._end(self.run_id, Outcome.CANCELLED, BY_A_PERSON)
             return False
         await self._record(RunState.RUNNING, "resumed by a person")
         return True
@@ -168,8 +196,8 @@ class Run:
     async def _converse(self, loop: Loop) -> None:
         while self.loop is not None:
             step = loop.next()
-            # A conversation that can't go on leaves what came in to the next one.
-            if self.mailbox and not _given_up(step):
+            # A conversation that can't go on leaves what came in to the next one, and a wake-up to its wait.
+            if self.mailbox and not _given_up(step) and not _awaits(step, self.mailbox.first()):
                 await self._heed(loop, self.mailbox.take())
                 continue
             self._continue_as_new_if_long(loop)
@@ -198,7 +226,8 @@ class Run:
                     await self._note(loop, event_id=entry.event_id)
             case Kind.CANCEL if ours:
                 if await self._claim(entry, Claim.CONSUMED):
-                    await self._end(self.run_id, Outcome.CANCELLED, "cancelled by a person")
+                    reason = _cancelled(BY_A_PERSON, loop.state)
+                    await self._end(self.run_id, Outcome.CANCELLED, reason)
             case _:
                 await self._claim(entry, Claim.LATE)
 
@@ -206,11 +235,7 @@ class Run:
         self._show(RunState.RUNNING, f"thinking, turn {turn}")
         ask = Ask(run_id=self.run_id, turn=turn, budget=loop.state.budget)
         asking = calls.begun(Outside.ask_model, ask, f"turn {turn}", calls.MODEL)
-        await workflow.wait_condition(
-            lambda: asking.done() or self.mailbox.wants_cancel(self.run_id)
-        )
-        if not asking.done():
-            asking.cancel()
+        await self._done(self.run_id, asking)
         try:
             reply = await asking
         except ActivityError as error:
@@ -218,18 +243,20 @@ class Run:
                 return
             if is_cancelled_exception(error):
                 raise
-            await self._park(loop, _reason(error))
+            await self._park(loop, calls.reason(error))
             return
         loop.receive(reply)
         self.story.replied(reply)
 
     async def _act(self, loop: Loop, act: Act) -> None:
         self._show(RunState.RUNNING, "using tools")
-        state = loop.state
-        outcomes = await calls.carry_out(state.run_id, act.verdicts, state.tool_calls + 1)
-        for verdict in act.verdicts:
-            if isinstance(verdict, WaitFor):
-                outcomes.append(await self._wait(verdict))
+        work = calls.carry_out(self.run_id, act.verdicts, loop.state.tool_calls + 1)
+        if await self._done(self.run_id, *work):
+            outcomes = [one.result() for one in work]
+            waits = [verdict for verdict in act.verdicts if isinstance(verdict, WaitFor)]
+            outcomes += [await self._wait(verdict) for verdict in waits]
+        else:
+            outcomes = await calls.give_up(self.run_id, loop.state.calls, BY_A_PERSON)
         loop.answered(tuple(outcomes))
         self.story.acted(act.verdicts, outcomes)
 
@@ -281,7 +308,11 @@ class Run:
         if await self._claim(entry, Claim.CONSUMED):
             run_id = entry.run_id or ""
             proposals = await calls.local(Outside.proposals, RunRef(run_id=run_id), "proposals")
-            await calls.apply(run_id, proposals)
+            applying = asyncio.create_task(calls.apply(run_id, proposals))
+            if await self._done(run_id, applying):
+                await applying
+            else:
+                await calls.give_up(run_id, proposals.calls, BY_A_PERSON)
 
     async def _note(
         self, loop: Loop, *, text: str = "", event_id: str | None = None, nudge: bool = False
@@ -306,6 +337,15 @@ class Run:
         self._show(RunState.ENDED, f"{outcome} {reason}".strip())
         self.ended.append(outcome)
         self.loop, self.run_id = None, ""
+
+    async def _cancelled_outside(self) -> None:
+        """Cancelled in Temporal itself: no call stays without an answer, and the ledger says that it is over."""
+        reason = IN_TEMPORAL
+        if self.loop is not None:
+            unanswered = self.loop.state.calls
+            self.loop.answered(tuple(await calls.give_up(self.run_id, unanswered, reason)))
+            reason = _cancelled(reason, self.loop.state)
+        await self._end(self.run_id, Outcome.CANCELLED, reason)
 
     async def _record(self, state: RunState, reason: str) -> None:
         record = Record(run_id=self.run_id, state=state, reason=reason)
@@ -333,15 +373,22 @@ class Run:
             workflow.continue_as_new(RunInput(title=self.title, carried=carried))
 
 
-def _reason(error: ActivityError) -> str:
-    cause = error.cause
-    if isinstance(cause, ApplicationError) and cause.type == PERSON:
-        return cause.message
-    return f"{error.activity_type} failed: {cause}"
+def _cancelled(reason: str, state: State) -> str:
+    unknown = state.tally.unknown
+    return f"{reason}; writes of which nobody knows: {unknown}" if unknown else reason
 
 
 def _given_up(step: Step) -> bool:
     return isinstance(step, End) and bool(step.reason)
+
+
+def _awaits(step: Step, entry: Entry) -> bool:
+    """Whether a wait is about to begin that the entry may be for.
+
+    The ledger can know a wait before Temporal does: when a worker dies in between, its event comes before it.
+    """
+    begins = isinstance(step, Act) and any(isinstance(one, WaitFor) for one in step.verdicts)
+    return begins and entry.kind is Kind.WOKEN
 
 
 def _interrupts(entry: Entry, run_id: str) -> bool:

@@ -11,12 +11,12 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from typing_extensions import override
 
-from orchestrator.agent import asking, calling, opening, waiting
+from orchestrator.agent import asking, calling, counting, opening, waiting
 from orchestrator.agent.beating import beating
 from orchestrator.agent.calling import TryAgain
 from orchestrator.agent.definitions import HandsUnreachable
 from orchestrator.agent.means import Means, for_a_person
-from orchestrator.agent.model import Unavailable
+from orchestrator.agent.reply import Unavailable
 from orchestrator.database import Transaction
 from orchestrator.errors import OperatorError, PersonError
 from orchestrator.ledger import calls, claims, conversations
@@ -40,6 +40,7 @@ from workflows.messages import (
     Record,
     Reply,
     RunRef,
+    Settle,
     ToolCall,
     WaitEnded,
     Waiting,
@@ -108,7 +109,7 @@ class Activities(Outside):
 
     @override
     @activity.defn
-    async def settle_lost(self, request: CallRequest) -> CallOutcome:
+    async def settle_lost(self, request: Settle) -> CallOutcome:
         return await calling.settle_lost(self._means, request)
 
     @override
@@ -159,7 +160,7 @@ class Activities(Outside):
     @override
     @activity.defn
     async def record(self, record: Record) -> Done:
-        await self._means.ledger.write(
+        changed = await self._means.ledger.write(
             conversations.record,
             record.run_id,
             record.state,
@@ -167,6 +168,8 @@ class Activities(Outside):
             record.outcome,
             self._means.now(),
         )
+        if changed:
+            await counting.recorded(self._means, record)
         return Done()
 
 

@@ -4,164 +4,149 @@ A recorded reply is returned and never paid twice; an attempt that was lost is c
 """
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
-from orchestrator.agent import calling, prices, prompt
+from orchestrator.agent import calling, paying, prices, prompt
 from orchestrator.agent import frozen as pins
 from orchestrator.agent.frozen import Frozen, Planned
 from orchestrator.agent.means import Means
-from orchestrator.agent.model import Rejected, Request, Said, Unavailable
 from orchestrator.agent.opening import frozen_of
+from orchestrator.agent.paying import Begun, Over
+from orchestrator.agent.preparing import Question
+from orchestrator.agent.purse import in_force
+from orchestrator.agent.reply import Rejected, Said, Unavailable
 from orchestrator.database import Transaction
-from orchestrator.ledger import calls, turns
+from orchestrator.ledger import calls, reservations, shortfalls, turns
+from orchestrator.ledger.conversations import Conversation
 from orchestrator.ledger.turns import Charge, Turn
-from workflows.messages import Ask, CallState, Reply, Spent, Stop
-from workflows.playbook import Budget
+from workflows.messages import Ask, CallState, Reply, Stop
+from workflows.playbook import OverBudget
 
 NOTHING = Charge(usd=Decimal(0), input_tokens=0, output_tokens=0, cached_tokens=0)
-SMALLEST_REPLY = 256
-"""Tokens: with less than this left, a turn isn't begun."""
+LAST_WORD = 1_000_000
+"""Where the note stands that ends a conversation: behind every event's."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A turn that may be asked, with what it may cost at most."""
-
-    request: Request
-    estimate: Charge
+_VENDORS_WORDS = frozenset(Stop) - {Stop.OVER_BUDGET, Stop.OTHER}
 
 
 async def ask(means: Means, asked: Ask, attempt: int) -> Reply:
-    """One turn. Raises Unavailable or Rejected."""
-    _, frozen = await frozen_of(means, asked.run_id)
+    """One turn. Raises Unavailable, Blocked or Rejected."""
+    conversation, frozen = await frozen_of(means, asked.run_id)
     recorded = await means.ledger.read(turns.replied, asked.run_id)
     turn = _recorded(recorded, asked)
     if turn is None:
-        messages = await means.ledger.read(_messages, asked.run_id, recorded)
-        spent = await means.ledger.read(turns.spent, asked.run_id)
-        prepared = prepare(frozen, messages, asked.budget, spent)
-        if prepared is None:
-            return Reply(turn=asked.turn, stop=Stop.OVER_BUDGET, spent=spent)
-        turn = await _answered(means, asked, attempt, frozen, prepared)
-    return await _reply(means, frozen, asked, turn)
+        question = Question(
+            frozen=frozen,
+            messages=await means.ledger.read(_messages, asked.run_id, recorded),
+            budget=asked.budget,
+            spent=await means.ledger.read(turns.spent, asked.run_id),
+        )
+        begun = await paying.begin(means, conversation, question, asked, attempt)
+        if isinstance(begun, Over):
+            return _over(asked, question, begun)
+        turn = await _answered(means, asked, frozen, begun)
+    return await _reply(means, conversation, frozen, asked, turn)
 
 
-def prepare(
-    frozen: Frozen, messages: Sequence[prompt.Message], budget: Budget, spent: Spent
-) -> Prepared | None:
-    """The request with `max_tokens` clamped to what is left; None when even a short reply could pass a limit."""
-    system, tools = pins.system(frozen), pins.definitions(frozen)
-    static = prompt.tokens(system, tools)
-    needed = static + prompt.tokens(list(messages))
-    allowed = min(frozen.max_tokens, budget.tokens - spent.tokens - needed)
-    price = partial(prices.estimated, frozen.model, needed, kept_long=static)
-    allowed = _affordable(price, allowed, budget.usd - spent.usd)
-    if allowed < min(SMALLEST_REPLY, frozen.max_tokens):
-        return None
-    request = Request(
-        model=frozen.model,
-        max_tokens=allowed,
-        system=system,
-        tools=tools,
-        messages=prompt.with_breakpoints(messages),
+def _over(asked: Ask, question: Question, over: Over) -> Reply:
+    return Reply(
+        turn=asked.turn,
+        stop=Stop.OVER_BUDGET,
+        spent=question.spent,
+        refusal=over.words,
+        over=over.over,
     )
-    estimate = Charge(
-        usd=price(allowed),
-        input_tokens=needed,
-        output_tokens=allowed,
-        cached_tokens=0,
-    )
-    return Prepared(request=request, estimate=estimate)
 
 
-def _affordable(price: Callable[[int], Decimal | None], allowed: int, usd_left: Decimal) -> int:
-    reading, writing = price(0), price(1_000_000)
-    if reading is None or writing is None or writing <= reading:
-        # Without a known price only the token budget holds; the run's record says that it is unpriced.
-        return allowed
-    if reading >= usd_left:
-        return 0
-    return min(allowed, int((usd_left - reading) / (writing - reading) * 1_000_000))
+async def _answered(means: Means, asked: Ask, frozen: Frozen, begun: Begun) -> Turn:
+    said = await _paid(means, asked, begun)
+    return await means.ledger.write(_record, asked, begun, frozen, said, means.now())
 
 
-async def _answered(
-    means: Means, asked: Ask, attempt: int, frozen: Frozen, prepared: Prepared
-) -> Turn:
-    number = await means.ledger.write(
-        turns.reserve, asked.run_id, asked.turn, attempt, prepared.estimate, means.now()
-    )
-    said = await _paid(means, asked, number, prepared)
-    return await means.ledger.write(_record, asked, number, frozen, said, means.now())
-
-
-async def _paid(means: Means, asked: Ask, number: int, prepared: Prepared) -> Said:
-    run_id, turn = asked.run_id, asked.turn
+async def _paid(means: Means, asked: Ask, begun: Begun) -> Said:
+    of_attempt = (asked.run_id, asked.turn, begun.number)
     try:
-        return await means.model.say(prepared.request)
+        return await means.model.say(begun.prepared.request)
     except Rejected:
-        await means.ledger.write(turns.settle, run_id, turn, number, NOTHING, "rejected")
+        await means.ledger.write(reservations.settle, *of_attempt, NOTHING, "rejected")
         raise
     except Unavailable as error:
-        charge = prepared.estimate if error.begun else NOTHING
-        await means.ledger.write(
-            turns.settle, run_id, turn, number, charge, "assumed" if error.begun else "failed"
-        )
+        charge = begun.prepared.estimate if error.begun else NOTHING
+        ended = "assumed" if error.begun else "failed"
+        await means.ledger.write(reservations.settle, *of_attempt, charge, ended)
         raise
 
 
 def _record(
-    connection: Transaction, asked: Ask, number: int, frozen: Frozen, said: Said, at: float
+    connection: Transaction, asked: Ask, begun: Begun, frozen: Frozen, said: Said, at: float
 ) -> Turn:
     """Pay and record; of two attempts that overtook each other, the reply recorded first is the turn's."""
-    charge = _charge(frozen.model, said)
-    turns.settle(connection, asked.run_id, asked.turn, number, charge, "settled")
+    charge = _charge(frozen.model, said, begun)
+    reservations.settle(connection, asked.run_id, asked.turn, begun.number, charge, "settled")
     turn = Turn(turn=asked.turn, content=_json(said.content), stop=said.stop)
     first = turns.reply(
         connection, asked.run_id, turn.turn, turn.content, turn.stop, said.request_id, at
     )
     if not first:
         return _recorded(turns.replied(connection, asked.run_id), asked) or turn
+    if begun.last:
+        _recorded_last(connection, asked, begun, at)
     for plan in pins.planned(frozen, asked.run_id, asked.turn, said.content):
         calls.intend(connection, asked.run_id, asked.turn, plan.intent, at)
-        if plan.complaint is not None:
-            refused = calling.answer_words(CallState.REFUSED, plan.complaint)
+        complaint = begun.last or plan.complaint
+        if complaint is not None:
+            refused = calling.answer_words(CallState.REFUSED, complaint)
             calls.finish(connection, asked.run_id, plan.call.call_id, refused, at)
     return turn
+
+
+def _recorded_last(connection: Transaction, asked: Ask, begun: Begun, at: float) -> None:
+    words = paying.farewell(begun.last)
+    turns.note(connection, asked.run_id, asked.turn, LAST_WORD, words)
+    shortfalls.finish(connection, asked.run_id, asked.turn, begun.last, begun.day, begun.need, at)
 
 
 def _recorded(recorded: Sequence[Turn], asked: Ask) -> Turn | None:
     return next((turn for turn in recorded if turn.turn == asked.turn), None)
 
 
-def _charge(model: str, said: Said) -> Charge:
+def _charge(model: str, said: Said, begun: Begun) -> Charge:
     usage = said.usage
-    cached = int(usage.get("cache_read_input_tokens") or 0)
-    written = int(usage.get("cache_creation_input_tokens") or 0)
+    read, written = prices.counted(usage)
     return Charge(
-        usd=prices.charged(model, usage),
-        input_tokens=int(usage.get("input_tokens") or 0) + cached + written,
-        output_tokens=int(usage.get("output_tokens") or 0),
-        cached_tokens=cached,
+        usd=prices.charged(model, usage, begun.declared),
+        input_tokens=read,
+        output_tokens=written,
+        cached_tokens=int(usage.get("cache_read_input_tokens") or 0),
     )
 
 
-async def _reply(means: Means, frozen: Frozen, asked: Ask, turn: Turn) -> Reply:
+async def _reply(
+    means: Means, conversation: Conversation, frozen: Frozen, asked: Ask, turn: Turn
+) -> Reply:
     plans = pins.planned(frozen, asked.run_id, asked.turn, json.loads(turn.content))
     spent = await means.ledger.read(turns.spent, asked.run_id)
+    last = await means.ledger.read(shortfalls.finished, asked.run_id, asked.turn)
     return Reply(
         turn=turn.turn,
-        stop=_stop(turn.stop, plans),
-        calls=tuple(plan.call for plan in plans),
+        stop=_stop(turn.stop, () if last else plans),
+        calls=() if last else tuple(plan.call for plan in plans),
         spent=spent,
+        refusal=last,
+        over=await _over_now(means, conversation),
     )
+
+
+async def _over_now(means: Means, conversation: Conversation) -> OverBudget:
+    payer = await paying.payer_of(means, conversation)
+    return in_force(means.configuration(), payer, means.now()).caps.over
 
 
 def _stop(stop: str, plans: tuple[Planned, ...]) -> Stop:
-    known = Stop(stop) if stop in set(Stop) else Stop.OTHER
+    # Our own words about a turn are not a provider's to say: `over_budget` would park the run for nothing.
+    known = Stop(stop) if stop in _VENDORS_WORDS else Stop.OTHER
     if known in {Stop.END_TURN, Stop.STOP_SEQUENCE, Stop.PAUSE_TURN} and plans:
         # Whatever it says, a call that was asked for must be answered.
         return Stop.TOOL_USE

@@ -16,7 +16,7 @@ from orchestrator.database import Transaction
 from orchestrator.errors import DoorbellError
 from orchestrator.ledger import artifacts, calls
 from orchestrator.ledger.calls import Call, Result
-from workflows.messages import CallOutcome, CallRequest, CallState
+from workflows.messages import CallOutcome, CallRequest, CallState, Settle
 from workflows.playbook import Effect
 
 MARGIN = 5.0
@@ -29,7 +29,7 @@ FINAL = frozenset(
 )
 
 UNKNOWN = (
-    "The outcome of this call is unknown: it was sent, and then the connection or the worker was lost ({reason})."
+    "The outcome of this call is unknown: it was sent, and then no answer came ({reason})."
     " It may have taken effect. Check before you repeat it."
 )
 PROPOSED = "Recorded as a proposal (preview): nothing was changed. A person can apply exactly this call later."
@@ -59,10 +59,14 @@ async def call(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
     )
     if not taken:
         return await _another_attempts(means, request, attempt)
+    began = means.now()
     kept = await _sent(means, found, request, attempt)
     if kept is None:
         return await _another_attempts(means, request, attempt)
-    return await _finish(means, request, kept)
+    outcome = await _finish(means, request, kept)
+    took = means.now() - began
+    means.counts.tool_call(found.server, found.tool, found.effect, outcome.state, took)
+    return outcome
 
 
 async def propose(means: Means, request: CallRequest) -> CallOutcome:
@@ -70,12 +74,12 @@ async def propose(means: Means, request: CallRequest) -> CallOutcome:
     return await _finish(means, request, Kept(result=_words(CallState.PROPOSED, PROPOSED)))
 
 
-async def settle_lost(means: Means, request: CallRequest) -> CallOutcome:
-    """End a call of which no attempt came back."""
-    found = await _one(means, request)
+async def settle_lost(means: Means, lost: Settle) -> CallOutcome:
+    """End a call of which no attempt came back, or whose answer nobody waits for any more."""
+    found = await _one(means, lost)
     if found.state not in FINAL:
-        reason = "its worker was lost"
-        return await _finish(means, request, Kept(result=_not_known(found, reason) or _given_up()))
+        result = _not_known(found, lost.reason) or _given_up(lost.reason)
+        return await _finish(means, lost, Kept(result=result))
     return _outcome(found)
 
 
@@ -146,8 +150,8 @@ def _not_known(found: Call, reason: str) -> Result | None:
     return unknown(reason) if once_sent and found.effect is not Effect.READ else None
 
 
-def _given_up() -> Result:
-    text = "This call was given up after several attempts; it changed nothing."
+def _given_up(reason: str) -> Result:
+    text = f"This call was given up ({reason}); it changed nothing."
     return _words(CallState.REFUSED, text)
 
 
@@ -160,16 +164,17 @@ async def _another_attempts(means: Means, request: CallRequest, attempt: int) ->
         if found.attempt > attempt:
             raise TryAgain("a later attempt has this call")
         if found.deadline_at is None or means.now() > found.deadline_at + MARGIN:
-            return await settle_lost(means, request)
+            lost = Settle(run_id=request.run_id, call_id=request.call_id)
+            return await settle_lost(means, lost)
         await asyncio.sleep(LOOK_EVERY)
 
 
-async def _finish(means: Means, request: CallRequest, kept: Kept) -> CallOutcome:
+async def _finish(means: Means, request: CallRequest | Settle, kept: Kept) -> CallOutcome:
     await means.ledger.write(_keep, request, kept, means.now())
     return _outcome(await _one(means, request))
 
 
-def _keep(connection: Transaction, request: CallRequest, kept: Kept, at: float) -> None:
+def _keep(connection: Transaction, request: CallRequest | Settle, kept: Kept, at: float) -> None:
     result = kept.result
     if kept.full:
         digest = artifacts.put(connection, kept.full, kept.media_type, at)
@@ -195,7 +200,7 @@ def _words(state: CallState, text: str) -> Result:
     return Result(state=state, content=[{"type": "text", "text": text}], is_error=not good)
 
 
-async def _one(means: Means, request: CallRequest) -> Call:
+async def _one(means: Means, request: CallRequest | Settle) -> Call:
     return await means.ledger.read(calls.one, request.run_id, request.call_id)
 
 

@@ -4,7 +4,7 @@ A call ends in exactly one of three ways: `Answered`, `NotSent` (safe to repeat)
 whether it acted). There is no fourth, and none of them is an exception.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +65,12 @@ class Lost:
 
 
 Outcome = Answered | NotSent | Lost
+
+BeforeSend = Callable[[], Awaitable[bool]]
+"""Asked just before the bytes of a call leave; its False keeps them here."""
+
+Progress = Callable[[str], None]
+"""Told what a server says while it works."""
 
 
 class HandsUnreachable(PersonError):

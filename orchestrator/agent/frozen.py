@@ -23,7 +23,10 @@ MARKED = "body"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frozen:
-    """The pinned part. `version` is of this shape, so that an old pin stays readable."""
+    """The pinned part. `version` is of this shape, so that an old pin stays readable.
+
+    `sources` are those that may ring, for waits; none were written down at first, and then any may.
+    """
 
     version: int
     playbook: str
@@ -32,8 +35,8 @@ class Frozen:
     max_tokens: int
     budget: Budget
     system: str
-    sources: tuple[str, ...]
     tools: tuple[Tool, ...]
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +148,7 @@ def _unlisted(
 def _deaf(given: Mapping[str, Any], sources: Sequence[str]) -> str | None:
     """A wait for events that nobody can send would sleep to its end."""
     strange = sorted({str(event).partition("/")[0] for event in given["events"]} - set(sources))
-    if not strange:
+    if not sources or not strange:
         return None
     return f"Nobody rings as {strange[0]!r}; events come from {', '.join(sources)} (source/type)."
 

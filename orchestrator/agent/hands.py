@@ -5,7 +5,7 @@ never after.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,11 +14,13 @@ from typing import Any
 from orchestrator.agent.connection import Connection, Limits
 from orchestrator.agent.definitions import (
     Answered,
+    BeforeSend,
     Discovered,
     HandsUnreachable,
     Lost,
     NotSent,
     Outcome,
+    Progress,
 )
 from orchestrator.servers import Server
 
@@ -26,9 +28,6 @@ ATTEMPTS = 2
 FAREWELL = 10.0
 """Seconds all connections together have to end in good order."""
 WITHDRAWN = "withdrawn before it was sent"
-
-BeforeSend = Callable[[], Awaitable[bool]]
-Progress = Callable[[str], None]
 
 
 class Permission:

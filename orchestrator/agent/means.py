@@ -1,32 +1,78 @@
 """What the activities work with: a value made once by the worker, so that nothing is looked up from afar."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from temporalio.exceptions import ApplicationError
 
-from orchestrator.agent.hands import Hands
-from orchestrator.agent.model import Claude
+from orchestrator.agent.definitions import BeforeSend, Discovered, Outcome, Progress
+from orchestrator.agent.reply import Request, Said
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.database import Database
 from orchestrator.errors import PersonError
 from orchestrator.events import Event
 from orchestrator.inbox.inbox import Entry, Inbox, event_of
+from orchestrator.servers import Server
+from orchestrator.telemetry.instruments import RunInstruments, uncounted_runs
 from workflows.activities import PERSON
+
+
+class Model(Protocol):
+    """Whoever answers a turn."""
+
+    async def say(self, request: Request) -> Said:
+        """One turn. Raises Unavailable or Rejected."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+
+
+class Hands(Protocol):
+    """Whoever reaches the configured servers."""
+
+    def learn(self, servers: Mapping[str, Server]) -> None:
+        """Reach servers as they are configured now."""
+
+    async def discover(self, server: str) -> Discovered:
+        """What a server offers now. Raises HandsUnreachable."""
+
+    async def call(
+        self,
+        server: str,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        deadline: float,
+        key: str,
+        before_send: BeforeSend | None = None,
+        progress: Progress | None = None,
+    ) -> Outcome:
+        """Call a tool at most once; `deadline` is in seconds."""
+
+    async def close(self) -> None:
+        """End every connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """The worker's parts. `configuration` reads the files as they are now; `now` is seconds since 1970."""
+    """The worker's parts. `configuration` reads the files as they are now; `now` is seconds since 1970.
+
+    `pause` sleeps so many seconds, `jitter` gives a number in [0, 1).
+    """
 
     inbox: Inbox
     ledger: Database
-    model: Claude
+    model: Model
     hands: Hands
     configuration: Callable[[], Configuration]
     now: Callable[[], float]
     scripted: bool
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    jitter: Callable[[], float] = random.random
+    counts: RunInstruments = field(default_factory=uncounted_runs)
 
 
 def for_a_person(error: PersonError | str, *details: Any) -> ApplicationError:

@@ -4,8 +4,7 @@ The vendor's errors become two: `Unavailable` (try again, perhaps later) and `Re
 something). A broken, truncated or silent stream is `Unavailable`: nothing of it was acted on.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import anthropic
@@ -13,7 +12,8 @@ import httpx2
 from anthropic import AsyncAnthropic
 from anthropic.types import Message
 
-from orchestrator.errors import DoorbellError, PersonError
+from orchestrator.agent.reply import Rejected, Request, Said, Unavailable
+from orchestrator.errors import DoorbellError
 
 READ_TIMEOUT = 120.0
 """Seconds without a byte after which a stream counts as dead."""
@@ -40,45 +40,6 @@ _MENDS = {
     404: "there is no such model at this address; correct `model:` in the playbook or ANTHROPIC_BASE_URL",
     413: "the conversation is larger than the API takes",
 }
-
-
-class Unavailable(DoorbellError):
-    """The model gave no usable reply this time.
-
-    `retry_after` is in seconds, if it said so. `begun` says that a reply may have been begun, and so paid.
-    """
-
-    def __init__(
-        self, message: str, retry_after: float | None = None, *, begun: bool = False
-    ) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-        self.begun = begun
-
-
-class Rejected(PersonError):
-    """The model's provider will refuse this until somebody mends it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One request of the Messages API, our side of it."""
-
-    model: str
-    max_tokens: int
-    system: Sequence[Mapping[str, Any]]
-    tools: Sequence[Mapping[str, Any]]
-    messages: Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """One reply: content blocks as they came, why it stopped, what it used, the provider's request id."""
-
-    content: list[dict[str, Any]]
-    stop: str
-    usage: Mapping[str, Any]
-    request_id: str | None
 
 
 class Claude:
@@ -128,6 +89,8 @@ class Claude:
             "tools": request.tools,
             "messages": request.messages,
         }
+        if request.tools_forbidden:
+            given["tool_choice"] = {"type": "none"}
         async with client.messages.stream(**given) as stream:
             return await stream.get_final_message(), stream.request_id
 

@@ -7,7 +7,7 @@ import hashlib
 import re
 from datetime import timedelta
 
-from orchestrator.agent import calling, prompt
+from orchestrator.agent import calling, counting, prompt
 from orchestrator.agent.means import Means, event
 from orchestrator.database import Transaction
 from orchestrator.errors import PersonError, SenderError
@@ -66,6 +66,8 @@ async def end_wait(means: Means, ending: EndWait) -> WaitEnded:
     if ending.event_id is not None:
         block, position = await _block(means, ending.event_id, "This is what you waited for.")
     first = await means.ledger.write(_ended, wait, ending, block, position, means.now())
+    if first:
+        counting.wait_ended(means, ending.end)
     return WaitEnded(first=first)
 
 
@@ -76,9 +78,8 @@ async def gone(means: Means, run_id: str) -> Done:
 
 
 def _gone(connection: Transaction, run_id: str, at: float) -> None:
-    if conversations.find(connection, run_id) is not None:
-        reason = "its Temporal run is gone"
-        conversations.record(connection, run_id, RunState.ENDED, reason, Outcome.FAILED, at)
+    reason = "its Temporal run is gone"
+    conversations.record(connection, run_id, RunState.ENDED, reason, Outcome.FAILED, at)
 
 
 async def note(means: Means, noted: Note) -> Noted:
@@ -139,13 +140,14 @@ def _ended(
 
 
 def _noted(connection: Transaction, noted: Note, text: str, position: int, at: float) -> bool:
-    run_id, event_id = noted.run_id, noted.event_id
-    if event_id is None or conversations.hear(
-        connection, run_id, event_id, position, "handed in", at
+    place, event_id = (noted.run_id, noted.turn, noted.ordinal), noted.event_id
+    if turns.free(connection, *place) and (
+        event_id is None
+        or conversations.hear(connection, noted.run_id, event_id, position, "handed in", at)
     ):
-        turns.note(connection, run_id, noted.turn, noted.ordinal, text)
-    standing = turns.noted(connection, run_id).get(noted.turn, [])
-    return text in standing
+        turns.note(connection, *place, text, event_id)
+    # Not its text: an event whose source has gone reads otherwise at a repeat, and is the same note.
+    return turns.stands(connection, *place, event_id)
 
 
 async def _coming(means: Means, wait: Wait) -> bool:

@@ -1,9 +1,11 @@
 """The whole configuration as one checked value; it knows no file system. `load.py` makes it from files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from orchestrator.configuration.document import Document
 from orchestrator.errors import Mistake
+from orchestrator.rules.caps import Allowance
 from orchestrator.rules.rule import Rule
 from orchestrator.servers import Server
 from orchestrator.sources.source import Source
@@ -14,7 +16,8 @@ from workflows.playbook import Playbook
 class Configuration:
     """What stood in the files: the sound parts usable, the mistakes and warnings beside them.
 
-    `digest` names exactly these texts. A rule with a mistake is not in `rules`; the sound ones are.
+    `digest` names exactly these texts. A rule with a mistake is not in `rules`; the sound ones are. `shut` are the
+    sources whose secret is unset: nobody can ring them, though they can be read. `documents` know where things stand.
     """
 
     digest: str
@@ -24,3 +27,6 @@ class Configuration:
     rules: tuple[Rule, ...]
     mistakes: tuple[Mistake, ...] = ()
     warnings: tuple[Mistake, ...] = ()
+    shut: Mapping[str, Source] = field(default_factory=dict)
+    allowance: Allowance = field(default_factory=Allowance)
+    documents: Mapping[str, Document] = field(default_factory=dict, repr=False, compare=False)

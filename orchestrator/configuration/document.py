@@ -17,6 +17,8 @@ from orchestrator.errors import Flaw, Mistake
 
 Place = tuple[str | int, ...]
 Position = tuple[int, int]
+Span = tuple[int, int, int]
+"""Where the text of a value stands: its first line, its column there, and the column of the lines below."""
 
 MAX_VALUES = 20_000
 """Values in one document, aliases counted each time: an alias bomb ends here."""
@@ -32,6 +34,7 @@ class Document:
     value: Any
     keys: Mapping[Place, Position] = field(default_factory=dict)
     values: Mapping[Place, Position] = field(default_factory=dict)
+    texts: Mapping[Place, Span] = field(default_factory=dict)
     mistakes: tuple[Mistake, ...] = ()
     broken: frozenset[Place] = frozenset()
     """Where the mistakes of the text itself are, so that what holds them isn't used."""
@@ -45,6 +48,9 @@ class Document:
         return not any(place[: len(at)] == at or place == at[: len(place)] for place in self.broken)
 
     def _position(self, flaw: Flaw) -> Position:
+        if flaw.within is not None and flaw.at in self.texts:
+            (first, column, below), (line, at) = self.texts[flaw.at], flaw.within
+            return first + line - 1, (column if line == 1 else below) + at - 1
         tables = (self.keys, self.values) if flaw.key else (self.values, self.keys)
         for length in range(len(flaw.at), -1, -1):
             for table in tables:
@@ -79,6 +85,7 @@ def read(file: str, text: str, *, first_line: int = 1) -> Document:
         value=value,
         keys=reading.keys,
         values=reading.values,
+        texts=reading.texts,
         mistakes=tuple(_mistake(file, position, said) for _, position, said in reading.found),
         broken=frozenset(place for place, _, _ in reading.found),
     )
@@ -121,6 +128,7 @@ class _Reading:
     def __init__(self, first_line: int) -> None:
         self.keys: dict[Place, Position] = {}
         self.values: dict[Place, Position] = {}
+        self.texts: dict[Place, Span] = {}
         self.found: list[tuple[Place, Position, str]] = []
         self._first_line = first_line
         self._seen = 0
@@ -159,6 +167,9 @@ class _Reading:
 
     def _scalar(self, node: Node, at: Place) -> Any:
         kind, text = str(node.tag).removeprefix(TAG), str(node.value)
+        span = _span(node, text)
+        if span is not None:
+            self.texts[at] = (span[0] + self._first_line, span[1] + 1, span[2] + 1)
         try:
             return _plain(kind, text)
         except ValueError:
@@ -170,6 +181,19 @@ class _Reading:
     def _position(self, node: Node) -> Position:
         mark = node.start_mark
         return (mark.line + self._first_line, mark.column + 1)
+
+
+def _span(node: Node, text: str) -> Span | None:
+    """Where the text stands, counted from 0; None where its characters aren't in the file one by one."""
+    start, end = node.start_mark, node.end_mark
+    raw: str = start.buffer[start.index : end.index]
+    if raw[:1] == "|":
+        lines = raw.split("\n")[1:]
+        indent = next((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), 0)
+        return start.line + 1, indent, indent
+    quoted = raw[:1] in {"'", '"'}
+    inner = raw[1:-1] if quoted else raw.rstrip()
+    return (start.line, start.column + quoted, 0) if inner == text else None
 
 
 def _plain(kind: str, text: str) -> Any:

@@ -8,6 +8,7 @@ from orchestrator.errors import Mistake
 
 SOURCES = "sources.yaml"
 SERVERS = "servers.yaml"
+LIMITS = "limits.yaml"
 MAX_FILE = 1024 * 1024
 
 
@@ -51,14 +52,14 @@ def _sort(files: Files, path: Path, name: PurePath) -> None:
     if _counts(name):
         _read(files, path, name.as_posix())
     elif name.suffix in {".yaml", ".yml"} or name.parts[0] == "playbooks":
-        said = f"this file is never read; expected {SOURCES}, {SERVERS}, rules/*.yaml or playbooks/*.md"
+        said = f"this file is never read; expected {SOURCES}, {SERVERS}, {LIMITS}, rules/*.yaml or playbooks/*.md"
         files.warnings.append(_at(str(path), said))
 
 
 def _counts(name: PurePath) -> bool:
     match name.parts:
         case (only,):
-            return only in {SOURCES, SERVERS}
+            return only in {SOURCES, SERVERS, LIMITS}
         case ("rules", _):
             return name.suffix == ".yaml"
         case ("playbooks", _):

@@ -9,7 +9,9 @@ from pathlib import Path, PurePosixPath
 from orchestrator.configuration import document as yaml
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.document import Document
-from orchestrator.configuration.files import SERVERS, SOURCES, Files, files_of
+from orchestrator.configuration.files import LIMITS, SERVERS, SOURCES, Files, files_of
+from orchestrator.configuration.forwards import Secrets
+from orchestrator.configuration.limits import allowance_of
 from orchestrator.configuration.playbooks import playbook_of, prose_flaws_of
 from orchestrator.configuration.rules import Surroundings, rules_of
 from orchestrator.configuration.servers import servers_of
@@ -17,6 +19,7 @@ from orchestrator.configuration.sources import sources_of
 from orchestrator.errors import Flaw, Mistake
 from orchestrator.playbooks import split
 from orchestrator.rules.rule import Rule
+from orchestrator.rules.rulebook import Rulebook
 from orchestrator.secrets import ReadFile
 from workflows.playbook import Playbook
 
@@ -33,21 +36,28 @@ def configured(files: Files, environment: Mapping[str, str], read_file: ReadFile
     reading.note(SOURCES, sources.flaws, sources.warnings)
     servers = servers_of(reading.document(SERVERS, None), files.root, environment, read_file)
     reading.note(SERVERS, servers.flaws, servers.warnings)
+    unread = any(mistake.file == files.named(LIMITS) for mistake in files.mistakes)
+    allowance, flaws = allowance_of(reading.document(LIMITS, None), unread=unread)
+    reading.note(LIMITS, flaws)
     playbooks, playbook_names = reading.playbooks(servers.names, frozenset(servers.things))
     around = Surroundings(
         sources=frozenset(sources.names),
         publishes=sources.publishes,
         playbooks=playbooks,
         playbook_names=playbook_names,
+        secrets=Secrets(environment=environment, read_file=read_file),
     )
     return Configuration(
         digest=files.digest(),
         sources=sources.things,
         servers=servers.things,
         playbooks=playbooks,
-        rules=reading.rules(around),
+        rules=Rulebook(reading.rules(around)),
         mistakes=tuple(sorted(set(reading.mistakes))),
         warnings=tuple(sorted(set(reading.warnings))),
+        shut=sources.shut,
+        allowance=allowance,
+        documents=reading.documents,
     )
 
 
@@ -58,7 +68,7 @@ class _Reading:
         self.mistakes: list[Mistake] = list(files.mistakes)
         self.warnings: list[Mistake] = list(files.warnings)
         self._files = files
-        self._documents: dict[str, Document] = {}
+        self.documents: dict[str, Document] = {}
 
     def document(self, name: str, needed: str | None) -> Document:
         """The document of a file; one that isn't there is empty, and a mistake where it is needed."""
@@ -72,11 +82,11 @@ class _Reading:
         else:
             found = yaml.read(self._files.named(name), text)
             self.mistakes += found.mistakes
-        self._documents[name] = found
+        self.documents[name] = found
         return found
 
     def note(self, name: str, flaws: Iterable[Flaw], warnings: Iterable[Flaw] = ()) -> None:
-        document = self._documents[name]
+        document = self.documents[name]
         self.mistakes += [document.mistake(flaw) for flaw in flaws]
         self.warnings += [document.mistake(flaw) for flaw in warnings]
 
@@ -104,7 +114,7 @@ class _Reading:
             self.mistakes.append(Mistake(file=file, line=1, column=1, message=said))
             return None
         document = yaml.read(file, pages.matter, first_line=pages.matter_line)
-        self._documents[name] = document
+        self.documents[name] = document
         self.mistakes += document.mistakes
         if document.value is None and document.mistakes:
             return None

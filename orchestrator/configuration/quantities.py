@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 DURATION = re.compile(r"(\d{1,9})([smhd])")
 SIZE = re.compile(r"(\d{1,9})(KiB|MiB|GiB|B)?")
@@ -67,8 +67,14 @@ def _text(value: Any) -> str:
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
-Duration = Annotated[timedelta, BeforeValidator(duration)]
-Size = Annotated[int, BeforeValidator(size)]
-Count = Annotated[int, BeforeValidator(count)]
-Positive = Annotated[int, BeforeValidator(positive)]
-Dollars = Annotated[Decimal, BeforeValidator(dollars)]
+def like(pattern: re.Pattern[str]) -> Any:
+    """A text of this pattern, as the schemas for editors say it."""
+    return Annotated[str, Field(pattern=f"^(?:{pattern.pattern})$")]
+
+
+Amount = Annotated[int, Field(ge=0)]
+Duration = Annotated[timedelta, BeforeValidator(duration, like(DURATION))]
+Size = Annotated[int, BeforeValidator(size, Amount | like(SIZE))]
+Count = Annotated[int, BeforeValidator(count, Amount | like(COUNT))]
+Positive = Annotated[int, BeforeValidator(positive, Annotated[int, Field(ge=1)] | like(COUNT))]
+Dollars = Annotated[Decimal, BeforeValidator(dollars, Annotated[float, Field(ge=0)] | str)]

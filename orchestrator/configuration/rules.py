@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.configuration.document import Document, Place
-from orchestrator.configuration.shapes import RuleShape
+from orchestrator.configuration.examples import example_flaws, examples_of
+from orchestrator.configuration.forwards import Secrets, destination_of, misfits, unset_warnings
+from orchestrator.configuration.limits import caps_of
+from orchestrator.configuration.shapes import ForwardShape, RuleShape
 from orchestrator.configuration.shaping import NAME, Found, entries, shaped
 from orchestrator.configuration.sources import kind_of
 from orchestrator.errors import Flaw
@@ -20,6 +23,9 @@ from workflows.playbook import InputType, Playbook
 NAMES = frozenset({"event", "id", "source", "type", "subject", "actor", "headers"})
 """The one vocabulary, as templates of a rule may use it."""
 
+ONLY_RUN = ("with", "flow", "stage", "limits")
+"""Keys that say how a playbook is run, and nothing about a `forward:`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
@@ -29,6 +35,7 @@ class Surroundings:
     publishes: Mapping[str, tuple[str, ...]]
     playbooks: Mapping[str, Playbook]
     playbook_names: frozenset[str]
+    secrets: Secrets
 
 
 def rules_of(document: Document, around: Surroundings) -> Found[Rule]:
@@ -43,25 +50,35 @@ def rules_of(document: Document, around: Surroundings) -> Found[Rule]:
         flaws += more
         if shape is not None:
             flaws += _misfits(shape, around, at)
-            found.warnings += _kind_warnings(shape, around, at)
+            found.warnings += _warnings(shape, around, at)
         found.flaws += flaws
-        if shape is not None and not flaws and shape.run in around.playbooks:
-            found.things[name] = _rule(name, shape, condition, document)
+        if shape is not None and not flaws and _usable(shape, around):
+            found.things[name] = _rule(name, shape, condition, document, around)
     return found
 
 
-def _rule(name: str, shape: RuleShape, condition: Condition, document: Document) -> Rule:
+def _usable(shape: RuleShape, around: Surroundings) -> bool:
+    return shape.forward is not None or shape.run in around.playbooks
+
+
+def _rule(
+    name: str, shape: RuleShape, condition: Condition, document: Document, around: Surroundings
+) -> Rule:
+    forward = shape.forward
     return Rule(
         id=shape.id or name,
         name=name,
         on=tuple(shape.on),
         when=condition,
         playbook=shape.run,
+        forward=None if forward is None else destination_of(forward, around.secrets),
         with_=dict(shape.with_),
         key=None if shape.key is None else shape.key.text,
         mode=shape.flow.mode,
         trust=Trust(bots=frozenset(shape.trust.bots), ignore_self=shape.trust.ignore_self),
         stage=shape.stage,
+        caps=caps_of(shape.limits),
+        tests=examples_of(shape.tests, (name, "tests"), document),
         file=document.file,
         line=document.keys[(name,)][0],
     )
@@ -72,14 +89,41 @@ def _misfits(shape: RuleShape, around: Surroundings, at: Place) -> Iterator[Flaw
         yield from _on(pattern, around, (*at, "on", index))
     if shape.id is not None and NAME.fullmatch(shape.id) is None:
         yield Flaw((*at, "id"), f"expected a name as a rule may have it, got {shape.id!r}")
-    if shape.run not in around.playbook_names:
-        hint = closest(shape.run, around.playbook_names)
-        yield Flaw((*at, "run"), f"unknown playbook {shape.run!r}{hint}")
     yield from _key(shape.key, (*at, "key"))
+    yield from example_flaws(shape.tests, (*at, "tests"))
+    match shape.run, shape.forward:
+        case str() as playbook, None:
+            yield from _run(playbook, shape, around, at)
+        case None, ForwardShape() as forward:
+            yield from _only_run(shape, at)
+            yield from misfits(forward, around.secrets, (*at, "forward"))
+        case None, None:
+            yield Flaw(at, "expected one action, `run:` or `forward:`, got neither", key=True)
+        case _:
+            yield Flaw(
+                at,
+                "expected one action, `run:` or `forward:`, got both: make two rules of it",
+                key=True,
+            )
+
+
+def _run(playbook: str, shape: RuleShape, around: Surroundings, at: Place) -> Iterator[Flaw]:
+    if playbook not in around.playbook_names:
+        hint = closest(playbook, around.playbook_names)
+        yield Flaw((*at, "run"), f"unknown playbook {playbook!r}{hint}")
     for name, value in shape.with_.items():
         yield from _vocabulary(value, (*at, "with", name))
-    if shape.run in around.playbooks:
-        yield from _inputs(shape, around.playbooks[shape.run].inputs, at)
+    if playbook in around.playbooks:
+        yield from _inputs(shape, around.playbooks[playbook].inputs, at)
+
+
+def _only_run(shape: RuleShape, at: Place) -> Iterator[Flaw]:
+    for key in ONLY_RUN:
+        if ("with_" if key == "with" else key) in shape.model_fields_set:
+            said = (
+                f"{key!r} says how a playbook is run and means nothing beside `forward:`: remove it"
+            )
+            yield Flaw((*at, key), said, key=True)
 
 
 def _on(pattern: str, around: Surroundings, at: Place) -> Iterator[Flaw]:
@@ -133,6 +177,14 @@ def _constant(value: Any) -> bool:
         return all(template.literal for template in templates_of(value))
     except TemplateError:
         return False
+
+
+def _warnings(shape: RuleShape, around: Surroundings, at: Place) -> Iterator[Flaw]:
+    if shape.forward is None:
+        # A run may wait on its key; a forward's key only orders.
+        yield from _kind_warnings(shape, around, at)
+    else:
+        yield from unset_warnings(shape.forward, around.secrets, (*at, "forward"))
 
 
 def _kind_warnings(shape: RuleShape, around: Surroundings, at: Place) -> Iterator[Flaw]:

@@ -3,7 +3,8 @@
 A key whose enforcement isn't built isn't here, so it is an unknown key.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -11,21 +12,30 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from orchestrator.configuration.quantities import (
+    DURATION,
     Count,
     Dollars,
     Duration,
     Positive,
     Size,
     duration,
+    like,
 )
 from orchestrator.errors import OperatorError
+from orchestrator.rules import days
+from orchestrator.rules.caps import UTC
 from orchestrator.rules.rule import Mode
 from orchestrator.secrets import REFERENCE
 from orchestrator.signatures.sns import TOPIC
+from orchestrator.sources.source import CATCH_UP
 from orchestrator.templates import Template
-from workflows.playbook import Budget, Effect, InputType, Stage
+from workflows.playbook import Budget, Effect, InputType, OverBudget, Stage
 
 DEFAULT_BUDGET = Budget()
+MINUTE = timedelta(minutes=1)
+RECOVER_EVERY = timedelta(minutes=10)
+RECOVER_LEAST = timedelta(seconds=10)
+GITHUB_API = "https://api.github.com"
 
 
 def _reference(value: Any) -> str:
@@ -83,10 +93,10 @@ def _topic(value: Any) -> str:
 
 Address = Annotated[str, BeforeValidator(_address)]
 Topic = Annotated[str, BeforeValidator(_topic)]
-Reference = Annotated[str, BeforeValidator(_reference)]
-Text = Annotated[str, BeforeValidator(_maybe_reference)]
+Reference = Annotated[str, BeforeValidator(_reference, like(REFERENCE))]
+Text = Annotated[str, BeforeValidator(_maybe_reference, str | int | float | bool)]
 Words = Annotated[str, Field(strict=True), AfterValidator(_bare)]
-Parsed = Annotated[Template, BeforeValidator(_template)]
+Parsed = Annotated[Template, BeforeValidator(_template, str)]
 
 
 class Shape(BaseModel):
@@ -141,7 +151,57 @@ def _keep(value: Any) -> Any:
     return value if value == "forever" else duration(value)
 
 
-Keep = Annotated[timedelta | Literal["forever"], BeforeValidator(_keep)]
+Keep = Annotated[
+    timedelta | Literal["forever"], BeforeValidator(_keep, like(DURATION) | Literal["forever"])
+]
+
+
+def _every(value: Any) -> timedelta:
+    word, _, rest = value.partition(" ") if isinstance(value, str) else ("", "", "")
+    if word != "every":
+        raise ValueError(f"expected `every` and a duration, such as `every 6h`, got {value!r}")
+    return _no_less(MINUTE)(duration(rest.strip()))
+
+
+def _no_less(least: timedelta) -> Callable[[timedelta], timedelta]:
+    def checked(value: timedelta) -> timedelta:
+        if value < least:
+            raise ValueError(f"expected at least {int(least.total_seconds())}s, got less")
+        return value
+
+    return checked
+
+
+def api_url(value: Any) -> str:
+    """An API's URL that a token may be sent to: https, or plain on this machine. Raises `ValueError`."""
+    parts = urlsplit(value) if isinstance(value, str) else None
+    loopback = parts is not None and parts.hostname in {"127.0.0.1", "localhost", "::1"}
+    if (
+        parts is None
+        or not (parts.scheme == "https" or (parts.scheme == "http" and loopback))
+        or not parts.hostname
+        or parts.username is not None
+        or parts.query
+        or parts.fragment
+    ):
+        raise ValueError("expected the API's URL, https://..., without user, query and fragment")
+    return str(value)
+
+
+EVERY = re.compile(f"every {DURATION.pattern}")
+Every = Annotated[timedelta, BeforeValidator(_every, like(EVERY))]
+Api = Annotated[str, BeforeValidator(api_url)]
+
+
+class RecoverShape(Shape):
+    """Where GitHub lists what it delivered, of `repo` or of `org`; without `hook` it is found by its URL."""
+
+    token: Reference
+    repo: Words | None = None
+    org: Words | None = None
+    every: Annotated[Duration, AfterValidator(_no_less(RECOVER_LEAST))] = RECOVER_EVERY
+    hook: Annotated[int, Field(strict=True, ge=1)] | None = None
+    api: Api = GITHUB_API
 
 
 class SourceShape(Shape):
@@ -163,6 +223,9 @@ class SourceShape(Shape):
     dedupe: DedupeShape | None = None
     backlog: Positive | None = None
     keep: Keep | None = None
+    expect: Every | None = None
+    recover: RecoverShape | None = None
+    catch_up: Duration = CATCH_UP
 
 
 class AuthShape(Shape):
@@ -202,18 +265,95 @@ class TrustShape(Shape):
     ignore_self: Annotated[bool, Field(strict=True)] = True
 
 
+def _zone(value: Any) -> str:
+    if not isinstance(value, str) or not days.known(value):
+        raise ValueError(f"expected a time zone such as Europe/Berlin or UTC, got {value!r}")
+    return value
+
+
+Zone = Annotated[str, BeforeValidator(_zone)]
+
+
+class DayCapsShape(Shape):
+    """What may be spent in a day, in all and on one actor's events."""
+
+    usd_per_day: Dollars | None = None
+    tokens_per_day: Count | None = None
+    usd_per_actor_day: Dollars | None = None
+    tokens_per_actor_day: Count | None = None
+
+
+class LimitsShape(DayCapsShape):
+    """`limits:` of a rule."""
+
+    on_over_budget: OverBudget = OverBudget.PARK
+
+
+class PriceShape(Shape):
+    """What a model costs that no price list knows, in USD per million tokens."""
+
+    input: Dollars
+    output: Dollars
+
+
+class LimitsFileShape(DayCapsShape):
+    """limits.yaml: caps on the whole installation, the zone of a day, declared prices."""
+
+    zone: Zone = UTC
+    prices: Mapping[str, PriceShape] = Field(default_factory=dict)
+
+
+def _rotated(value: Any) -> Any:
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, list) or not value:
+        # What came isn't repeated here either.
+        raise ValueError("expected env:NAME or file:/path, or a list of them, newest first")
+    return value
+
+
+class ForwardShape(Shape):
+    """Where a rule forwards its events, and how it proves them."""
+
+    url: Words
+    secret: Annotated[list[Reference], BeforeValidator(_rotated)]
+    timeout: Duration = timedelta(seconds=10)
+    private: Annotated[bool, Field(strict=True)] = False
+    headers: Mapping[str, Text] = Field(default_factory=dict)
+
+
+class ExpectShape(Shape):
+    """What a rule's test expects: of an event that matches what is done, of another one what decided against it."""
+
+    match: Annotated[bool, Field(strict=True)]
+    key: Words | None = None
+    action: Literal["run", "forward"] | None = None
+    with_: Mapping[str, Any] | None = Field(default=None, alias="with")
+    failed: Words | None = None
+
+
+class ExampleShape(Shape):
+    """One test of a rule: the file of a raw request, and what is expected of it."""
+
+    event: Words
+    expect: ExpectShape
+
+
 class RuleShape(Shape):
-    """One entry of a rule file; `when` is read on its own."""
+    """One entry of a rule file, with exactly one of `run` and `forward`; `when` is read on its own."""
 
     id: Words | None = None
     on: Annotated[list[Words], BeforeValidator(_listed), Field(min_length=1)]
     when: Any = Field(default_factory=dict)
-    run: Words
+    run: Words | None = None
+    forward: ForwardShape | None = None
     with_: Mapping[str, Any] = Field(default_factory=dict, alias="with")
     key: Parsed | None = None
     flow: FlowShape = FlowShape()
     trust: TrustShape = TrustShape()
     stage: Stage = Stage.PREVIEW
+    limits: LimitsShape = LimitsShape()
+    tests: list[ExampleShape] = Field(default_factory=list)
 
 
 class WriteShape(Shape):

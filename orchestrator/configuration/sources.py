@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from orchestrator.configuration.declared import declared_scheme
 from orchestrator.configuration.document import Document, Place
+from orchestrator.configuration.recover import recover_of, recover_wrong
 from orchestrator.configuration.shapes import SourceShape
 from orchestrator.configuration.shaping import Found, entries, shaped
 from orchestrator.errors import Flaw
@@ -18,7 +19,7 @@ from orchestrator.signatures.unsigned import UnsignedScheme
 from orchestrator.sources.declared import DeclaredDialect
 from orchestrator.sources.preset import Options, Preset, bound, handshake_of
 from orchestrator.sources.presets import DEFAULT_MAX_BODY, PRESETS
-from orchestrator.sources.source import KEEP, OPERATOR, Dialect, Source
+from orchestrator.sources.source import KEEP, OPERATOR, Dialect, Recover, Source
 from orchestrator.templates import Template
 
 DIALECT_KEYS = ("id", "type", "subject", "actor", "keys")
@@ -28,9 +29,10 @@ OPTIONS = ("public_url", "verify_token", "origins", "topics")
 
 @dataclass(slots=True)
 class FoundSources(Found[Source]):
-    """`publishes` has the kinds of correlation keys of every source, also of one whose secret is unset."""
+    """`publishes` has the kinds of correlation keys of every source, also of those whose secret is unset: `shut`."""
 
     publishes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    shut: dict[str, Source] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +67,14 @@ def _add(found: FoundSources, name: str, value: object, around: _Surroundings) -
         return
     found.publishes[name] = preset.dialect.publishes
     wrong = [*_options_wrong(shape, preset, at), *_secrets_wrong(shape, preset, at)]
+    wrong += recover_wrong(shape, preset.scheme, at)
     secrets, unset = _secrets(shape, around, at)
     wrong += _unusable(preset, secrets, at)
     found.flaws += wrong
-    found.warnings += [*unset, *_risky(name, shape, preset, at)]
-    if (secrets or preset.secret is None) and not more and not wrong:
-        found.things[name] = _source(name, shape, preset, preset.dialect, secrets, around)
+    found.warnings += [*unset, *_tokenless(shape, around, at), *_risky(name, shape, preset, at)]
+    if not more and not wrong:
+        opened = found.things if secrets or preset.secret is None else found.shut
+        opened[name] = _source(name, shape, preset, preset.dialect, secrets, around)
 
 
 def _named_wrong(name: str, at: Place) -> Iterator[Flaw]:
@@ -106,6 +110,9 @@ def _source(
         batch=preset.batch,
         backlog=shape.backlog,
         keep=_kept(shape),
+        expect=shape.expect,
+        recover=_recover(shape, around),
+        catch_up=shape.catch_up,
     )
 
 
@@ -113,6 +120,20 @@ def _kept(shape: SourceShape) -> timedelta | None:
     if shape.keep is None:
         return KEEP
     return shape.keep if isinstance(shape.keep, timedelta) else None
+
+
+def _recover(shape: SourceShape, around: _Surroundings) -> Recover | None:
+    return (
+        None
+        if shape.recover is None
+        else recover_of(shape.recover, around.secret(shape.recover.token))
+    )
+
+
+def _tokenless(shape: SourceShape, around: _Surroundings, at: Place) -> Iterator[Flaw]:
+    if shape.recover is not None and around.secret(shape.recover.token) is None:
+        said = f"{shape.recover.token} is unset: what was missed is not fetched until it is set"
+        yield Flaw((*at, "recover", "token"), said)
 
 
 def _dedupes(shape: SourceShape, preset: Preset) -> bool:

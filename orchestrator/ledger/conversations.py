@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from orchestrator.ledger.schema import conversation_events, conversations, waits
+from orchestrator.ledger import reservations
+from orchestrator.ledger.schema import attempts, conversation_events, conversations, waits
 from orchestrator.ledger.upsert import leave
 from workflows.messages import Outcome, RunState
 
@@ -98,8 +99,13 @@ def record(
     reason: str,
     outcome: Outcome | None,
     at: float,
-) -> None:
-    """Write down where a conversation is; an ended one stays ended."""
+) -> bool:
+    """Write down where a conversation is; an ended one stays ended. Whether anything is other than it was."""
+    before = connection.execute(
+        select(conversations.c.state, conversations.c.reason).where(
+            conversations.c.run_id == run_id
+        )
+    ).one_or_none()
     connection.execute(
         update(conversations)
         .where(conversations.c.run_id == run_id, conversations.c.state != RunState.ENDED)
@@ -117,6 +123,15 @@ def record(
             .where(waits.c.run_id == run_id, waits.c.state == "open")
             .values(state="closed")
         )
+        # Nobody will ask that turn again, and what its attempt cost nobody can know.
+        reservations.assume_run(connection, run_id)
+        connection.execute(
+            update(attempts)
+            .where(attempts.c.run_id == run_id, attempts.c.state == "reserved")
+            .values(state="assumed")
+        )
+    ended = before is None or before.state == RunState.ENDED
+    return not ended and tuple(before or ()) != (state, reason)
 
 
 def hear(
@@ -142,14 +157,6 @@ def heard(connection: Connection, run_id: str) -> list[str]:
         .order_by(conversation_events.c.position)
     )
     return list(rows.scalars())
-
-
-def newest_position(connection: Connection, run_id: str) -> int:
-    """The place in the inbox of the newest event that reached it."""
-    newest = select(func.max(conversation_events.c.position)).where(
-        conversation_events.c.run_id == run_id
-    )
-    return int(connection.execute(newest).scalar_one() or 0)
 
 
 def one(connection: Connection, run_id: str) -> Conversation:

@@ -4,6 +4,8 @@ Every write is an upsert keyed by (run, step) that leaves or returns the stored 
 place, because local activities do run twice. Times are seconds since 1970, UTC. Money is text, exact.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -17,6 +19,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    inspect,
+    text,
 )
 
 LEDGER = MetaData()
@@ -76,6 +80,7 @@ notes = Table(
     Column("turn", Integer, primary_key=True),
     Column("ordinal", Integer, primary_key=True),
     Column("text", Text, nullable=False),
+    Column("event_id", String),
 )
 
 turns = Table(
@@ -147,6 +152,71 @@ waits = Table(
     Index("waits_by_look", "looked", "state"),
 )
 
+payers = Table(
+    "payers",
+    LEDGER,
+    Column("run_id", String, primary_key=True),
+    Column("rule", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("named", String, nullable=False),
+    Column("caps", Text, nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    LEDGER,
+    Column("scope", String, primary_key=True),
+    Column("rule", String, primary_key=True),
+    Column("actor", String, primary_key=True),
+    Column("day", String, primary_key=True),
+    Column("zone", String, primary_key=True),
+    Column("usd_reserved", BigInteger, nullable=False),
+    Column("usd_settled", BigInteger, nullable=False),
+    Column("usd_assumed", BigInteger, nullable=False),
+    Column("tokens_reserved", BigInteger, nullable=False),
+    Column("tokens_settled", BigInteger, nullable=False),
+    Column("tokens_assumed", BigInteger, nullable=False),
+)
+
+reservations = Table(
+    "reservations",
+    LEDGER,
+    Column("run_id", String, primary_key=True),
+    Column("turn", Integer, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("scope", String, primary_key=True),
+    Column("rule", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("day", String, nullable=False),
+    Column("zone", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("usd", BigInteger),
+    Column("tokens", BigInteger, nullable=False),
+    Column("at", Float, nullable=False),
+    Index("reservations_by_account", "scope", "rule", "actor", "at"),
+    Index("reservations_by_state", "state", "at"),
+)
+
+shortfalls = Table(
+    "shortfalls",
+    LEDGER,
+    Column("run_id", String, primary_key=True),
+    Column("turn", Integer, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("day", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("kept_long", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("released", Integer, nullable=False),
+    Column("released_at", Float),
+    Index("shortfalls_by_state", "state", "since"),
+)
+
 artifacts = Table(
     "artifacts",
     LEDGER,
@@ -159,8 +229,25 @@ artifacts = Table(
 
 
 def m001_ledger(connection: Connection) -> None:
-    """Everything above."""
+    """A new ledger, in the shape of today; what follows brings an older one there, and leaves this one alone."""
     LEDGER.create_all(connection)
 
 
-MIGRATIONS = (m001_ledger,)
+def m002_ledger_notes(connection: Connection) -> None:
+    """Say whose a note is."""
+    _add(connection, notes.c.event_id)
+
+
+def m003_ledger_money(connection: Connection) -> None:
+    """Keep what was spent of every cap, and who waits for money."""
+    LEDGER.create_all(connection, tables=[payers, accounts, reservations, shortfalls])
+
+
+MIGRATIONS = (m001_ledger, m002_ledger_notes, m003_ledger_money)
+
+
+def _add(connection: Connection, column: Column[Any]) -> None:
+    table = column.table.name
+    if column.name not in {found["name"] for found in inspect(connection).get_columns(table)}:
+        kind = column.type.compile(connection.dialect)
+        connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}"))

@@ -7,7 +7,7 @@ and never settled is charged as `assumed` by the next attempt (mechanics: reserv
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Select, func, select, update
 
 from orchestrator.ledger.schema import attempts, notes, turns
 from orchestrator.ledger.upsert import leave
@@ -99,9 +99,37 @@ def replied(connection: Connection, run_id: str) -> list[Turn]:
     return [Turn(turn=row.turn, content=row.content, stop=row.stop) for row in rows]
 
 
-def note(connection: Connection, run_id: str, turn: int, ordinal: int, text: str) -> bool:
-    """Put words before a turn."""
-    return leave(connection, notes, run_id=run_id, turn=turn, ordinal=ordinal, text=text)
+def note(
+    connection: Connection,
+    run_id: str,
+    turn: int,
+    ordinal: int,
+    text: str,
+    event_id: str | None = None,
+) -> bool:
+    """Put words before a turn, an event's or our own; False when the place is taken."""
+    return leave(
+        connection,
+        notes,
+        run_id=run_id,
+        turn=turn,
+        ordinal=ordinal,
+        text=text,
+        event_id=event_id,
+    )
+
+
+def free(connection: Connection, run_id: str, turn: int, ordinal: int) -> bool:
+    """Whether nothing stands at that place before the turn."""
+    return connection.execute(_place(run_id, turn, ordinal)).one_or_none() is None
+
+
+def stands(
+    connection: Connection, run_id: str, turn: int, ordinal: int, event_id: str | None
+) -> bool:
+    """Whether the note at that place is this event's (None: our own words)."""
+    found = connection.execute(_place(run_id, turn, ordinal)).one_or_none()
+    return found is not None and found.event_id == event_id
 
 
 def noted(connection: Connection, run_id: str) -> dict[int, list[str]]:
@@ -132,6 +160,12 @@ def spent(connection: Connection, run_id: str) -> Spent:
         cached_tokens=sum(row.cached_tokens for row in rows),
         unpriced=sum(1 for row in rows if row.usd is None),
         assumed=sum(1 for row in rows if row.state == "assumed"),
+    )
+
+
+def _place(run_id: str, turn: int, ordinal: int) -> Select[tuple[str | None]]:
+    return select(notes.c.event_id).where(
+        notes.c.run_id == run_id, notes.c.turn == turn, notes.c.ordinal == ordinal
     )
 
 

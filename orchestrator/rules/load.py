@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from orchestrator.errors import Flaw
-from orchestrator.expressions import Expression, ExpressionError
+from orchestrator.expressions import Expression, ExpressionError, Problem
 from orchestrator.rules.operators import OperatorValueError, is_glob, refuse_unfit
 from orchestrator.rules.paths import PathError, steps_of
 from orchestrator.rules.rule import All, Any_, Cel, Condition, Leaf, Not, Operator
@@ -71,8 +71,13 @@ def _cel(item: Any, at: Place) -> Read:
     try:
         Expression.compile(item)
     except ExpressionError as error:
-        return _flawed(at, f"CEL: {error}")
+        flaws = [_misread(at, problem, drawn) for problem, drawn in error.drawn()]
+        return All(()), flaws
     return Cel(item), []
+
+
+def _misread(at: Place, problem: Problem, drawn: str) -> Flaw:
+    return Flaw(at, f"CEL: {problem.message}\n{drawn}", within=(problem.line, problem.column))
 
 
 _GROUPS: Mapping[str, Callable[[Any, Place], Read]] = {
@@ -124,7 +129,9 @@ def _question(leaf: Leaf, at: Place) -> Read:
     try:
         refuse_unfit(leaf.operator, leaf.expected)
     except OperatorValueError as error:
-        return leaf, [Flaw(at, str(error))]
+        return leaf, [
+            Flaw(at, str(error), within=None if error.column is None else (1, error.column))
+        ]
     return leaf, []
 
 

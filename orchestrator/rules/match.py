@@ -3,14 +3,14 @@
 Nothing is short-circuited: every leaf under `when:` is asked and recorded, so `why` can show all of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from orchestrator.events import Event
-from orchestrator.expressions import Expression, ExpressionError
-from orchestrator.rules.operators import asks, like
-from orchestrator.rules.paths import values_at
+from orchestrator.expressions import Expression
+from orchestrator.rules.operators import asking, like
+from orchestrator.rules.reading import Reading, shown
 from orchestrator.rules.rule import (
     All,
     Any_,
@@ -25,13 +25,11 @@ from orchestrator.rules.rule import (
 )
 from orchestrator.templates import Template, TemplateError, render_tree
 
-MISSING = "(missing)"
-"""What a finding shows as the actual value where the path leads nowhere."""
+AGAIN: Final = 16
+"""Findings that each leaf remembers."""
 
-SHOWN_TEXT = 200
-SHOWN_ITEMS = 10
-
-Findings = Iterator[Finding]
+Ask = Callable[[Reading, list[Finding]], bool]
+"""Whether something holds of an event; its findings are put at the end of the list, in the file's order."""
 
 
 def match(rule: Rule, event: Event) -> Match:
@@ -39,8 +37,19 @@ def match(rule: Rule, event: Event) -> Match:
 
     What stands before it, `on` and `trust`, has findings of its own: `on` and `trusted`.
     """
-    held, findings = _ask(rule.when, "when", event.scope())
-    return Match(matched=held, trace=tuple(findings))
+    return matched(asked_of(rule), Reading(event))
+
+
+def asked_of(rule: Rule) -> Ask:
+    """The rule's `when`, made ready to be asked of many events."""
+    return _ask(rule.when, "when")
+
+
+def matched(ask: Ask, reading: Reading, *before: Finding) -> Match:
+    """Whether it holds of this event, with every finding; those from before stand first."""
+    trace = [*before]
+    held = ask(reading, trace)
+    return Match(matched=held, trace=tuple(trace))
 
 
 def on_matches(rule: Rule, event: Event) -> bool:
@@ -50,12 +59,17 @@ def on_matches(rule: Rule, event: Event) -> bool:
 
 def on(rule: Rule, event: Event) -> Finding:
     """The finding about `source/type`."""
+    return about_on(rule.on, f"{event.source}/{event.type}")
+
+
+def about_on(patterns: Sequence[str], rang: str) -> Finding:
+    """The finding about `source/type` and the globs that it is held against."""
     return Finding(
         path="on",
         operator=Operator.GLOB.value,
-        expected=list(rule.on),
-        actual=f"{event.source}/{event.type}",
-        held=on_matches(rule, event),
+        expected=list(patterns),
+        actual=rang,
+        held=like(rang, patterns),
     )
 
 
@@ -65,7 +79,7 @@ def trusted(rule: Rule, event: Event, own_actors: frozenset[str]) -> Finding | N
     Ourselves (by id, or by login in any case) never, unless `ignore_self: false`; a bot only by its exact login.
     """
     actor = event.actor
-    if actor is None:
+    if actor is None or not (actor.bot or own_actors):
         return None
     names = {name.casefold() for name in (actor.id, actor.login) if name}
     if rule.trust.ignore_self and names & {own.casefold() for own in own_actors}:
@@ -75,119 +89,113 @@ def trusted(rule: Rule, event: Event, own_actors: frozenset[str]) -> Finding | N
     return None
 
 
-def key_of(rule: Rule, event: Event) -> str | None:
+def key_of(rule: Rule, event: Event, reading: Reading | None = None) -> str | None:
     """The correlation key the rule gives this event. Raises `TemplateError` where it can't be made."""
     if rule.key is None:
         return None
-    key = Template.parse(rule.key).render(event.scope())
+    key = Template.parse(rule.key).render((reading or Reading(event)).plain)
     if not isinstance(key, str) or not all(key.partition(":")):
         raise TemplateError(f"{rule.key}: expected a key such as issue:7, got {key!r}")
     return key
 
 
-def inputs_of(rule: Rule, event: Event) -> dict[str, Any]:
+def inputs_of(rule: Rule, event: Event, reading: Reading | None = None) -> dict[str, Any]:
     """The playbook's inputs for this event. Raises `TemplateError` where one can't be made."""
-    scope = event.scope()
+    scope = (reading or Reading(event)).plain
     return {name: render_tree(value, scope) for name, value in rule.with_.items()}
 
 
-def _ask(condition: Condition, path: str, scope: Mapping[str, Any]) -> tuple[bool, list[Finding]]:
+def _ask(condition: Condition, path: str) -> Ask:
     match condition:
         case Leaf():
-            finding = _leaf(condition, path, scope["event"])
-            return finding.held, [finding]
+            return _leaf(condition, path)
         case Cel():
-            finding = _cel(condition, path, scope)
-            return finding.held, [finding]
+            return _cel(condition, path)
         case All():
-            return _all(condition, path, scope)
+            return _all(condition, path)
         case Any_():
-            return _any(condition, path, scope)
-        case Not():
-            return _not(condition, path, scope)
+            places = _numbered(condition.conditions, f"{path}.any")
+            return _counted(places, f"{path}.any", expected="at least one")
+        case Not(Any_(conditions)):  # a list under `not`: none of them may hold
+            return _counted(_numbered(conditions, f"{path}.not"), f"{path}.not", expected=0)
+        case Not(inner):
+            return _counted([_ask(inner, f"{path}.not")], f"{path}.not", expected=0)
 
 
-def _leaf(leaf: Leaf, path: str, payload: Any) -> Finding:
-    values = values_at(payload, leaf.path)
-    single = len(values) == 1 and "[*]" not in leaf.path
-    return Finding(
-        path=f"{path}.{leaf.path}",
-        operator=leaf.operator.value,
-        expected=_shown(leaf.expected),
-        actual=MISSING if not values else _shown(values[0] if single else values),
-        held=asks(leaf.operator, leaf.expected, values),
+def _leaf(leaf: Leaf, path: str) -> Ask:
+    own, operator, expected = f"{path}.{leaf.path}", leaf.operator.value, shown(leaf.expected)
+    place, question = leaf.path, asking(leaf.operator, leaf.expected)
+
+    def found(actual: Any, held: bool) -> Finding:  # noqa: FBT001 - the cache takes words slower
+        return Finding(path=own, operator=operator, expected=expected, actual=actual, held=held)
+
+    # Most values come again and again: a repository, an action, a branch. Typed, or true would be shown as 1.
+    again = lru_cache(maxsize=AGAIN, typed=True)(found)
+
+    def ask(reading: Reading, trace: list[Finding]) -> bool:
+        values, actual = reading.at(place)
+        held = question(values)
+        trace.append((found if actual.__class__ is list else again)(actual, held))
+        return held
+
+    return ask
+
+
+def _cel(cel: Cel, path: str) -> Ask:
+    own, expression = f"{path}.cel", Expression.compile(cel.expression)
+
+    def ask(reading: Reading, trace: list[Finding]) -> bool:
+        held, because = expression.holds(reading.values)
+        trace.append(
+            Finding(
+                path=own,
+                operator="cel",
+                expected=cel.expression,
+                actual=because or held,
+                held=held,
+            )
+        )
+        return held
+
+    return ask
+
+
+def _all(group: All, path: str) -> Ask:
+    asks = (
+        _numbered(group.conditions, f"{path}.all")
+        if group.listed
+        else [_ask(condition, path) for condition in group.conditions]
     )
+    if len(asks) == 1:
+        return asks[0]
+
+    def ask(reading: Reading, trace: list[Finding]) -> bool:
+        held = [each(reading, trace) for each in asks]
+        return all(held)
+
+    return ask
 
 
-def _cel(cel: Cel, path: str, scope: Mapping[str, Any]) -> Finding:
-    try:
-        held, because = _compiled(cel.expression).holds(scope)
-    except ExpressionError as error:
-        held, because = False, str(error)
-    return Finding(
-        path=f"{path}.cel",
-        operator="cel",
-        expected=cel.expression,
-        actual=because or held,
-        held=held,
-    )
+def _counted(asks: Sequence[Ask], path: str, expected: Any) -> Ask:
+    """A group with a finding of its own, which stands before those of its members."""
+    operator, none = path.rpartition(".")[2], expected == 0
+
+    def ask(reading: Reading, trace: list[Finding]) -> bool:
+        inside: list[Finding] = []
+        count = sum([each(reading, inside) for each in asks])
+        held = (count == 0) is none
+        trace.append(
+            Finding(path=path, operator=operator, expected=expected, actual=count, held=held)
+        )
+        trace += inside
+        return held
+
+    return ask
 
 
-def _all(group: All, path: str, scope: Mapping[str, Any]) -> tuple[bool, list[Finding]]:
-    asked = [
-        _ask(condition, f"{path}.all[{index}]" if group.listed else path, scope)
-        for index, condition in enumerate(group.conditions)
-    ]
-    return all(held for held, _ in asked), [finding for _, found in asked for finding in found]
-
-
-def _any(group: Any_, path: str, scope: Mapping[str, Any]) -> tuple[bool, list[Finding]]:
-    asked = [
-        _ask(condition, f"{path}.any[{index}]", scope)
-        for index, condition in enumerate(group.conditions)
-    ]
-    count = sum(held for held, _ in asked)
-    own = Finding(
-        path=f"{path}.any", operator="any", expected="at least one", actual=count, held=count > 0
-    )
-    return own.held, [own, *(finding for _, found in asked for finding in found)]
-
-
-def _not(negation: Not, path: str, scope: Mapping[str, Any]) -> tuple[bool, list[Finding]]:
-    inner = negation.condition
-    if isinstance(inner, Any_):  # a list under `not`: none of them may hold
-        asked = [
-            _ask(condition, f"{path}.not[{index}]", scope)
-            for index, condition in enumerate(inner.conditions)
-        ]
-    else:
-        asked = [_ask(inner, f"{path}.not", scope)]
-    count = sum(held for held, _ in asked)
-    own = Finding(path=f"{path}.not", operator="not", expected=0, actual=count, held=count == 0)
-    return own.held, [own, *(finding for _, found in asked for finding in found)]
+def _numbered(conditions: Sequence[Condition], path: str) -> list[Ask]:
+    return [_ask(condition, f"{path}[{index}]") for index, condition in enumerate(conditions)]
 
 
 def _distrust(path: str, expected: Any, actual: str | None) -> Finding:
     return Finding(path=path, operator="trust", expected=expected, actual=actual, held=False)
-
-
-@lru_cache(maxsize=1024)
-def _compiled(expression: str) -> Expression:
-    return Expression.compile(expression)
-
-
-def _shown(value: Any) -> Any:
-    """A trace is kept for each event: a line of it stays small whatever the payload holds."""
-    match value:
-        case str() if len(value) > SHOWN_TEXT:
-            return f"{value[:SHOWN_TEXT]}... ({len(value)} characters)"
-        case Mapping():
-            return f"(a mapping of {len(value)})"
-        case list() | tuple():
-            more = [f"... ({len(value)} values)"] if len(value) > SHOWN_ITEMS else []
-            return [
-                _shown(each) if not isinstance(each, list) else f"(a list of {len(each)})"
-                for each in value[:SHOWN_ITEMS]
-            ] + more
-        case _:
-            return value

@@ -5,7 +5,8 @@ path gives; `ne` and `none` want no value to be so, all the others want one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from operator import ge, gt, le, lt
 from typing import Any
 
 import re2
@@ -14,22 +15,36 @@ from orchestrator.errors import OperatorError
 from orchestrator.expressions import scrub
 from orchestrator.rules.rule import Operator
 
+Question = Callable[[Sequence[Any]], bool]
+
 
 class OperatorValueError(OperatorError):
-    """An operator was given a value it can't work with."""
+    """An operator was given a value it can't work with; `column` says where in its text."""
+
+    def __init__(self, message: str, column: int | None = None) -> None:
+        super().__init__(message)
+        self.column = column
 
 
 def asks(operator: Operator, expected: Any, values: Sequence[Any]) -> bool:
     """Whether the values at a path (none: it is missing) answer the question with yes."""
+    return asking(operator, expected)(values)
+
+
+def asking(operator: Operator, expected: Any) -> Question:
+    """The question that a leaf asks of the values at its path, made ready to be asked often."""
     match operator:
         case Operator.EXISTS:
-            return bool(values) is bool(expected)
+            return lambda values: bool(values) is bool(expected)
         case Operator.NE:
-            return not any(same(value, expected) for value in values)
+            equal = _asking_one(Operator.EQ, expected)
+            return lambda values: not any(map(equal, values))
         case Operator.NONE:
-            return not any(one_of(value, expected) for value in values)
+            among = _asking_one(Operator.HAS, expected)
+            return lambda values: not any(map(among, values))
         case _:
-            return any(_ASKS[operator](value, expected) for value in values)
+            one = _asking_one(operator, expected)
+            return lambda values: any(map(one, values))
 
 
 def same(value: Any, expected: Any) -> bool:
@@ -49,13 +64,6 @@ def same(value: Any, expected: Any) -> bool:
             return bool(value == expected)
 
 
-def one_of(value: Any, expected: Any) -> bool:
-    """Whether a value, or an element of a list that is the value, is among the expected ones."""
-    choices = expected if isinstance(expected, list | tuple) else [expected]
-    found = value if isinstance(value, list) else [value]
-    return any(same(each, choice) for each in found for choice in choices)
-
-
 def is_glob(value: Any) -> bool:
     """Whether a plain text in a rule is a glob rather than itself."""
     return isinstance(value, str) and ("*" in value or "?" in value)
@@ -63,10 +71,7 @@ def is_glob(value: Any) -> bool:
 
 def like(value: Any, expected: Any) -> bool:
     """Whether a text fits a glob, or one of several; `*` crosses `/` and `.`, and case counts."""
-    if not isinstance(value, str):
-        return False
-    choices = expected if isinstance(expected, list | tuple) else [expected]
-    return any(_glob(choice).fullmatch(scrub(value)) is not None for choice in choices)
+    return _like(expected)(value)
 
 
 def refuse_unfit(operator: Operator, expected: Any) -> None:
@@ -79,9 +84,40 @@ def refuse_unfit(operator: Operator, expected: Any) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _glob(pattern: str) -> Any:
-    quoted = re2.escape(scrub(pattern)).replace(r"\*", ".*").replace(r"\?", ".")
-    return re2.compile(f"(?s){quoted}", _OPTIONS)
+def glob(pattern: str) -> Callable[[str], bool]:
+    """Whether a text fits the glob, in time that grows with the text's length and no faster."""
+    clean = scrub(pattern)
+    if "?" in clean:
+        quoted = re2.escape(clean).replace(r"\*", ".*").replace(r"\?", ".")
+        compiled = re2.compile(f"(?s){quoted}", _OPTIONS)
+        return lambda text: compiled.fullmatch(scrub(text)) is not None
+    first, *rest = clean.split("*")
+    if not rest:
+        return lambda text: scrub(text) == first
+    return partial(_in_order, first, rest[:-1], rest[-1])
+
+
+def _in_order(first: str, between: Sequence[str], last: str, text: str) -> bool:
+    """Whether the text begins, goes on and ends with these, none of them over another."""
+    clean = scrub(text)
+    if not clean.startswith(first):
+        return False
+    at = len(first)
+    for part in between:
+        found = clean.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return clean.endswith(last, at)
+
+
+def _like(expected: Any) -> Callable[[Any], bool]:
+    choices = expected if isinstance(expected, list | tuple) else [expected]
+    fits = [glob(choice) for choice in choices]
+    if len(fits) == 1:
+        only = fits[0]
+        return lambda value: isinstance(value, str) and only(value)
+    return lambda value: isinstance(value, str) and any(each(value) for each in fits)
 
 
 @lru_cache(maxsize=4096)
@@ -91,8 +127,10 @@ def _regex(pattern: str) -> Any:
     except re2.error as error:
         said = error.args[0] if error.args else ""
         words = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+        wrong = words.rpartition(": ")[2]
+        column = pattern.find(wrong) + 1 if wrong else len(pattern)
         raise OperatorValueError(
-            f"expected a regular expression (RE2 syntax), got {pattern!r}: {words}"
+            f"expected a regular expression (RE2 syntax), got {pattern!r}: {words}", column or 1
         ) from None
 
 
@@ -135,18 +173,51 @@ def _is_list(value: Any, of: type = object) -> bool:
     )
 
 
-_ASKS: Mapping[Operator, Callable[[Any, Any], bool]] = {
-    Operator.EQ: same,
-    Operator.IN: lambda value, expected: any(same(value, each) for each in expected),
-    Operator.HAS: one_of,
-    Operator.GT: lambda value, expected: _comparable(value, expected) and value > expected,
-    Operator.GE: lambda value, expected: _comparable(value, expected) and value >= expected,
-    Operator.LT: lambda value, expected: _comparable(value, expected) and value < expected,
-    Operator.LE: lambda value, expected: _comparable(value, expected) and value <= expected,
-    Operator.GLOB: like,
-    Operator.REGEX: lambda value, expected: (
-        isinstance(value, str) and _regex(expected).search(scrub(value)) is not None
-    ),
+def _asking_one(operator: Operator, expected: Any) -> Callable[[Any], bool]:
+    """The question as one value at the path is asked it."""
+    return _ONE[operator](expected)
+
+
+def _equal(expected: Any) -> Callable[[Any], bool]:
+    if isinstance(expected, str):
+        return lambda value: value.__class__ is str and value == expected
+    return lambda value: same(value, expected)
+
+
+def _among(expected: Any) -> Callable[[Any], bool]:
+    if all(isinstance(each, str) for each in expected):
+        texts = frozenset(expected)
+        return lambda value: value.__class__ is str and value in texts
+    return lambda value: any(same(value, each) for each in expected)
+
+
+def _has(expected: Any) -> Callable[[Any], bool]:
+    among = _among(expected if isinstance(expected, list | tuple) else (expected,))
+    return lambda value: any(map(among, value)) if isinstance(value, list) else among(value)
+
+
+def _compared(order: Callable[[Any, Any], bool]) -> Callable[[Any], Callable[[Any], bool]]:
+    def one(expected: Any) -> Callable[[Any], bool]:
+        return lambda value: _comparable(value, expected) and order(value, expected)
+
+    return one
+
+
+def _searched(expected: str) -> Callable[[Any], bool]:
+    search = _regex(expected).search
+    return lambda value: isinstance(value, str) and search(scrub(value)) is not None
+
+
+_ONE: Mapping[Operator, Callable[[Any], Callable[[Any], bool]]] = {
+    Operator.EQ: _equal,
+    Operator.IN: _among,
+    Operator.HAS: _has,
+    Operator.GT: _compared(gt),
+    Operator.GE: _compared(ge),
+    Operator.LT: _compared(lt),
+    Operator.LE: _compared(le),
+    Operator.GLOB: _like,
+    Operator.REGEX: _searched,
 }
 _ORDERED = (_is_ordered, "a number or a text")
 _SCALAR = (_is_scalar, "one plain value")

@@ -5,7 +5,6 @@ which is not the same as null.
 """
 
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -17,12 +16,15 @@ PATH = re.compile(rf"(?:{NAME}|{BRACKET})(?:\.{NAME}|{BRACKET})*")
 STEP = re.compile(rf"(?P<bracket>{BRACKET})|(?P<name>{NAME})")
 
 
+Steps = tuple[str | int | None, ...]
+
+
 class PathError(OperatorError):
     """A path can't be read."""
 
 
 @lru_cache(maxsize=4096)
-def steps_of(path: str) -> tuple[str | int | None, ...]:
+def steps_of(path: str) -> Steps:
     """The steps of a path: names, positions, and None for `[*]`. Raises `PathError`."""
     if PATH.fullmatch(path) is None:
         raise PathError(f"expected a path such as issue.labels[*].name, got {path!r}")
@@ -40,19 +42,29 @@ def _step(found: re.Match[str]) -> str | int | None:
 
 def values_at(payload: Any, path: str) -> list[Any]:
     """Every value at the path: none where it is missing, several where it has `[*]`."""
-    values = [payload]
-    for step in steps_of(path):
-        values = [found for value in values for found in _descend(value, step)]
-    return values
+    return _found(payload, steps_of(path))
 
 
-def _descend(value: Any, step: str | int | None) -> list[Any]:
-    match value, step:
-        case list(), None:
-            return list(value)
-        case list(), int(position):
-            return value[position : position + 1]
-        case Mapping(), str(name) if name in value:
-            return [value[name]]
-        case _:
+def is_wide(path: str) -> bool:
+    """Whether the path has `[*]`, and so may lead to several values."""
+    return None in steps_of(path)
+
+
+def _found(payload: Any, steps: Steps) -> list[Any]:
+    value = payload
+    for number, step in enumerate(steps):
+        if step is None:
+            return _elements(value, steps[number + 1 :])
+        if isinstance(step, str):
+            if not isinstance(value, dict) or step not in value:
+                return []
+        elif not isinstance(value, list) or step >= len(value):
             return []
+        value = value[step]
+    return [value]
+
+
+def _elements(value: Any, steps: Steps) -> list[Any]:
+    if not isinstance(value, list):
+        return []
+    return [found for element in value for found in _found(element, steps)]

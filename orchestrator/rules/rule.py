@@ -3,11 +3,14 @@
 Paths start at the payload: `issue.labels[*].name` reads `event["issue"]["labels"][any]["name"]`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.rules.caps import Caps
+from orchestrator.secrets import Secret
 from workflows.playbook import Stage
 
 
@@ -92,21 +95,24 @@ class Match:
 
     @property
     def failed(self) -> Finding | None:
-        """The first finding that decided against the event, for the one-line reason; None when it matched.
-
-        What stands inside an `any` or a `not` decides nothing by itself: their own finding does.
-        """
+        """The first finding that decided against the event, for the one-line reason; None when it matched."""
         if self.matched:
             return None
-        groups: tuple[str, ...] = ()
-        for finding in self.trace:
-            if finding.path.startswith(groups):
-                continue
-            if not finding.held:
-                return finding
-            if finding.operator in {"any", "not"}:
-                groups = (*groups, f"{finding.path}[", f"{finding.path}.")
-        return None
+        first = next((finding for finding in self.trace if not finding.held), None)
+        if first is None or not any(group in first.path for group in (".any[", ".not")):
+            return first
+        return next((finding for finding in deciding(self.trace) if not finding.held), None)
+
+
+def deciding(trace: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings that decide by themselves; of an `any` and a `not` it is their own, not those inside."""
+    groups: tuple[str, ...] = ()
+    for finding in trace:
+        if finding.path.startswith(groups):
+            continue
+        yield finding
+        if finding.operator in {"any", "not"}:
+            groups = (*groups, f"{finding.path}[", f"{finding.path}.")
 
 
 class Mode(StrEnum):
@@ -125,18 +131,69 @@ class Trust:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where a rule forwards its events. Nothing is sent while a reference in `unset` is unset.
+
+    `label` is what may be shown of the URL: scheme, host and port. `private` allows private addresses and http.
+    """
+
+    url: str
+    label: str
+    secrets: tuple[Secret, ...]
+    timeout: timedelta
+    private: bool = False
+    headers: Mapping[str, str | Secret] = field(default_factory=dict)
+    unset: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What an example expects of its rule; None asks nothing, and of `with_` only the inputs that it names.
+
+    `action` is `run`, `forward` or what else a rule does; `failed` the path of the finding that decided against it.
+    """
+
+    match: bool
+    key: str | None = None
+    action: str | None = None
+    with_: Mapping[str, Any] | None = None
+    failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One of the tests that a rule carries: a raw request in a file below the configuration, and what is expected."""
+
+    event: str
+    expected: Expected
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule. `on` are globs over `source/type`; `with_` and `key` hold templates; `id` outlives a rename."""
+    """One rule. `on` are globs over `source/type`; `with_` and `key` hold templates; `id` outlives a rename.
+
+    Exactly one of `playbook` and `forward` says what it does.
+    """
 
     id: str
     name: str
     on: tuple[str, ...]
     when: Condition
-    playbook: str
+    playbook: str | None = None
+    forward: Destination | None = None
     with_: Mapping[str, Any] = field(default_factory=dict)
     key: str | None = None
     mode: Mode = Mode.SIGNAL
     trust: Trust = field(default_factory=Trust)
     stage: Stage = Stage.PREVIEW
+    caps: Caps = field(default_factory=Caps)
+    tests: tuple[Example, ...] = ()
     file: str = ""
     line: int = 0
+
+    @property
+    def does(self) -> str:
+        """What it does, in the words of its file."""
+        return f"run {self.playbook}" if self.forward is None else f"forward → {self.forward.label}"

@@ -74,6 +74,31 @@ async def test_a1_a_worker_killed_while_a_tool_reads_makes_the_call_again(
     assert [script.asked_for(turn) for turn in range(3)] == [1, 1, 1]
 
 
+async def test_a1_a_wait_of_which_only_the_ledger_knew_when_the_worker_died_is_ended_by_its_event(
+    tmp_path: Path, town: Town
+) -> None:
+    """Its event is in the mailbox before the run, which plays its last steps again, comes to its wait."""
+    script = Turns([uses(COMMENT), uses(wait("github/issue_comment.created")), says()])
+    async with house(tmp_path, town, script, working=False) as home:
+        hold = home.directory / "hold"
+        hold.touch()
+        await home.ring(opened())
+        async with home.worker(HOLD=str(hold), HOLD_AT="waiting") as first:
+            await home.until(hold.with_suffix(".held").exists, "the wait")
+            event_id = await home.ring(commented("here are the steps"), "issue_comment")
+            await home.until(lambda: delivered(home, event_id), "its wake-up")
+            await kill(first)
+        async with home.worker():
+            run = await finished(home)
+    assert len(run["events"]) == 2
+    assert str(script.asked[-1]["messages"]).count("here are the steps") == 1
+
+
+async def delivered(home: House, event_id: str) -> bool:
+    found = await home.stores.inbox.decisions([event_id])
+    return any(one.wait_id and str(one.state) == "delivered" for one in found[event_id])
+
+
 async def test_a1_a_worker_killed_while_its_run_waits_is_woken_all_the_same(
     tmp_path: Path, town: Town
 ) -> None:

@@ -21,6 +21,7 @@ from orchestrator.signatures import github
 from tests.support.asgi import serving
 from tests.support.house import SECRET, House, commented, house, opened
 from tests.support.scripts import Turns, says, use, uses, wait
+from tests.support.told import told
 from tests.support.town import Town, temporal_server
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(90)]
@@ -43,7 +44,7 @@ async def knock(home: House, payload: dict[str, object], name: str, delivery: st
             refusals.refuse,
             lambda: datetime.now(UTC),
             lambda: f"evt_{uuid.uuid4().hex[:16]}",
-            structlog.get_logger("door"),
+            told(structlog.get_logger("door")),
         )
         async with serving(knocked) as url, httpx2.AsyncClient() as http:
             body = httpx2.Request("POST", url, json=payload).content

@@ -14,7 +14,7 @@ from orchestrator.agent import frozen
 from orchestrator.agent.activities import ATTEMPTS_TO_REACH, Activities, ToolActivity
 from orchestrator.agent.definitions import HandsUnreachable, Lost
 from orchestrator.agent.means import Means
-from orchestrator.agent.model import Rejected, Unavailable
+from orchestrator.agent.reply import Rejected, Unavailable
 from orchestrator.ledger import artifacts, calls, conversations, turns
 from tests.support.builders import AT, MODEL, RUN, configuration, intent, ledger_at, opening, tool
 from tests.support.builders import frozen as pinned

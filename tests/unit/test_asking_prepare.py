@@ -10,11 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.agent import asking, frozen, prices, prompt
-from orchestrator.agent.asking import SMALLEST_REPLY, prepare
 from orchestrator.agent.means import Means
-from orchestrator.agent.model import Rejected, Request, Said, Unavailable
-from orchestrator.ledger import artifacts, calls, conversations, turns
-from tests.support.builders import AT, MARK, MODEL, RUN, ledger_at, opening, spent, tool
+from orchestrator.agent.preparing import SMALLEST_REPLY, Question
+from orchestrator.agent.preparing import prepare as prepared_of
+from orchestrator.agent.reply import Rejected, Request, Said, Unavailable
+from orchestrator.ledger import artifacts, calls, conversations, shortfalls, turns
+from tests.support.builders import (
+    AT,
+    MARK,
+    MODEL,
+    RUN,
+    configuration,
+    ledger_at,
+    opening,
+    payer,
+    spent,
+    tool,
+)
 from tests.support.builders import frozen as pinned
 from workflows.messages import Ask, CallState, Stop
 from workflows.playbook import Budget
@@ -26,6 +38,10 @@ STATIC = prompt.tokens(frozen.system(PIN), frozen.definitions(PIN))
 DONE = calls.Result(state=CallState.DONE, content=[], is_error=False)
 NEEDED = STATIC + prompt.tokens(HELLO)
 UNPRICED = pinned(tool(), model="nobody-knows-its-price")
+
+
+def prepare(pin, messages, budget, used):
+    return prepared_of(Question(frozen=pin, messages=messages, budget=budget, spent=used))
 
 
 def price(output_tokens):
@@ -150,12 +166,13 @@ async def ledger(tmp_path):
         digest = await database.write(artifacts.put, frozen.dump(PIN), "application/json", AT)
         await database.write(conversations.freeze, RUN, digest, MODEL)
         await database.write(turns.note, RUN, 1, 0, "An event.")
+        await database.write(shortfalls.pays, payer())
         yield database
 
 
 def means(ledger, *answers, meanwhile=None):
     model = Model(list(answers), meanwhile)
-    given: dict[str, Any] = {"inbox": None, "hands": None, "configuration": None}
+    given: dict[str, Any] = {"inbox": None, "hands": None, "configuration": configuration}
     return Means(ledger=ledger, model=model, now=lambda: AT, scripted=True, **given)
 
 
@@ -218,6 +235,9 @@ async def test_r5_a_reply_that_was_begun_and_lost_is_charged_as_assumed(ledger):
         ("tool_use", (), Stop.OTHER),
         ("model_context_window_exceeded", (), Stop.CONTEXT_EXCEEDED),
         ("a word of tomorrow", (), Stop.OTHER),
+        ("over_budget", (), Stop.OTHER),
+        ("over_budget", ("c1",), Stop.OTHER),
+        ("other", (), Stop.OTHER),
         ("tool_use", ("c1", "c2"), Stop.TOOL_USE),
         ("end_turn", ("c1",), Stop.TOOL_USE),
         ("stop_sequence", ("c1",), Stop.TOOL_USE),

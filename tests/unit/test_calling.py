@@ -15,7 +15,7 @@ from orchestrator.agent.definitions import Answered, Lost, NotSent
 from orchestrator.agent.means import Means
 from orchestrator.ledger import artifacts, calls
 from tests.support.builders import AT, RUN, intent, ledger_at
-from workflows.messages import CallRequest, CallState
+from workflows.messages import CallRequest, CallState, Settle
 from workflows.playbook import Effect
 
 FINE = Answered(
@@ -296,10 +296,29 @@ async def test_a2_a_call_of_which_no_attempt_came_back_is_told_by_what_the_ledge
     with pytest.raises(Killed):
         await attempt(found)
 
-    settled = await calling.settle_lost(found, CallRequest(run_id=RUN, call_id="c1"))
+    settled = await calling.settle_lost(found, Settle(run_id=RUN, call_id="c1"))
     assert settled.state is state
     text = "changed nothing" if state is CallState.REFUSED else "may have taken effect"
     assert text in await said(ledger)
+
+
+@pytest.mark.parametrize(
+    ("act", "state"), [("killed before", CallState.REFUSED), ("killed after", CallState.UNKNOWN)]
+)
+async def test_a2_a_call_that_a_person_cancelled_says_so_and_what_was_done_stays_done(
+    ledger, act, state
+):
+    await begin(ledger)
+    await begin(ledger, call_id="c2")
+    found = means(ledger, act, FINE)
+    with pytest.raises(Killed):
+        await attempt(found)
+    await attempt(found, call_id="c2")
+
+    cancelled = [Settle(run_id=RUN, call_id=name, reason="a no") for name in ("c1", "c2", "c1")]
+    settled = [(await calling.settle_lost(found, one)).state for one in cancelled]
+    assert settled == [state, CallState.DONE, state]
+    assert "(a no)" in await said(ledger)
 
 
 async def test_a2_an_attempt_that_left_is_not_forgotten_for_a_later_one_that_did_not(ledger):
@@ -310,7 +329,7 @@ async def test_a2_an_attempt_that_left_is_not_forgotten_for_a_later_one_that_did
             await attempt(found, number)
     assert (await row(ledger)).state is CallState.INTENDED
 
-    settled = await calling.settle_lost(found, CallRequest(run_id=RUN, call_id="c1"))
+    settled = await calling.settle_lost(found, Settle(run_id=RUN, call_id="c1"))
     assert settled.state is CallState.UNKNOWN
 
 
@@ -333,7 +352,7 @@ def test_a2_whatever_happens_a_write_once_is_made_once_and_what_is_said_of_it_is
                 break
             except (Killed, TryAgain):
                 continue
-        await calling.settle_lost(found, CallRequest(run_id=RUN, call_id=call_id))
+        await calling.settle_lost(found, Settle(run_id=RUN, call_id=call_id))
         return found.hands.executed, (await row(shared, call_id)).state
 
     executed, state = asyncio.run(story())

@@ -27,7 +27,7 @@ def test_a_sound_configuration_is_zero_and_shows_its_rules(starter):
     assert "triage-new-issue" in result.stdout
     assert "6 of 40" in result.stdout
     assert "0 mistakes, 2 warnings" in result.stdout
-    assert "doorbell.d/sources.yaml:6:13: env:GITHUB_WEBHOOK_SECRET is unset" in result.stderr
+    assert "doorbell.d/sources.yaml:7:13: env:GITHUB_WEBHOOK_SECRET is unset" in result.stderr
 
 
 def test_secrets_in_the_dotenv_file_are_seen(starter):
@@ -45,7 +45,7 @@ def test_mistakes_are_exit_two_each_with_its_place(starter):
     result = run()
 
     assert result.exit_code == 2
-    assert "doorbell.d/rules/triage.yaml:9:8: unknown playbook 'triag'" in result.stderr
+    assert "doorbell.d/rules/triage.yaml:10:8: unknown playbook 'triag'" in result.stderr
     assert "triage.md:13:1: unknown key 'budgt'; did you mean 'budget'?" in result.stderr
 
 
@@ -54,7 +54,7 @@ def test_json_is_for_programs(starter):
 
     said = json.loads(result.stdout)
     assert said["ok"] is True
-    assert [warning["line"] for warning in said["warnings"]] == [6, 6]
+    assert [warning["line"] for warning in said["warnings"]] == [7, 7]
     assert said["rules"][0]["stage"] == "preview"
     assert said["playbooks"][0]["tools"] == {
         "github": ["issue_read", "search_issues", "list_label", "issue_write", "add_issue_comment"]
@@ -81,3 +81,27 @@ def test_another_directory_can_be_named(starter, tmp_path):
 
     assert result.exit_code == 2
     assert "doorbell init" in result.stderr
+
+
+def test_a_rule_that_forwards_shows_where_to_and_what_is_unset(starter):
+    rules = starter / "doorbell.d" / "rules" / "onward.yaml"
+    to = "{url: https://hooks.example.com/in?token=x, secret: env:ONWARD, headers: {X-Team: ops}}"
+    rules.write_text(f"onward:\n  on: github/*\n  forward: {to}\n")
+
+    shown, said = run(), json.loads(run("--json").stdout)
+
+    assert shown.exit_code == 0
+    assert "forward → https://hooks.example.com" in shown.stdout
+    assert "token=x" not in shown.stdout
+    assert "onward.yaml:3:64: secret not set: env:ONWARD is unset; events wait" in shown.stderr
+    (onward,) = [rule for rule in said["rules"] if rule["name"] == "onward"]
+    assert (onward["playbook"], onward["stage"]) == (None, None)
+    assert onward["does"] == "forward → https://hooks.example.com"
+    assert onward["forward"] == {
+        "to": "https://hooks.example.com",
+        "private": False,
+        "timeout": 10.0,
+        "secrets": [],
+        "headers": ["X-Team"],
+        "unset": ["env:ONWARD"],
+    }

@@ -1,11 +1,13 @@
 """`doorbell events`: what was kept and what was refused, for people and for programs."""
 
+from datetime import timedelta
+
 import pytest
 
 from orchestrator.dispatch.decide import OURSELVES
 from orchestrator.errors import Reason
 from orchestrator.rules.rule import All, Leaf, Operator
-from tests.support.builders import comment, github, rule, wanted
+from tests.support.builders import NOW, comment, github, rule, wanted
 from tests.support.installed import Installed
 
 LONG = "evt_0123456789abcdef"
@@ -45,6 +47,11 @@ def test_r1_json_is_one_object_for_each_event_with_every_decision_and_its_trace(
                     "reason": "no match: when.issue.number",
                     "state": "settled",
                     "run_id": None,
+                    "attempts": 0,
+                    "note": None,
+                    "due_at": None,
+                    "held": None,
+                    "redelivery": None,
                     "trace": [
                         {
                             "path": "on",
@@ -195,6 +202,60 @@ def test_people_see_decisions_headers_and_a_readable_body(there):
     assert "delivery d-evt_1, by ann" in shown
     assert "  x-github-event: issue_comment" in shown
     assert '    "body": "It fails.",' in shown
+
+
+def test_an_event_is_shown_with_how_it_was_verified_and_the_runs_it_reached(
+    there, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GITHUB_WEBHOOK_SECRET", "a secret of the tests that is long enough")
+    (tmp_path / "doorbell.d").mkdir()
+    text = "github: {scheme: github, secrets: [env:GITHUB_WEBHOOK_SECRET]}\n"
+    (tmp_path / "doorbell.d" / "sources.yaml").write_text(text)
+    there.kept(comment("evt_1"), rule())
+    workflow_id = there.use(lambda stores: stores.inbox.decisions(["evt_1"]))["evt_1"][
+        0
+    ].workflow_id
+    there.began("evt_1", workflow_id=workflow_id)
+
+    shown = there.told("events", "show", "evt_1")
+    assert shown["scheme"] == "github"
+    assert [run["playbook"] for run in shown["runs"]] == ["triage"]
+    text = there.doorbell("events", "show", "evt_1").stdout
+    assert "verified as source github, scheme github" in text
+    assert f"run {shown['runs'][0]['id']}: triage, running" in text
+    elsewhere = there.told("events", "show", "evt_1", "--config", str(tmp_path / "nowhere"))
+    assert elsewhere["scheme"] is None
+
+
+def test_events_are_found_by_type_time_and_how_they_stand(there):
+    there.kept(comment("evt_1"), rule())
+    there.only_kept(github("evt_2", "issues", {"action": "opened", "issue": {"number": 1}}))
+
+    def found(*asked):
+        return [event["id"] for event in there.told("events", "list", *asked)]
+
+    assert found("--type", "issue_*") == ["evt_1"]
+    assert found("--is", "received") == ["evt_2"]
+    assert found("--is", "waiting") == ["evt_1"]
+    assert found("--since", "2026-11-21T12:00") == ["evt_2", "evt_1"]
+    assert found("--until", "2026-11-21T12:00") == []
+
+
+def test_what_waits_says_for_what_and_until_when(there):
+    there.kept(comment("evt_1"), rule())
+
+    async def held_up(stores):
+        (lease,) = await stores.inbox.claim(NOW, timedelta(seconds=30), 1)
+        note = "Temporal: UNAVAILABLE"
+        await stores.inbox.release(lease.decision.id, lease.fence, NOW, note, count=False)
+
+    there.use(held_up)
+    assert "waits: Temporal: UNAVAILABLE, again at " in there.doorbell("why", "evt_1").stdout
+    assert "waits: Temporal: UNAVAILABLE, again at " in told(there)
+    (found,) = there.told("why", "evt_1")["decisions"]
+    assert (found["reason"], found["note"]) == ("matched", "Temporal: UNAVAILABLE")
+    assert found["due_at"] == "2026-11-21T12:00:00.000Z"
 
 
 def test_an_event_nobody_knows_is_exit_one(there):

@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator.dispatch.decide import decide
 from orchestrator.inbox.inbox import Action, event_of
+from orchestrator.inbox.sought import Sought
 from orchestrator.ledger import waits
 from orchestrator.secrets import Secret
 from orchestrator.sources.operator import operator_source
@@ -226,7 +227,7 @@ async def test_a_word_is_a_signed_delivery_that_becomes_a_decision_for_that_run(
             there.announced(url)
             result = await said(there, word, "--json")
         assert result.exit_code == 0, result.output
-        (entry,) = await stores.inbox.entries(1, OPERATOR)
+        (entry,) = await stores.inbox.entries(1, Sought(source=OPERATOR))
         (entry,) = await stores.inbox.find(entry.id)
         happened = event_of(entry, operator(there).dialect.read(entry.headers, entry.body).data)
         (decision,) = decide(happened, entry.position, known(runs={RUN: WORKFLOW}))

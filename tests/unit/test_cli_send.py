@@ -163,3 +163,46 @@ def answers(body):
             await send({"type": "http.response.body", "body": body})
 
     return app
+
+
+async def test_a_sample_that_comes_with_doorbell_can_be_sent_changed(there):
+    result, (entry,) = await sent(there, "github/issues.opened", "--set", "issue.number=77")
+
+    assert result.exit_code == 0, result.output
+    assert (entry.source, entry.type, entry.subject) == (
+        "github",
+        "issues.opened",
+        "Codertocat/Hello-World#77",
+    )
+
+
+async def test_a_dry_run_is_a_raw_request_that_can_be_sent_as_it_is(there):
+    printed = there.doorbell("send", "star.created.json", "--dry-run")
+    assert printed.exit_code == 0
+    (there.path.parent / "again.http").write_text(printed.stdout)
+
+    result, (entry,) = await sent(there, "again.http", "--id", "mine")
+
+    assert result.exit_code == 0, result.output
+    assert (entry.type, entry.delivery_id) == ("star.created", "mine")
+
+
+def test_samples_are_listed_and_an_unknown_one_is_exit_two(there):
+    assert "github/issues.opened" in there.doorbell("send", "--list").stdout.splitlines()
+
+    result = there.doorbell("send", "github/issue.opened")
+    assert result.exit_code == 2
+    assert "of 'github' there are github/deployment_status.created" in result.stderr
+
+
+def test_a_raw_request_that_is_none_is_exit_two_with_its_line(there):
+    (there.path.parent / "odd.http").write_text("GET /hooks/github HTTP/1.1\n\n")
+
+    result = there.doorbell("send", "odd.http")
+
+    assert result.exit_code == 2
+    assert "odd.http:1: expected a POST" in result.stderr
+
+
+def test_without_a_file_it_says_what_is_missing(there):
+    assert "name a FILE or a sample" in there.doorbell("send").stderr

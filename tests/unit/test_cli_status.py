@@ -109,3 +109,11 @@ def test_a_service_that_does_not_answer_is_not_running_either(there):
     result = there.doorbell("status")
     assert result.exit_code == 1
     assert "nobody answers at http://127.0.0.1:9/status" in result.stdout
+
+
+async def test_what_is_paused_is_said_and_is_no_fault(there):
+    pause = {"what": "source", "name": "github", "by": "ann", "at": "2026-11-21T12:00:00.000Z"}
+    _, result = await asked(there, but("inbox", paused=[pause]))
+
+    assert result.exit_code == 0
+    assert "paused    source github, by ann: what it has waits" in result.stdout

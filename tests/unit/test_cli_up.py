@@ -28,7 +28,7 @@ def test_every_mistake_with_its_place_is_exit_two_and_nothing_is_started(config)
     result = CliRunner().invoke(main, ["up", "--port", "0"])
 
     assert result.exit_code == 2
-    assert "doorbell.d/rules/triage.yaml:9:8: unknown playbook 'triag'" in result.stderr
+    assert "doorbell.d/rules/triage.yaml:10:8: unknown playbook 'triag'" in result.stderr
     assert "doorbell.d/playbooks/triage.md:13:1: unknown key 'budgt'" in result.stderr
     assert not (config.parent / ".doorbell").exists()
 

@@ -28,10 +28,19 @@ def test_an_event_is_found_by_either_id_or_the_beginning_of_one(there, name):
     assert there.told("why", name)["id"] == "evt_1"
 
 
-def test_the_answer_is_what_events_list_says_of_it(there):
+def test_the_answer_is_what_events_list_says_of_it_and_more(there):
     there.kept(comment("evt_1"), only("no"))
 
-    assert there.told("why", "evt_1") == there.told("events", "list")[0]
+    told, (listed,) = there.told("why", "evt_1"), there.told("events", "list")
+    assert told.pop("nearest") == "only"
+    assert [decision.pop("run") for decision in told["decisions"]] == [None]
+    assert told == listed
+
+
+def test_it_is_short_for_rules_why(there):
+    there.kept(comment("evt_1"), only("no"))
+
+    assert there.told("rules", "why", "evt_1") == there.told("why", "evt_1")
 
 
 def test_last_is_the_newest(there):
@@ -83,7 +92,7 @@ def test_r1_people_see_the_leaf_that_failed_with_what_was_expected_and_what_came
     there.kept(comment("evt_1", text="It fails."), only("It works."))
 
     shown = there.doorbell("why", "evt_1").stdout
-    assert "only: ignore: no match: when.comment.body" in shown
+    assert "only: nearest, ignore: no match: when.comment.body" in shown
     assert '✓ on glob ["github/*"]   came: github/issue_comment.created' in shown
     assert "✗ when.comment.body eq It works.   came: It fails." in shown
 
@@ -97,7 +106,26 @@ def test_a_run_that_was_started_is_named_as_soon_as_there_is_one(there):
 
     run_id = run_id_of(workflow_id, 1)
     assert there.told("why", "evt_1")["decisions"][0]["run_id"] == run_id
-    assert f"run {run_id} (ready)" in there.doorbell("why", "evt_1").stdout
+    shown = there.doorbell("why", "evt_1").stdout
+    assert f"run {run_id} (ready): running, 0 turns, 0 tokens, 0.0000 USD" in shown
+
+
+def test_r1_the_nearest_rule_comes_first_with_the_leaf_that_failed_it_first(there):
+    fits = Leaf(path="action", operator=Operator.EQ, expected="created")
+    near = rule("near", when=All((fits, only("It works.").when)))
+    there.kept(comment("evt_1"), rule("far", on=("stripe/*",)), only("no"), near)
+
+    lines = [line.strip("├└─│ ") for line in there.doorbell("why", "evt_1").stdout.splitlines()]
+    assert lines[1:5] == [
+        "near: nearest, ignore: no match: when.comment.body",
+        "✗ when.comment.body eq It works.   came: It fails.",
+        '✓ on glob ["github/*"]   came: github/issue_comment.created',
+        "✓ when.action eq created   came: created",
+    ]
+    assert lines[-2:] == [
+        "far: ignore: no match: on",
+        '✗ on glob ["stripe/*"]   came: github/issue_comment.created',
+    ]
 
 
 def test_an_event_that_waits_for_its_decision_says_so(there):

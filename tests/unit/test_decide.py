@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.configuration.shaping import NAME
+from orchestrator.dispatch.asking import UNREADABLE
 from orchestrator.dispatch.decide import (
+    OTHERS,
     OURSELVES,
     PERSON,
     decide,
@@ -17,11 +19,12 @@ from orchestrator.dispatch.decide import (
     wants,
     workflow_id_of,
 )
-from orchestrator.dispatch.dispatcher import UNREADABLE
 from orchestrator.events import Actor
 from orchestrator.inbox.inbox import Action, DecisionState
 from orchestrator.rules.load import condition_of
+from orchestrator.rules.match import on_matches
 from orchestrator.rules.rule import Mode, Trust
+from orchestrator.rules.rulebook import Rulebook
 from orchestrator.sources.source import OPERATOR
 from tests.support.builders import KEY, MARK, NOW, RUN, WORKFLOW, event, known, rule, wanted
 from workflows.playbook import Stage
@@ -98,18 +101,38 @@ EVENTS = st.builds(
 
 
 @given(EVENTS, RULES, st.booleans())
-def test_r1_r2_every_rule_gets_one_decision_and_deciding_again_the_same_ids(happened, rules, waits):
+def test_r1_r2_every_rule_is_answered_once_and_deciding_again_gives_the_same_ids(
+    happened, rules, waits
+):
     changes = {"own_actors": frozenset({"our-bot"}), "waits": [wanted()] if waits else []}
     first, again = decided(happened, *rules, **changes), decided(happened, *rules, **changes)
 
     assert first == again
     assert len({found.id for found in first}) == len(first)
+    causes = [found.cause for found in first]
     for made in rules:
-        assert [found.cause for found in first].count(made.id) == 1
+        assert causes.count(made.id) == on_matches(made, happened)
+    others = [found.with_ for found in first if found.cause == OTHERS]
+    count = sum(not on_matches(made, happened) for made in rules)
+    assert others == ([{"pages": Rulebook(rules).digest, "rules": count}] if count else [])
     assert all(found.reason for found in first)
     assert all(found.event_id == happened.id for found in first)
     for found in first:
         assert (found.workflow_id is None) is (found.action is Action.IGNORE)
+
+
+def test_r1_rules_whose_on_does_not_fit_share_one_line_however_many_they_are():
+    strangers = [rule(f"r{number}", on=("stripe/*",)) for number in range(1000)]
+    others, mine = decided(event(), *strangers, rule())
+
+    assert (mine.cause, mine.action) == ("triage", Action.START)
+    assert (others.cause, others.action, others.state) == (
+        OTHERS,
+        Action.IGNORE,
+        DecisionState.SETTLED,
+    )
+    assert (others.reason, others.configuration) == ("no match: on (1000 rules)", "sha")
+    assert len(str(others)) < 1_000
 
 
 def test_r2_an_event_nobody_asked_for_has_no_decision():
@@ -278,7 +301,7 @@ def test_r3_words_about_a_run_have_a_lane_of_their_own_and_keep_their_order():
     assert lane("resume") == lane("cancel") == lane("apply") != events_of_the_run
 
 
-@pytest.mark.parametrize("cause", [OURSELVES, PERSON, UNREADABLE])
+@pytest.mark.parametrize("cause", [OTHERS, OURSELVES, PERSON, UNREADABLE])
 def test_r1_no_rule_can_have_the_name_of_a_cause_of_our_own(cause):
     assert NAME.fullmatch(cause) is None
 

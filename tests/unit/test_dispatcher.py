@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from orchestrator.dispatch.decide import OURSELVES
-from orchestrator.dispatch.dispatcher import MAX_ATTEMPTS
+from orchestrator.dispatch.delivering import MOST_ATTEMPTS
 from orchestrator.dispatch.runs import Undeliverable, Unreachable
 from orchestrator.inbox.inbox import Action, DecisionState, EntryState
 from orchestrator.ledger import claims, conversations
@@ -68,7 +68,7 @@ async def test_d6_while_temporal_is_away_no_attempt_is_burnt_and_the_order_stays
         road.clock.pass_by(3)
     held = await the(road, "e1")
     assert (held.state, held.attempts) == (DecisionState.READY, 0)
-    assert "UNAVAILABLE" in held.reason
+    assert "UNAVAILABLE" in held.note
 
     assert await road.dispatcher.deliver_some() == 1
     assert await road.dispatcher.deliver_some() == 1
@@ -81,15 +81,15 @@ async def test_what_is_refused_is_buried_with_the_reason_and_its_lane_goes_on(ro
     broken = (await the(road, "e1")).id
     road.runs.broken[broken] = Undeliverable("Temporal: INVALID_ARGUMENT: too long")
 
-    for attempt in range(1, MAX_ATTEMPTS + 1):
+    for attempt in range(1, MOST_ATTEMPTS + 1):
         assert (await the(road, "e1")).state is DecisionState.READY
         assert await road.dispatcher.deliver_some() == 0
-        assert (await the(road, "e1")).attempts == min(attempt, MAX_ATTEMPTS - 1)
+        assert (await the(road, "e1")).attempts == min(attempt, MOST_ATTEMPTS - 1)
         road.clock.pass_by(2 * 2**attempt)
 
     dead = await the(road, "e1")
     assert dead.state is DecisionState.DEAD
-    assert dead.reason == "Temporal: INVALID_ARGUMENT: too long"
+    assert dead.note == "Temporal: INVALID_ARGUMENT: too long"
     assert await road.dispatcher.deliver_some() == 1
     assert road.runs.arrived == [("e2", "github")]
     assert road.log.said.count("dispatch.buried") == 1
@@ -276,4 +276,4 @@ async def test_it_works_the_inbox_off_by_itself_and_a_failure_does_not_stop_it(r
             await working
 
     assert road.runs.arrived == [("e1", "github")]
-    assert "dispatch.failed" in road.log.said
+    assert "loop.failed" in road.log.said

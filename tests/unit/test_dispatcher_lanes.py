@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.dispatch import dispatcher
+from orchestrator.dispatch import delivering, reconciling
+from orchestrator.dispatch.asking import UNREADABLE
 from orchestrator.dispatch.decide import workflow_id_of
-from orchestrator.dispatch.dispatcher import UNREADABLE
 from orchestrator.dispatch.runs import Unreachable
 from orchestrator.inbox.inbox import Action, DecisionState, EntryState
 from orchestrator.rules.rule import All
@@ -24,7 +24,7 @@ def road(tmp_path):
 
 @pytest.fixture
 def small_mailbox(monkeypatch):
-    monkeypatch.setattr(dispatcher, "MAILBOX", 2)
+    monkeypatch.setattr(delivering, "MAILBOX", 2)
 
 
 async def folded(road):
@@ -57,7 +57,7 @@ async def test_r3_a_full_mailbox_holds_its_lane_and_no_other(road, small_mailbox
     assert [event_id for event_id, _ in road.runs.arrived if event_id != "o1"] == ["e1", "e2"]
     held = await the(road, "e3")
     assert (held.state, held.attempts) == (DecisionState.READY, 0)
-    assert held.reason.startswith("held: 2 deliveries stand unread")
+    assert held.note.startswith("held: 2 deliveries stand unread")
 
 
 async def test_r3_when_its_run_has_read_a_lane_that_was_held_goes_on_in_order(road, small_mailbox):
@@ -153,7 +153,7 @@ async def test_a5_looking_back_leaves_an_event_that_its_rule_sends_into_the_run_
 
 async def test_a1_what_lost_runs_never_took_is_found_however_much_was_delivered(road, monkeypatch):
     """The look goes on from page to page, also when what it has seen is closed meanwhile."""
-    monkeypatch.setattr(dispatcher, "BATCH", 2)
+    monkeypatch.setattr(reconciling, "PAGE", 2)
     arrivals = [comment(f"e{n}", number=n) for n in range(1, 8)]
     for arrival in arrivals:
         await delivered(road, arrival)

@@ -1,8 +1,10 @@
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.expressions import Expression, ExpressionError, scrub
+from orchestrator.expressions import Expression, ExpressionError, Values, scrub
 
 SCOPE = {
     "event": {},
@@ -16,7 +18,7 @@ SCOPE = {
 
 
 def holds(text, **scope):
-    return Expression.compile(text).holds({**SCOPE, **scope})
+    return Expression.compile(text).holds(Values.of({**SCOPE, **scope}))
 
 
 def test_the_whole_vocabulary_is_there():
@@ -45,10 +47,51 @@ def test_a_mistake_is_found_when_it_is_compiled(text):
 
 
 def test_the_error_points_at_the_place():
-    with pytest.raises(ExpressionError, match=r"1:5: undeclared reference to 'evnt.x'") as caught:
+    with pytest.raises(ExpressionError, match=r"1:1: undeclared reference to 'evnt.x'") as caught:
         Expression.compile("evnt.x == 1")
 
-    assert "....^" in str(caught.value)
+    assert str(caught.value).endswith("did you mean 'event'?\n | evnt.x == 1\n | ^")
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("event.a.endWith('a')", [(1, 9, "did you mean 'endsWith'?")]),
+        ("source == 'a' ||\n  typ == 'b'", [(2, 3, "did you mean 'type'?")]),
+        ("foo(1) && evnt.x == 2", [(1, 1, "known: event"), (1, 11, "did you mean 'event'?")]),
+        ("event.x ==", [(1, 11, "ends too early")]),
+        ("event.a[", [(1, 9, "ends too early")]),
+        ("", [(1, 1, "ends too early")]),
+        ("'é' == b", [(1, 8, "undeclared")]),
+        ("size(1)", [(1, 5, "no matching overload")]),
+        ("headers == 1", [(1, 9, "no matching overload")]),
+        ("source", [(1, 1, "expected a yes or no")]),
+        ("(" * 5000, [(1, 1, "recursion")]),
+        ("x == '<input>:9:9: '", [(1, 1, "undeclared reference to 'x'")]),
+    ],
+)
+def test_every_mistake_has_its_place(text, problems):
+    with pytest.raises(ExpressionError) as caught:
+        Expression.compile(text)
+
+    found = caught.value.problems
+    assert [(problem.line, problem.column) for problem in found] == [at[:2] for at in problems]
+    for problem, (*_, said) in zip(found, problems, strict=True):
+        assert said in problem.message
+    assert max(map(len, str(caught.value).splitlines())) < 200
+
+
+@given(st.text(max_size=30) | st.text(alphabet="event.xid()[]&|=!<>'\"\n 12", max_size=30))
+def test_no_text_is_worse_than_a_mistake(text):
+    with suppress(ExpressionError):
+        Expression.compile(text)
+
+
+def test_values_are_converted_once_for_all_expressions():
+    values = Values.of({**SCOPE, "event": {"n": 1}})
+
+    assert Expression.compile("event.n == 1").holds(values) == (True, "")
+    assert Expression.compile("event.n == 2").holds(values) == (False, "")
 
 
 @pytest.mark.parametrize("text", ["1 + 1", "source", "headers"])

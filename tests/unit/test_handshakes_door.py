@@ -22,6 +22,7 @@ from orchestrator.sources.preset import Options, bound, handshake_of
 from orchestrator.sources.presets import PRESETS
 from orchestrator.sources.source import Source
 from tests.support.asgi import serving
+from tests.support.told import told
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SECRET = "a secret made for tests"
@@ -104,7 +105,7 @@ async def home(tmp_path):
             remembers.refuse,
             lambda: NOW,
             lambda: f"e{next(ids)}",
-            log,
+            told(log),
             fetch=fetch,
         )
         app = build(knock, Readiness(inbox.pulse, lambda: NOW), _status, log)

@@ -1,10 +1,12 @@
 """Conversations: begun once for a decision, numbered, and what has ended stays ended."""
 
 import asyncio
+from decimal import Decimal
 
 import pytest
 
-from orchestrator.ledger import conversations, waits
+from orchestrator.ledger import conversations, turns, waits
+from orchestrator.ledger.turns import Charge
 from tests.support.builders import AT, KEY, RUN, WORKFLOW, ledger_at, opening, wait
 from workflows.messages import Outcome, RunState
 
@@ -115,6 +117,18 @@ async def test_a5_a_conversation_that_goes_on_keeps_its_wait(ledger, state):
     assert await states_of_waits(ledger) == {"wait_1": "open"}
 
 
+async def test_r5_a_turn_that_was_under_way_at_the_end_is_charged_as_assumed(ledger):
+    estimate = Charge(usd=Decimal("0.10"), input_tokens=10, output_tokens=5, cached_tokens=0)
+    await begin(ledger)
+    for run_id in (RUN, "other.1"):
+        await ledger.write(turns.reserve, run_id, 1, 1, estimate, AT)
+    await record(ledger, RunState.ENDED, "", Outcome.CANCELLED)
+
+    assert await ledger.read(turns.under_way) == {("other.1", 1)}
+    told = await ledger.read(turns.spent, RUN)
+    assert (told.usd, told.assumed) == (Decimal("0.10"), 1)
+
+
 async def test_what_was_pinned_first_stays_pinned(ledger):
     await begin(ledger)
     await ledger.write(conversations.freeze, RUN, "digest-1", "model-1")
@@ -131,12 +145,10 @@ async def test_an_event_reaches_a_conversation_once(ledger):
     first = [await ledger.write(conversations.hear, RUN, *each, "handed in", AT) for each in heard]
     assert first == [True, True, False, False]
     assert await ledger.read(conversations.heard, RUN) == ["evt_1", "evt_2", "evt_3"]
-    assert await ledger.read(conversations.newest_position, RUN) == 3
 
 
 async def test_a_conversation_nobody_opened_has_heard_nothing(ledger):
     assert await ledger.read(conversations.heard, "x.1") == []
-    assert await ledger.read(conversations.newest_position, "x.1") == 0
     assert await ledger.read(conversations.find, "x.1") is None
     assert await ledger.read(conversations.by_decision, "dec_9") is None
     with pytest.raises(LookupError, match=r"there is no run 'x\.1'"):

@@ -133,6 +133,19 @@ async def test_replies_come_in_the_order_of_their_turns(ledger):
     assert [turn.turn for turn in await ledger.read(turns.replied, RUN)] == [1, 2, 3]
 
 
+async def test_a_place_before_a_turn_is_one_notes_and_it_is_known_whose(ledger):
+    place = (RUN, 2, 1)
+    assert await ledger.read(turns.free, *place)
+    assert not await ledger.read(turns.stands, *place, None)
+
+    assert await ledger.write(turns.note, *place, "An event.", "evt_2")
+    assert not await ledger.write(turns.note, *place, "Our words.")
+    assert not await ledger.read(turns.free, *place)
+    whose = [await ledger.read(turns.stands, *place, who) for who in ("evt_2", "evt_3", None)]
+    assert whose == [True, False, False]
+    assert await ledger.read(turns.noted, RUN) == {2: ["An event."]}
+
+
 async def test_a_turn_is_under_way_from_its_reservation_to_its_reply(ledger):
     assert await ledger.read(turns.under_way) == frozenset()
     await reserve(ledger)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.builders import spent
 from tests.support.looping import BUDGET, COMMENT, LABEL, READ, acted, loop, says
-from workflows.loop import Act, AskModel, End, Stay
+from workflows.loop import Act, AskModel, End, Stay, Tally
 from workflows.messages import WAIT, CallOutcome, CallState, Outcome, Stop
 from workflows.playbook import Stage
 from workflows.policy import Refuse, Send, WaitFor
@@ -240,3 +240,51 @@ def test_a3_at_four_fifths_it_is_told_to_finish_once():
 
     subject.noted(nudge=True)
     assert subject.next() == AskModel(2, None)
+
+
+def test_a3_a_resumed_run_is_told_to_finish_again_near_its_new_limit():
+    subject = loop()
+    subject.receive(says(1, READ.alias, used=spent("0.10")))
+    subject.answered((CallOutcome(call_id="c1.0", state=CallState.DONE),))
+    subject.noted(nudge=True)
+    subject.resumed(replace(BUDGET, usd=Decimal("0.12")))
+
+    step = subject.next()
+    assert isinstance(step, AskModel)
+    assert "0.10 of 0.12 usd" in step.nudge
+
+
+def test_a3_an_event_that_is_handed_in_is_no_nudge():
+    subject = loop()
+    subject.receive(says(1, READ.alias, used=spent("0.08")))
+    subject.answered((CallOutcome(call_id="c1.0", state=CallState.DONE),))
+    subject.noted()
+
+    assert subject.next().nudge is not None
+
+
+def test_r5_the_calls_of_one_turn_share_the_budget_of_tool_calls():
+    verdicts = acted(loop(), *[READ.alias] * (BUDGET.tool_calls + 2))
+
+    allowed = [isinstance(verdict, Send) for verdict in verdicts]
+    assert allowed == [True] * BUDGET.tool_calls + [False] * 2
+
+
+def test_a2_the_writes_of_one_turn_share_the_limit_of_their_tool():
+    verdicts = acted(loop(), *[LABEL.alias] * 3, COMMENT.alias)
+
+    assert [type(verdict) for verdict in verdicts] == [Send, Send, Refuse, Send]
+
+
+def test_a8_what_was_done_is_counted_exactly():
+    subject = loop()
+    acted(subject, READ.alias, LABEL.alias)
+    acted(subject, LABEL.alias, state=CallState.FAILED)
+    acted(subject, READ.alias, state=CallState.REFUSED)
+    acted(subject, COMMENT.alias, COMMENT.alias, state=CallState.UNKNOWN)
+    acted(subject, COMMENT.alias, "github__erase")
+
+    assert subject.state.tally == Tally(done=2, failed=2, unknown=1, denied=2)
+    rehearsed = loop(stage=Stage.PREVIEW)
+    acted(rehearsed, COMMENT.alias, LABEL.alias, LABEL.alias)
+    assert rehearsed.state.tally == Tally(proposed=3)

@@ -82,3 +82,13 @@ def test_only_a_cancel_of_this_very_conversation_ends_it(kind, run_id, wants):
 
     assert box.wants_cancel(RUN) is wants
     assert len(box.carried()) == 2
+
+
+def test_a_cancel_is_taken_out_of_turn_and_everything_else_keeps_its_place():
+    others = [entry(1), entry(2, Kind.CANCEL, "0123456789ab.2"), entry(4, Kind.RESUME, RUN)]
+    word = entry(3, Kind.CANCEL, RUN)
+    box = Mailbox([*others[:2], word, others[2]])
+
+    assert box.take_cancel(RUN) == word
+    assert box.carried() == tuple(others)
+    assert not box.wants_cancel(RUN)

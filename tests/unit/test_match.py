@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from orchestrator.events import Actor, Event
 from orchestrator.rules.load import condition_of
 from orchestrator.rules.match import (
-    MISSING,
     inputs_of,
     key_of,
     match,
@@ -15,6 +14,7 @@ from orchestrator.rules.match import (
     on_matches,
     trusted,
 )
+from orchestrator.rules.reading import MISSING
 from orchestrator.rules.rule import All, Not, Rule, Trust
 from orchestrator.templates import TemplateError
 

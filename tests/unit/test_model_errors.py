@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from orchestrator.agent.model import Claude, Rejected, Request, Unavailable
+from orchestrator.agent.model import Claude
+from orchestrator.agent.reply import Rejected, Request, Unavailable
 from orchestrator.demo.wire import STATUS, Cut, Fault, Reply, Text, ToolUse
 from tests.support.builders import MODEL, claude
 

@@ -24,6 +24,7 @@ from orchestrator.secrets import Secret
 from orchestrator.signatures import github
 from tests.support.asgi import serving
 from tests.support.builders import NOW, source
+from tests.support.told import told
 
 SECRET = b"It's a Secret to Everybody"
 
@@ -192,7 +193,7 @@ async def house(directory, limit=None):
             remembers.refuse,
             lambda: NOW,
             lambda: f"e{next(ids)}",
-            log,
+            told(log),
         )
         app = build(knock, Readiness(inbox.pulse, lambda: NOW), _status, log)
         async with (

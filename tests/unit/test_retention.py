@@ -138,7 +138,7 @@ async def test_it_prunes_soon_after_the_start_and_every_night_whatever_fails():
         datetime(2026, 11, 21, 22, 10, tzinfo=UTC),
         datetime(2026, 11, 22, 3, 0, tzinfo=UTC),
     ]
-    assert log.said == ["events.prune_failed", "events.pruned"]
+    assert log.said == ["loop.failed", "events.pruned"]
 
 
 def begun(connection, event_id):

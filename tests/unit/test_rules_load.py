@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.configuration.document import read as read_document
 from orchestrator.rules.load import closest, condition_of
 from orchestrator.rules.rule import All, Any_, Cel, Leaf, Not, Operator
 
@@ -103,3 +104,45 @@ JSON = st.recursive(
 @given(JSON)
 def test_nothing_under_when_makes_it_raise(value):
     condition_of(value, ("r", "when"))
+
+
+def mistakes(text):
+    document = read_document("rules/x.yaml", text)
+    value = document.value["r"]["when"]
+    return [document.mistake(flaw) for flaw in condition_of(value, ("r", "when"))[1]]
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "said"),
+    [
+        ("cel: evnt.x == 1", 10, "undeclared reference to 'evnt.x'; did you mean 'event'?"),
+        ('cel: "event.x == 1 && evnt.y"', 28, "undeclared reference to 'evnt.y'"),
+        ("cel: 'event.x == 1 && evnt.y'", 28, "undeclared reference to 'evnt.y'"),
+        ("not: {cel: 'true && foo(1)'}", 25, "undeclared reference to 'foo'"),
+        ("a: {regex: 'x(?=y)'}", 18, "invalid perl operator: (?="),
+        ("a: {regex: '[a'}", 17, "missing ]"),
+        ("any: [{a: 1}, {b: {gt: [1]}}]", 28, "gt expects a number or a text, got [1]"),
+        ("a..b: 1", 5, "expected a path"),
+        ("a: {regx: b}", 9, "did you mean 'regex'?"),
+    ],
+)
+def test_a_mistake_is_shown_at_its_own_column(line, column, said):
+    (mistake,) = mistakes(f"r:\n  when:\n    {line}\n")
+
+    assert (mistake.line, mistake.column) == (3, column)
+    assert said in mistake.message
+
+
+def test_a_mistake_deep_in_an_expression_of_several_lines_has_its_own_line():
+    text = "r:\n  when:\n    cel: |\n      event.x == 1 &&\n        evnt.y == 2\n      && foo(1)\n"
+    one, other = mistakes(text)
+
+    assert [(one.line, one.column), (other.line, other.column)] == [(5, 9), (6, 10)]
+    assert one.message.endswith(" |   evnt.y == 2\n |   ^")
+
+
+@pytest.mark.parametrize("text", ['cel: "\\x20\\x20evnt"', "cel: >\n      evnt\n      .x"])
+def test_where_the_text_is_not_in_the_file_letter_by_letter_its_beginning_is_shown(text):
+    found = mistakes(f"r:\n  when:\n    {text}\n")
+
+    assert {(mistake.line, mistake.column) for mistake in found} == {(3, 10)}

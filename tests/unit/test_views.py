@@ -9,8 +9,10 @@ from orchestrator import views
 from orchestrator.dispatch.decide import OURSELVES, decide, workflow_id_of
 from orchestrator.errors import Reason
 from orchestrator.inbox.inbox import Action, Refusal, event_of
-from orchestrator.ledger import calls, conversations, turns, waits
+from orchestrator.ledger import artifacts, calls, conversations, turns, waits
 from orchestrator.ledger.calls import Result
+from orchestrator.rules.rule import All, Any_, Leaf, Operator
+from orchestrator.rules.rulebook import PAGES, Rulebook
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores
 from tests.support.builders import (
@@ -29,6 +31,7 @@ from tests.support.builders import (
 )
 from workflows.messages import CallState, Outcome, RunState
 
+NEVER = Leaf("action", Operator.EQ, "deleted")
 SHOWN_AT = "2026-11-21T12:00:00.000Z"
 
 
@@ -66,7 +69,7 @@ async def record(stores, state, reason="", outcome=None):
 
 
 async def test_r1_an_event_is_shown_with_why_each_rule_did_what_it_did(stores):
-    start, ignore = await decided(stores, rule(), rule("deploy", on=("github/deployment.*",)))
+    start, ignore = await decided(stores, rule(), rule("deploy", when=NEVER))
     conversation = opening(start.id, event_id="e1", workflow_id=start.workflow_id)
     begun = await stores.ledger.write(conversations.begin, conversation, AT)
 
@@ -92,19 +95,105 @@ async def test_r1_an_event_is_shown_with_why_each_rule_did_what_it_did(stores):
     assert matched["id"] == start.id
     assert (missed["action"], missed["reason"], missed["run_id"]) == (
         "ignore",
-        "no match: on",
+        "no match: when.action",
         None,
     )
-    assert missed["trace"] == [
+    assert missed["trace"][1:] == [
         {
-            "path": "on",
-            "operator": "glob",
-            "expected": ["github/deployment.*"],
-            "actual": "github/issue_comment.created",
+            "path": "when.action",
+            "operator": "eq",
+            "expected": "deleted",
+            "actual": "created",
             "held": False,
         }
     ]
     assert ignore.id == missed["id"]
+
+
+async def why(stores, *rules):
+    book = Rulebook(rules)
+    await stores.ledger.write(artifacts.put, book.pages, PAGES, AT)
+    return await views.why(stores, await stores.inbox.entry("e1"))
+
+
+async def test_r1_rules_that_were_not_asked_are_told_one_by_one_though_they_share_a_row(stores):
+    rules = [rule(), *(rule(f"r{number}", on=("stripe/*", "x")) for number in range(3))]
+    assert len(await decided(stores, *rules)) == 2
+
+    shown = await why(stores, *rules)
+    assert [each["rule"] for each in shown["decisions"]] == ["triage", "r0", "r1", "r2"]
+    last = shown["decisions"][-1]
+    assert (last["action"], last["reason"], last["state"]) == ("ignore", "no match: on", "settled")
+    (line,) = last["trace"]
+    assert line == {
+        "path": "on",
+        "operator": "glob",
+        "expected": ["stripe/*", "x"],
+        "actual": "github/issue_comment.created",
+        "held": False,
+    }
+    assert "pages" not in last
+    assert json.loads(json.dumps(shown)) == shown
+
+
+async def test_r1_rules_whose_pages_are_lost_are_told_as_a_number(stores):
+    await decided(stores, rule("r1", on=("stripe/*",)), rule("r2", on=("stripe/*",)))
+
+    shown = await views.why(stores, await stores.inbox.entry("e1"))
+    (told,) = shown["decisions"]
+    assert told["reason"] == "no match: on (2 rules)"
+
+
+FITS = Leaf("action", Operator.EQ, "created")
+
+
+@pytest.mark.parametrize(
+    ("far", "near"),
+    [
+        (rule("far", on=("stripe/*",)), rule("near", when=NEVER)),
+        (rule("far", when=All((NEVER, NEVER, FITS))), rule("near", when=NEVER)),
+        (rule("far", when=All((NEVER, FITS))), rule("near", when=All((FITS, NEVER, FITS)))),
+        (
+            rule("far", when=All((Any_((NEVER, NEVER)), NEVER))),
+            rule("near", when=All((Any_((NEVER, NEVER, NEVER)),))),
+        ),
+        (rule("far", on=("stripe/*",)), rule("near", on=("github/deployment.*",))),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+async def test_r1_an_event_that_nothing_answered_names_the_rule_that_came_nearest(
+    stores, far, near, turned
+):
+    rules = [near, far] if turned else [far, near]
+    await decided(stores, *rules)
+
+    assert (await why(stores, *rules))["nearest"] == "near"
+
+
+async def test_an_event_that_was_answered_has_no_nearest_rule(stores):
+    await decided(stores, rule(), rule("deploy", when=NEVER))
+
+    assert (await why(stores, rule(), rule("deploy", when=NEVER)))["nearest"] is None
+
+
+async def test_why_says_what_a_run_has_cost(stores):
+    (start,) = await decided(stores, rule())
+    conversation = opening(start.id, event_id="e1", workflow_id=start.workflow_id)
+    begun = await stores.ledger.write(conversations.begin, conversation, AT)
+    await stores.ledger.write(turns.reserve, begun.run_id, 1, 1, charge("0.05"), AT)
+    await stores.ledger.write(turns.settle, begun.run_id, 1, 1, charge("0.0123"), "settled")
+    await stores.ledger.write(turns.reply, begun.run_id, 1, "[]", "tool_use", None, AT)
+
+    (told,) = (await why(stores, rule()))["decisions"]
+    assert told["run_id"] == begun.run_id
+    assert told["run"] == {
+        "state": "running",
+        "outcome": None,
+        "turns": 1,
+        "tokens": 110,
+        "usd": 0.0123,
+        "unpriced_turns": 0,
+    }
 
 
 async def test_a_decision_that_wakes_a_run_names_it_before_the_run_has_heard(stores):

@@ -235,6 +235,25 @@ async def test_an_event_that_was_noted_before_another_turn_is_not_said_again(hou
     assert list(await house.ledger.read(turns.noted, RUN)) == [1]
 
 
+async def test_an_event_whose_note_reads_otherwise_at_its_repeat_still_stands_there(house):
+    """Between an attempt and its repeat its source may go: the run must know that the place is taken."""
+    await house.keep("e2", text="One more thing.")
+    assert await note(house, event_id="e2")
+    house.files.now = replace(house.files.now, sources={})
+
+    assert await note(house, event_id="e2")
+    ((text,),) = (await house.ledger.read(turns.noted, RUN)).values()
+    assert "One more thing." in text
+
+
+async def test_a_place_that_another_note_has_taken_is_not_taken_again(house):
+    await house.keep("e2")
+    assert await note(house, text="Finish now.")
+
+    assert not await note(house, event_id="e2")
+    assert await note(house, ordinal=2, event_id="e2")
+
+
 async def test_words_are_noted_as_often_as_they_are_said(house):
     assert await note(house, text="Finish now.")
     assert await note(house, turn=2, ordinal=0, text="Finish now.")

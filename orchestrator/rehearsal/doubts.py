@@ -1,0 +1,187 @@
+"""What `check` finds beyond the shapes: what can never happen is a mistake, what may not be meant a warning; pure."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import combinations
+from pathlib import PurePosixPath
+from typing import Final
+
+from orchestrator.configuration.configuration import Configuration
+from orchestrator.errors import Flaw, Mistake
+from orchestrator.rehearsal.conditions import Placed, clash, demanded, overlap
+from orchestrator.rehearsal.fields import Sample, field_flaws
+from orchestrator.rehearsal.trusting import shut_out
+from orchestrator.rules.load import closest
+from orchestrator.rules.operators import is_glob, like
+from orchestrator.rules.rule import Leaf, Operator, Rule
+from orchestrator.sources.github import GithubDialect
+from orchestrator.sources.github_shapes import SHAPES
+from orchestrator.sources.source import Source
+from workflows.playbook import Effect, Playbook, Stage
+
+DEAR: Final = Decimal(50)
+"""US dollars for one run that are more likely a slip of the pen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubts:
+    """What was found, each sorted by its place."""
+
+    mistakes: tuple[Mistake, ...]
+    warnings: tuple[Mistake, ...]
+
+
+def doubts(configuration: Configuration, samples: Sequence[Sample]) -> Doubts:
+    """Everything doubtful about a configuration, of the rules and playbooks that are sound by themselves."""
+    sources = {**configuration.shut, **configuration.sources}
+    mistakes: list[Mistake] = []
+    warnings: list[Mistake] = []
+    for rule in configuration.rules:
+        own = [source for name, source in sources.items() if _rings(rule, name)]
+        playbook = configuration.playbooks.get(rule.playbook or "")
+        mistakes += _placed(configuration, rule, [*_never(rule, own), *_untrusted(rule, own)])
+        unknown = [*_unknown_events(rule, own), *field_flaws(rule, playbook, samples)]
+        warnings += _placed(configuration, rule, [*unknown, *_capped(rule, playbook)])
+    for playbook in configuration.playbooks.values():
+        file = f"playbooks/{playbook.name}.md"
+        warnings += [configuration.documents[file].mistake(one) for one in _budget(playbook)]
+    for one, other in combinations(configuration.rules, 2):
+        warnings += _placed(configuration, other, _rivals(configuration, one, other))
+    return Doubts(mistakes=tuple(sorted(set(mistakes))), warnings=tuple(sorted(set(warnings))))
+
+
+def unknown_tools(
+    configuration: Configuration, offered: Mapping[str, Collection[str]]
+) -> list[Mistake]:
+    """The tools that playbooks list and their servers, as far as they were asked, don't have."""
+    return [
+        configuration.documents[f"playbooks/{playbook.name}.md"].mistake(
+            Flaw(("tools", server, index), f"{server!r} has no tool {tool!r}{closest(tool, has)}")
+        )
+        for playbook in configuration.playbooks.values()
+        for server, tools in playbook.tools.items()
+        if (has := offered.get(server)) is not None
+        for index, tool in enumerate(tools)
+        if tool not in has
+    ]
+
+
+def _placed(configuration: Configuration, rule: Rule, flaws: Iterable[Flaw]) -> Iterator[Mistake]:
+    document = configuration.documents[f"rules/{PurePosixPath(rule.file).name}"]
+    return (document.mistake(flaw) for flaw in flaws)
+
+
+def _rings(rule: Rule, source: str) -> bool:
+    return any(like(source, pattern.partition("/")[0]) for pattern in rule.on)
+
+
+def _never(rule: Rule, sources: Sequence[Source]) -> Iterator[Flaw]:
+    found = clash(rule.when, beside=_action(rule, sources))
+    if found is not None:
+        yield Flaw((rule.name, *found.place), f"this rule can never match: {found.message}")
+
+
+def _action(rule: Rule, sources: Sequence[Source]) -> list[Placed]:
+    """What `on` says already about the action in GitHub's payloads: its type ends in it."""
+    actions = [pattern.partition("/")[2].partition(".")[2] for pattern in rule.on]
+    of_github = all(isinstance(source.dialect, GithubDialect) for source in sources)
+    if not sources or not of_github or not all(actions) or any(map(is_glob, rule.on)):
+        return []
+    return [Placed(("on",), Leaf("action", Operator.IN, tuple(actions)))]
+
+
+def _untrusted(rule: Rule, sources: Sequence[Source]) -> Iterator[Flaw]:
+    found = shut_out(rule, sources)
+    if found is not None:
+        finding = found.finding
+        yield Flaw(
+            (rule.name, *found.place),
+            f"this rule can never match: it asks for {found.who}, whom {finding.path} shuts out "
+            f"(expected {finding.expected!r})",
+        )
+
+
+def _unknown_events(rule: Rule, sources: Sequence[Source]) -> Iterator[Flaw]:
+    for index, pattern in enumerate(rule.on):
+        source, _, type_ = pattern.partition("/")
+        ours = [one for one in sources if like(one.name, source)]
+        event = type_.partition(".")[0]
+        github = bool(ours) and all(isinstance(one.dialect, GithubDialect) for one in ours)
+        if github and not is_glob(event) and event not in SHAPES:
+            near = closest(event, SHAPES)
+            hint = near if "did you mean" in near else ""
+            said = f"GitHub has no event {event!r} that is known here{hint}"
+            yield Flaw((rule.name, "on", index), said)
+
+
+def _budget(playbook: Playbook) -> Iterator[Flaw]:
+    budget, count = playbook.budget, sum(map(len, playbook.tools.values()))
+    checks = (
+        (budget.usd == 0, "usd", "no run can pay for its first turn with 0 dollars"),
+        (budget.usd > DEAR, "usd", f"one run may spend {budget.usd} dollars: is that meant?"),
+        (
+            budget.tokens < playbook.max_tokens,
+            "tokens",
+            f"one reply may have {playbook.max_tokens} tokens (max_tokens), the whole run {budget.tokens}",
+        ),
+        (
+            count > 0 and budget.tool_calls == 0,
+            "tool_calls",
+            f"{count} tools are listed, and no call of one is allowed",
+        ),
+    )
+    yield from (Flaw(("budget", key), said) for wrong, key, said in checks if wrong)
+    for tool, limit in playbook.writes.items():
+        if limit.max > budget.tool_calls > 0:
+            said = f"{limit.max} calls are more than all tool calls together ({budget.tool_calls})"
+            yield Flaw(("writes", tool, "max"), said)
+
+
+def _capped(rule: Rule, playbook: Playbook | None) -> Iterator[Flaw]:
+    """Caps of a day under which not even one run fits."""
+    for cap, of_what in ((rule.caps.day, "day"), (rule.caps.actor_day, "actor_day")):
+        if playbook is None:
+            return
+        budget = playbook.budget
+        for unit, may, most in (
+            ("usd", budget.usd, cap.usd),
+            ("tokens", budget.tokens, cap.tokens),
+        ):
+            if most is not None and may > most:
+                said = f"one run of {playbook.name!r} may spend {may} {unit} by its budget, this cap is {most}"
+                yield Flaw((rule.name, "limits", f"{unit}_per_{of_what}"), said)
+
+
+def _rivals(configuration: Configuration, one: Rule, other: Rule) -> Iterator[Flaw]:
+    """Two live rules that may write with the same tool on the same event."""
+    if one.stage is not Stage.LIVE or other.stage is not Stage.LIVE:
+        return
+    both = _writes(configuration, one) & _writes(configuration, other)
+    if both and _meet(one, other):
+        tools = ", ".join(sorted(both))
+        said = f"this rule and {one.name!r} ({one.file}:{one.line}) are live, and both may write with {tools}"
+        yield Flaw((other.name, "on"), f"{said} on the same event", key=True)
+
+
+def _meet(one: Rule, other: Rule) -> bool:
+    """Whether some event may match both."""
+    if not any(overlap(mine, yours) for mine in one.on for yours in other.on):
+        return False
+    leaves = [each for each in demanded(one.when) if isinstance(each, Placed)]
+    return clash(other.when, beside=leaves) is None
+
+
+def _writes(configuration: Configuration, rule: Rule) -> set[str]:
+    """The tools of its playbook that are known to write; what else does is known to servers alone."""
+    playbook = configuration.playbooks.get(rule.playbook or "")
+    if playbook is None:
+        return set()
+    said = {
+        f"{server}.{tool}"
+        for server, tools in playbook.tools.items()
+        for tool in tools
+        if server in configuration.servers
+        and configuration.servers[server].effects.get(tool, Effect.READ) is not Effect.READ
+    }
+    return {*playbook.writes, *said}
