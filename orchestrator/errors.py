@@ -30,6 +30,7 @@ class Reason(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     TOO_LARGE = "too_large"
     TOO_SLOW = "too_slow"
+    BROKEN_OFF = "broken_off"
     UNSUPPORTED_ENCODING = "unsupported_encoding"
     MALFORMED = "malformed"
     TYPE_MISMATCH = "type_mismatch"

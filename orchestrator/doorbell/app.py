@@ -3,7 +3,7 @@
 The door stands before the framework's router and not inside it, because that costs a third of what a delivery may.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Any, Final
@@ -69,7 +69,7 @@ async def _at_the_door(
 
 
 def _problem(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    return _response(error.status_code)
+    return _response(error.status_code, error.headers)
 
 
 def _fault(
@@ -83,8 +83,8 @@ def _fault(
     return tell
 
 
-def _response(status: int) -> Response[bytes]:
-    return Response(_body(status), status_code=status, media_type=CONTENT_TYPE)
+def _response(status: int, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+    return Response(_body(status), status_code=status, media_type=CONTENT_TYPE, headers=headers)
 
 
 def _body(status: int) -> bytes:

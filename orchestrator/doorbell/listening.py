@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from granian import net
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from typing_extensions import override
@@ -69,6 +69,8 @@ class _Server(Server):
             address=host_of(listener),
             port=port_of(listener),
             interface=Interfaces.ASGI,
+            # Not "auto": telling HTTP/2 apart waits for the first bytes without a deadline.
+            http=HTTPModes.http1,
             backlog=BACKLOG,
             backpressure=CONNECTIONS,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS),

@@ -68,6 +68,9 @@ PROBLEMS: Final[Mapping[Reason, Problem]] = {
     Reason.TOO_SLOW: Problem(
         408, "The body came too slowly", "Send the whole body at once; the time for it is short."
     ),
+    Reason.BROKEN_OFF: Problem(
+        400, "The body broke off", "Send the whole body, in one piece or in chunks of HTTP/1.1."
+    ),
     Reason.TOO_LARGE: Problem(
         413, "The body is too large", "Send less: the source's limit stands in the documentation."
     ),

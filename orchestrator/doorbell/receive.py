@@ -147,8 +147,9 @@ async def _ring(parts: Parts, scope: Any, receive: Receive, send: Send) -> None:
         )
         raise
     if answer is None:
-        _tell(parts, scope, DeliveryLine(source=name, outcome=Outcome.GONE), received_at)
-        return
+        # Whoever is gone hears nothing; whose chunks can't be read is still there, and must not wait for ever.
+        answer = _problem(name, Reason.BROKEN_OFF, "the body broke off")
+        answer.line.outcome, answer.line.reason = Outcome.GONE, None
     answer.line.status = answer.status
     _tell(parts, scope, answer.line, received_at)
     await _send(send, answer)
@@ -270,6 +271,7 @@ def _arrival(knock: Knock, letter: Letter, new_id: str) -> Arrival:
         body=letter.body,
         received_at=knock.at,
         dedupe_body=knock.source.dedupe_body,
+        lasting=reading.lasting,
     )
 
 
@@ -315,7 +317,7 @@ def _problem(name: str, reason: Reason, detail: str) -> Answer:
             extra = ((b"allow", b"POST"),)
         case Reason.OVERLOADED:
             extra = ((b"retry-after", str(RETRY_AFTER).encode()),)
-        case Reason.TOO_LARGE | Reason.TOO_SLOW | Reason.UNSUPPORTED_ENCODING:
+        case Reason.TOO_LARGE | Reason.TOO_SLOW | Reason.BROKEN_OFF | Reason.UNSUPPORTED_ENCODING:
             # The rest of the body is not going to be read.
             extra = ((b"connection", b"close"),)
         case _:

@@ -52,7 +52,10 @@ class EntryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A verified, read delivery on its way into the inbox. `dedupe_body`: equal bytes are the same delivery."""
+    """A verified, read delivery on its way into the inbox. `dedupe_body`: equal bytes are the same delivery.
+
+    `lasting` is what of the body stays the same when the sender tries again; None where all of it does.
+    """
 
     id: str
     source: str
@@ -65,6 +68,7 @@ class Arrival:
     body: bytes
     received_at: datetime
     dedupe_body: bool
+    lasting: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.errors import Flaw, Mistake
@@ -13,7 +13,8 @@ from orchestrator.rehearsal.conditions import Placed, clash, demanded, overlap
 from orchestrator.rehearsal.fields import Sample, field_flaws
 from orchestrator.rehearsal.trusting import shut_out
 from orchestrator.rules.load import closest
-from orchestrator.rules.operators import is_glob, like
+from orchestrator.rules.operators import is_glob, like, same
+from orchestrator.rules.paths import is_wide
 from orchestrator.rules.rule import Leaf, Operator, Rule
 from orchestrator.sources.github import GithubDialect
 from orchestrator.sources.github_shapes import SHAPES
@@ -46,8 +47,8 @@ def doubts(configuration: Configuration, samples: Sequence[Sample]) -> Doubts:
     for playbook in configuration.playbooks.values():
         file = f"playbooks/{playbook.name}.md"
         warnings += [configuration.documents[file].mistake(one) for one in _budget(playbook)]
-    for one, other in combinations(configuration.rules, 2):
-        warnings += _placed(configuration, other, _rivals(configuration, one, other))
+    for one, other in combinations(_writers(configuration), 2):
+        warnings += _placed(configuration, other.rule, _rivals(one, other))
     return Doubts(mistakes=tuple(sorted(set(mistakes))), warnings=tuple(sorted(set(warnings))))
 
 
@@ -153,23 +154,49 @@ def _capped(rule: Rule, playbook: Playbook | None) -> Iterator[Flaw]:
                 yield Flaw((rule.name, "limits", f"{unit}_per_{of_what}"), said)
 
 
-def _rivals(configuration: Configuration, one: Rule, other: Rule) -> Iterator[Flaw]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Writer:
+    """A live rule, the tools it may write with, and what must hold for it to do so."""
+
+    rule: Rule
+    tools: frozenset[str]
+    leaves: tuple[Placed, ...]
+    equal: Mapping[str, Any]
+
+
+def _writers(configuration: Configuration) -> Iterator[_Writer]:
+    for rule in configuration.rules:
+        tools = frozenset(_writes(configuration, rule))
+        if tools and rule.stage is Stage.LIVE:
+            leaves = tuple(one for one in demanded(rule.when) if isinstance(one, Placed))
+            equal = {
+                one.leaf.path: one.leaf.expected
+                for one in leaves
+                if one.leaf.operator is Operator.EQ and not is_wide(one.leaf.path)
+            }
+            yield _Writer(rule=rule, tools=tools, leaves=leaves, equal=equal)
+
+
+def _rivals(one: _Writer, other: _Writer) -> Iterator[Flaw]:
     """Two live rules that may write with the same tool on the same event."""
-    if one.stage is not Stage.LIVE or other.stage is not Stage.LIVE:
-        return
-    both = _writes(configuration, one) & _writes(configuration, other)
+    both = one.tools & other.tools
     if both and _meet(one, other):
-        tools = ", ".join(sorted(both))
-        said = f"this rule and {one.name!r} ({one.file}:{one.line}) are live, and both may write with {tools}"
-        yield Flaw((other.name, "on"), f"{said} on the same event", key=True)
+        tools, rule = ", ".join(sorted(both)), one.rule
+        said = f"this rule and {rule.name!r} ({rule.file}:{rule.line}) are live, and both may write with {tools}"
+        yield Flaw((other.rule.name, "on"), f"{said} on the same event", key=True)
 
 
-def _meet(one: Rule, other: Rule) -> bool:
+def _meet(one: _Writer, other: _Writer) -> bool:
     """Whether some event may match both."""
-    if not any(overlap(mine, yours) for mine in one.on for yours in other.on):
+    # Rules that differ in one plain value are the common case, and there are many pairs.
+    if any(
+        path in other.equal and not same(other.equal[path], value)
+        for path, value in one.equal.items()
+    ):
         return False
-    leaves = [each for each in demanded(one.when) if isinstance(each, Placed)]
-    return clash(other.when, beside=leaves) is None
+    if not any(overlap(mine, yours) for mine in one.rule.on for yours in other.rule.on):
+        return False
+    return clash(other.rule.when, beside=one.leaves) is None
 
 
 def _writes(configuration: Configuration, rule: Rule) -> set[str]:

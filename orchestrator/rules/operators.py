@@ -78,7 +78,8 @@ def refuse_unfit(operator: Operator, expected: Any) -> None:
     """Raise `OperatorValueError` where the operator could never work with this value."""
     fits, wanted = _FITS[operator]
     if not fits(expected):
-        raise OperatorValueError(f"{operator.value} expects {wanted}, got {expected!r}")
+        got = list(expected) if isinstance(expected, tuple) else expected
+        raise OperatorValueError(f"{operator.value} expects {wanted}, got {got!r}")
     if operator is Operator.REGEX:
         _regex(expected)
 

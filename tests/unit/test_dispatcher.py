@@ -5,12 +5,13 @@ from contextlib import suppress
 
 import pytest
 
-from orchestrator.dispatch.decide import OURSELVES
+from orchestrator.dispatch.decide import OTHERS, OURSELVES
 from orchestrator.dispatch.delivering import MOST_ATTEMPTS
 from orchestrator.dispatch.runs import Undeliverable, Unreachable
 from orchestrator.inbox.inbox import Action, DecisionState, EntryState
-from orchestrator.ledger import claims, conversations
-from tests.support.builders import AT, MARK, WORKFLOW, comment, opening, source, word
+from orchestrator.ledger import artifacts, claims, conversations
+from orchestrator.rules.rulebook import pages_of
+from tests.support.builders import AT, MARK, WORKFLOW, comment, opening, rule, source, word
 from tests.support.roads import road_at, the, waiting
 
 
@@ -124,6 +125,21 @@ async def test_r1_an_entry_that_can_no_longer_be_read_is_ignored_on_the_record(r
     await road.dispatcher.decide_some()
 
     assert (await the(road, "e1")).reason.startswith("the payload can't be read: ")
+
+
+async def test_r1_what_was_not_asked_is_named_by_pages_that_are_on_disk_before_the_decision(road):
+    road.rules[:] = [rule("sales", on=("stripe/*",)), rule("ops", on=("sentry/*", "x"))]
+    await road.keep(comment("e1"), comment("e2"))
+    await road.dispatcher.decide_some()
+
+    for name in ("e1", "e2"):
+        decision = await the(road, name)
+        assert (decision.cause, decision.reason) == (OTHERS, "no match: on (2 rules)")
+        kept = await road.ledger.read(artifacts.get, decision.with_["pages"])
+        assert [(page.name, page.on) for page in pages_of(kept.body)] == [
+            ("sales", ("stripe/*",)),
+            ("ops", ("sentry/*", "x")),
+        ]
 
 
 async def test_r4_our_own_comment_is_skipped_on_the_record(road):

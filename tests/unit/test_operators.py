@@ -94,6 +94,23 @@ def test_a_value_an_operator_can_not_work_with_is_refused(operator, expected):
 def test_a_hostile_text_costs_linear_time():
     assert asks(Operator.REGEX, "^(a+)+$", ["a" * 50_000 + "b"]) is False
     assert like("a" * 50_000 + "b", "*a*a*a*a*a*c") is False
+    assert like("a" * 50_000 + "b", "*a?a*a?a*c") is False
+
+
+PIECES = st.lists(st.sampled_from(["a", "b", "ab", "*", "?", "/", "ä", "\n", ""]), max_size=8)
+
+
+@given(PIECES.map("".join), PIECES.map("".join))
+def test_a_glob_is_what_it_is_letter_by_letter(pattern, text):
+    assert like(text, pattern) is _fits(pattern, text)
+
+
+def _fits(pattern, text):
+    if not pattern:
+        return not text
+    if pattern[0] == "*":
+        return _fits(pattern[1:], text) or (bool(text) and _fits(pattern, text[1:]))
+    return bool(text) and pattern[0] in {"?", text[0]} and _fits(pattern[1:], text[1:])
 
 
 @given(TEXTS)

@@ -116,8 +116,8 @@ def mistakes(text):
     ("line", "column", "said"),
     [
         ("cel: evnt.x == 1", 10, "undeclared reference to 'evnt.x'; did you mean 'event'?"),
-        ('cel: "event.x == 1 && evnt.y"', 28, "undeclared reference to 'evnt.y'"),
-        ("cel: 'event.x == 1 && evnt.y'", 28, "undeclared reference to 'evnt.y'"),
+        ('cel: "event.x == 1 && evnt.y"', 27, "undeclared reference to 'evnt.y'"),
+        ("cel: 'event.x == 1 && evnt.y'", 27, "undeclared reference to 'evnt.y'"),
         ("not: {cel: 'true && foo(1)'}", 25, "undeclared reference to 'foo'"),
         ("a: {regex: 'x(?=y)'}", 18, "invalid perl operator: (?="),
         ("a: {regex: '[a'}", 17, "missing ]"),

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from orchestrator.templates import (
     MAX_OUTPUT,
+    Plain,
     Template,
     TemplateError,
     render_tree,
@@ -186,6 +187,17 @@ def test_a_mapping_does_not_stand_in_text_as_python():
     with pytest.raises(TemplateError, match="tojson"):
         render("x {{ event }}", event={"a": 1})
     assert render("x {{ event | tojson }}", event={"a": None}) == 'x {"a": null}'
+
+
+def test_values_made_plain_once_render_as_themselves():
+    deep = {"n": 7, "list": [1, {"a": None}]}
+    plain = Plain.of({"event": deep, "id": "evt_1"})
+
+    assert Template.parse("{{ event.n }}").render(plain) == 7
+    assert Template.parse("{{ event.list }}").render(plain) == [1, {"a": None}]
+    assert Template.parse("{{ id }}").render(plain) == "evt_1"
+    with pytest.raises(TemplateError):
+        Template.parse("{{ nobody }}").render(plain)
 
 
 def test_trees_are_rendered_leaf_by_leaf():
