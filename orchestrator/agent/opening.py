@@ -30,7 +30,8 @@ async def begin(means: Means, request: OpenRequest) -> RunRef:
         workflow_id=request.workflow_id,
         decision_id=decision.id,
         event_id=decision.event_id,
-        position=entry.position,
+        # What came between an event and its redelivery is past: a wait of the new run must not find it.
+        position=max(entry.position, decision.again or 0),
         rule=decision.rule,
         playbook=decision.playbook or "",
         key=decision.key or decision.event_id,

@@ -37,7 +37,9 @@ def clean(text: str) -> str:
 
 def entry_row(arrival: Arrival) -> Row:
     """A new entry: its id and, where asked for, its bytes are seen from now on."""
-    body_hash = hashlib.sha256(arrival.body if arrival.lasting is None else arrival.lasting).digest()
+    body_hash = hashlib.sha256(
+        arrival.body if arrival.lasting is None else arrival.lasting
+    ).digest()
     delivery_id = _clean(arrival.delivery_id)
     return {
         "id": arrival.id,

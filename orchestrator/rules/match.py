@@ -4,8 +4,7 @@ Nothing is short-circuited: every leaf under `when:` is asked and recorded, so `
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 from orchestrator.events import Event
 from orchestrator.expressions import Expression
@@ -24,9 +23,6 @@ from orchestrator.rules.rule import (
     Rule,
 )
 from orchestrator.templates import Template, TemplateError, render_tree
-
-AGAIN: Final = 16
-"""Findings that each leaf remembers."""
 
 Ask = Callable[[Reading, list[Finding]], bool]
 """Whether something holds of an event; its findings are put at the end of the list, in the file's order."""
@@ -126,16 +122,12 @@ def _leaf(leaf: Leaf, path: str) -> Ask:
     own, operator, expected = f"{path}.{leaf.path}", leaf.operator.value, shown(leaf.expected)
     place, question = leaf.path, asking(leaf.operator, leaf.expected)
 
-    def found(actual: Any, held: bool) -> Finding:  # noqa: FBT001 - the cache takes words slower
-        return Finding(path=own, operator=operator, expected=expected, actual=actual, held=held)
-
-    # Most values come again and again: a repository, an action, a branch. Typed, or true would be shown as 1.
-    again = lru_cache(maxsize=AGAIN, typed=True)(found)
-
     def ask(reading: Reading, trace: list[Finding]) -> bool:
         values, actual = reading.at(place)
         held = question(values)
-        trace.append((found if actual.__class__ is list else again)(actual, held))
+        trace.append(
+            Finding(path=own, operator=operator, expected=expected, actual=actual, held=held)
+        )
         return held
 
     return ask

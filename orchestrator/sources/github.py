@@ -22,6 +22,7 @@ DELIVERY: Final = "x-github-delivery"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _RELATIVES: Final = ("parent_issue", "sub_issue", "blocked_issue", "blocking_issue")
 _TESTS: Final = ("check_run", "check_suite", "workflow_run")
+_TESTED: Final = frozenset({"pull_requests", *_TESTS})
 _ABOUT: Final = (
     "organization.login",
     "installation.account.login",
@@ -108,8 +109,9 @@ def _keys(data: Mapping[str, Any]) -> tuple[str, ...]:
     found = (
         None if repository is None or number is None else f"issue:{repository}#{number}",
         None if repository is None or talk is None else f"discussion:{repository}#{talk}",
-        *_relatives(data, repository),
-        *_tested(data, repository),
+        # Most events have neither, and looking for them all costs more than the rest of this.
+        *(() if data.keys().isdisjoint(_RELATIVES) else _relatives(data, repository)),
+        *(() if data.keys().isdisjoint(_TESTED) else _tested(data, repository)),
         None if deployment is None else f"deployment:{deployment}",
         None if workflow_run is None else f"workflow_run:{workflow_run}",
     )

@@ -16,10 +16,11 @@ from typing import Any, Final
 class Shape:
     """What a body of one event has, what it never has, and what its action looks like ("" where it has none).
 
-    Each of `needs` is a choice of places (`alert.rule`), of which one is there, null or not. None of `never` is
-    there with a value; of `name?` not even null.
+    All of `always` are there; each of `needs` is a choice of places (`alert.rule`), of which one is there, null
+    or not. None of `never` is there with a value; of `name?` not even null.
     """
 
+    always: frozenset[str]
     needs: tuple[frozenset[str], ...]
     never: frozenset[str]
     action: re.Pattern[str]
@@ -29,7 +30,10 @@ class Shape:
         action = data.get("action") or ""
         # An action that isn't text is refused later on, as what it is.
         acts = not isinstance(action, str) or self.action.fullmatch(action) is not None
-        has = all(any(_has(data, place) for place in choice) for choice in self.needs)
+        # Nearly all of it is names at the top, and sets of them compare at once.
+        has = data.keys() >= self.always and all(
+            any(_has(data, place) for place in choice) for choice in self.needs
+        )
         return acts and has and not any(_there(data, name) for name in self.never)
 
 
@@ -52,10 +56,14 @@ _NONE: Final = ""
 
 
 def _shape(needs: str, never: str = "", action: str = _ANY) -> Shape:
-    choices = tuple(frozenset(choice.split("|")) for choice in needs.split())
+    choices = [frozenset(choice.split("|")) for choice in needs.split()]
+    plain = [choice for choice in choices if len(choice) == 1 and "." not in next(iter(choice))]
     # An action may hold any character: repository_dispatch's is somebody's own text.
     return Shape(
-        needs=choices, never=frozenset(never.split()), action=re.compile(action, re.DOTALL)
+        always=frozenset().union(*plain),
+        needs=tuple(choice for choice in choices if choice not in plain),
+        never=frozenset(never.split()),
+        action=re.compile(action, re.DOTALL),
     )
 
 
