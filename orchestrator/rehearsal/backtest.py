@@ -3,15 +3,17 @@
 Only rules are asked: runs that wait, limits, and what earlier events led to are left out of both sides alike.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from orchestrator.dispatch.decide import Known, decide
 from orchestrator.events import Event
 from orchestrator.rehearsal.testing import Answer, answered
 from orchestrator.rules.rule import Rule
+from orchestrator.rules.rulebook import Rulebook
 from orchestrator.sources.source import Source
 
 
@@ -45,17 +47,27 @@ class Shift:
     after: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Backtest:
     """The rules to compare, and everything else that both sides are asked with."""
 
     pairs: Sequence[Pair]
     sources: Mapping[str, Source]
 
+    @cached_property
+    def today(self) -> Rulebook:
+        """The rules in force, indexed once."""
+        return Rulebook(pair.today for pair in self.pairs if pair.today is not None)
+
+    @cached_property
+    def candidate(self) -> Rulebook:
+        """The candidates, indexed once."""
+        return Rulebook(pair.candidate for pair in self.pairs if pair.candidate is not None)
+
     def shifts(self, event: Event) -> Iterator[Shift]:
         """What changes with this event, for every rule that would act on it on either side."""
-        before = self._answers(event, (pair.today for pair in self.pairs))
-        after = self._answers(event, (pair.candidate for pair in self.pairs))
+        before = self._answers(event, self.today)
+        after = self._answers(event, self.candidate)
         for pair in self.pairs:
             left = None if pair.today is None else before.get(pair.today.id)
             right = None if pair.candidate is None else after.get(pair.candidate.id)
@@ -69,10 +81,10 @@ class Backtest:
                     after=_said(right),
                 )
 
-    def _answers(self, event: Event, rules: Iterable[Rule | None]) -> dict[str, Answer]:
+    def _answers(self, event: Event, rules: Rulebook) -> dict[str, Answer]:
         source = self.sources[event.source]
         known = Known(
-            rules=[rule for rule in rules if rule is not None],
+            rules=rules,
             waits=[],
             own_actors=source.own_actors,
             runs={},

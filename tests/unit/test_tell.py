@@ -67,9 +67,13 @@ def test_what_was_done_comes_before_what_was_not():
     assert tell.nearest([]) == []
 
 
+def line(path, *, held=True):
+    return {"path": path, "operator": "eq", "expected": 1, "actual": 2, "held": held}
+
+
 def test_of_what_was_not_done_the_nearest_is_told():
-    far = {"action": "ignore", "rule": "far", "trace": [{"held": False}]}
-    near = {"action": "ignore", "rule": "near", "trace": [{"held": True}, {"held": False}]}
+    far = {"action": "ignore", "rule": "far", "trace": [line("on", held=False)]}
+    near = {"action": "ignore", "rule": "near", "trace": [line("on"), line("when.a", held=False)]}
     ours = {"action": "ignore", "rule": OURSELVES, "trace": []}
 
     assert tell.nearest([near, far]) == [near]
