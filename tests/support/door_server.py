@@ -18,14 +18,19 @@ from granian.server.embed import Server
 from orchestrator.database import Database
 from orchestrator.doorbell.app import build
 from orchestrator.doorbell.health import Readiness
-from orchestrator.doorbell.receive import door
+from orchestrator.doorbell.receive import Tell, door
+from orchestrator.doorbell.telling import Telling
 from orchestrator.inbox.group_commit import GroupCommit, RefusalLog
 from orchestrator.inbox.schema import MIGRATIONS
 from orchestrator.inbox.sql import SqlInbox
+from orchestrator.logs import Journal, Lines
 from orchestrator.secrets import Secret
 from orchestrator.sources.presets import PRESETS
 from orchestrator.sources.source import Source
-from tests.support.told import told
+from orchestrator.telemetry import catalogue
+from orchestrator.telemetry.instruments import DoorInstruments
+from orchestrator.telemetry.registry import Registry
+from orchestrator.telemetry.spans import Untraced
 
 SECRET = b"It's a Secret to Everybody"
 
@@ -50,6 +55,15 @@ async def _status() -> dict[str, str]:
     return {}
 
 
+def _tell(sources: dict[str, Source]) -> Tell:
+    """As the service tells of its deliveries, but to nobody."""
+    registry = Registry(catalogue.SCRAPE_FAILURES)
+    journal = Journal("service", Lines(len), None)
+    return Telling(
+        DoorInstruments(registry, lambda: sources), journal.delivery, Untraced()
+    ).delivery
+
+
 async def serve(url: str, port: int, backlog: int | None = None) -> None:
     """Serve until SIGTERM."""
     database = Database.open(url, MIGRATIONS)
@@ -58,7 +72,7 @@ async def serve(url: str, port: int, backlog: int | None = None) -> None:
     log = structlog.get_logger()
     async with GroupCommit(inbox, lambda _source: backlog) as commit, RefusalLog(inbox) as refusals:
         knock = door(
-            lambda: sources, commit, refusals.refuse, _now, lambda: uuid.uuid4().hex, told(log)
+            lambda: sources, commit, refusals.refuse, _now, lambda: uuid.uuid4().hex, _tell(sources)
         )
         app = build(knock, Readiness(inbox.pulse, _now), _status, log)
         server = Server(

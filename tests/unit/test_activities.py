@@ -15,8 +15,18 @@ from orchestrator.agent.activities import ATTEMPTS_TO_REACH, Activities, ToolAct
 from orchestrator.agent.definitions import HandsUnreachable, Lost
 from orchestrator.agent.means import Means
 from orchestrator.agent.reply import Rejected, Unavailable
-from orchestrator.ledger import artifacts, calls, conversations, turns
-from tests.support.builders import AT, MODEL, RUN, configuration, intent, ledger_at, opening, tool
+from orchestrator.ledger import artifacts, calls, conversations, shortfalls, turns
+from tests.support.builders import (
+    AT,
+    MODEL,
+    RUN,
+    configuration,
+    intent,
+    ledger_at,
+    opening,
+    payer,
+    tool,
+)
 from tests.support.builders import frozen as pinned
 from workflows.activities import PERSON
 from workflows.messages import Answer, Ask, CallState, RunRef
@@ -68,6 +78,7 @@ async def ledger(tmp_path):
         digest = await database.write(artifacts.put, pin, "application/json", AT)
         await database.write(conversations.freeze, RUN, digest, MODEL)
         await database.write(turns.note, RUN, 1, 0, "An event.")
+        await database.write(shortfalls.pays, payer())
         await database.write(calls.intend, RUN, 1, intent("1.0", effect=Effect.READ), AT)
         yield database
 

@@ -1,7 +1,7 @@
 """R5: no turn is begun that could pass a limit; and a recorded reply is the one that counts."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from orchestrator.agent.preparing import SMALLEST_REPLY, Question
 from orchestrator.agent.preparing import prepare as prepared_of
 from orchestrator.agent.reply import Rejected, Request, Said, Unavailable
 from orchestrator.ledger import artifacts, calls, conversations, shortfalls, turns
+from orchestrator.rules.caps import Cap, Caps
 from tests.support.builders import (
     AT,
     MARK,
@@ -24,12 +25,13 @@ from tests.support.builders import (
     ledger_at,
     opening,
     payer,
+    rule,
     spent,
     tool,
 )
 from tests.support.builders import frozen as pinned
 from workflows.messages import Ask, CallState, Stop
-from workflows.playbook import Budget
+from workflows.playbook import Budget, OverBudget
 
 HELLO = [{"role": "user", "content": [{"type": "text", "text": "hello " * 200}]}]
 RICH = Budget(usd=Decimal(100), tokens=10**9)
@@ -275,3 +277,23 @@ async def test_a3_a_call_that_can_not_be_used_is_answered_when_its_reply_is_reco
     assert not call.usable
     assert (row.state, row.is_error) == (CallState.REFUSED, True)
     assert "body: 7 is not of type 'string'" in row.content[0]["text"]
+
+
+async def test_r5_a_last_turn_says_why_also_when_its_worker_was_lost_after_it(ledger):
+    """Its calls are refused, whatever the model was told."""
+    found = means(ledger, said("I did what I could.", "c1"))
+    found = replace(found, configuration=finishing)
+    first = await ask(found)
+    again = await ask(found, attempt=2)
+
+    assert found.model.asked[0].tools_forbidden
+    assert first == again
+    assert first.refusal.startswith("rule triage:")
+    assert (first.calls, first.over) == ((), OverBudget.FINISH)
+    (row,) = await ledger.read(calls.of_run, RUN)
+    assert row.state is CallState.REFUSED
+
+
+def finishing():
+    room = Cap(tokens=STATIC + 400 + 1500)
+    return configuration(rule("triage", caps=Caps(day=room, over=OverBudget.FINISH)))

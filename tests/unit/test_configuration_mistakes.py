@@ -131,7 +131,10 @@ from tests.support.configurations import PLAYBOOK, RULE, SERVERS, SOURCES, mista
             {"rules__triage_yaml": RULE + "  flow: {mode: queue}\n"},
             "7:16: expected 'signal' or 'parallel', got 'queue'",
         ),
-        ({"rules__triage_yaml": RULE + "  limits: {concurrent: 5}\n"}, "7:3: unknown key 'limits'"),
+        (
+            {"rules__triage_yaml": RULE + "  limits: {concurent: 5}\n"},
+            "7:12: unknown key 'concurent'",
+        ),
         (
             {"rules__triage_yaml": RULE + "  trust: {bot: []}\n"},
             "7:11: unknown key 'bot'; did you mean 'bots'?",

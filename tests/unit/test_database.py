@@ -218,5 +218,6 @@ def test_the_inbox_has_exactly_these_tables(tmp_path):
         "inbox_pulse",
         "lanes",
         "migrations",
+        "pauses",
         "refusals",
     ]

@@ -15,10 +15,10 @@ from orchestrator.dispatch.decide import (
     PERSON,
     decide,
     decision_id,
-    ours_because,
     wants,
     workflow_id_of,
 )
+from orchestrator.dispatch.ours import ours_because
 from orchestrator.events import Actor
 from orchestrator.inbox.inbox import Action, DecisionState
 from orchestrator.rules.load import condition_of

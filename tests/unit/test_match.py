@@ -12,10 +12,10 @@ from orchestrator.rules.match import (
     match,
     on,
     on_matches,
-    trusted,
 )
 from orchestrator.rules.reading import MISSING
 from orchestrator.rules.rule import All, Not, Rule, Trust
+from orchestrator.rules.trust import trusted
 from orchestrator.templates import TemplateError
 
 ISSUE = {

@@ -61,6 +61,10 @@ refusals | source | text | NO
 refusals | reason | text | NO
 refusals | detail | text | NO
 refusals | headers | text | NO
+tallies | bucket | text | C | NO
+tallies | at | bigint | NO
+tallies | event_id | text | C | NO
+tallies | until | bigint | NO
 decisions | FOREIGN KEY (event_id) REFERENCES entries(id)
 decisions | PRIMARY KEY (number)
 decisions | UNIQUE (id)
@@ -73,8 +77,10 @@ lanes | PRIMARY KEY (lane)
 migrations | PRIMARY KEY (name)
 pauses | PRIMARY KEY (what, name)
 refusals | PRIMARY KEY (number)
+tallies | PRIMARY KEY (bucket, at, event_id)
 CREATE INDEX decisions_dead ON public.decisions USING btree (number) WHERE (state = 'dead'::text)
 CREATE INDEX decisions_delivered ON public.decisions USING btree (lane, delivered_at) WHERE (state = 'delivered'::text)
+CREATE INDEX decisions_held_back ON public.decisions USING btree (cause, number) WHERE (state = 'ready'::text)
 CREATE UNIQUE INDEX decisions_id_key ON public.decisions USING btree (id)
 CREATE INDEX decisions_lane ON public.decisions USING btree (lane, lane_number) WHERE (state = 'ready'::text)
 CREATE UNIQUE INDEX decisions_pkey ON public.decisions USING btree (number)
@@ -95,3 +101,5 @@ CREATE UNIQUE INDEX lanes_pkey ON public.lanes USING btree (lane)
 CREATE UNIQUE INDEX migrations_pkey ON public.migrations USING btree (name)
 CREATE UNIQUE INDEX pauses_pkey ON public.pauses USING btree (what, name)
 CREATE UNIQUE INDEX refusals_pkey ON public.refusals USING btree (number)
+CREATE UNIQUE INDEX tallies_pkey ON public.tallies USING btree (bucket, at, event_id)
+CREATE INDEX tallies_until ON public.tallies USING btree (until)

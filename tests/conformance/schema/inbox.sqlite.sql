@@ -7,8 +7,10 @@ CREATE TABLE migrations (name TEXT PRIMARY KEY, at TIMESTAMP NOT NULL DEFAULT CU
 CREATE TABLE pauses ( what TEXT NOT NULL, name TEXT NOT NULL, paused BOOLEAN NOT NULL, "by" TEXT NOT NULL, at BIGINT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (what, name) )
 CREATE TABLE refusals ( number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, at BIGINT NOT NULL, source TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, headers TEXT NOT NULL )
 CREATE TABLE sqlite_sequence(name,seq)
+CREATE TABLE tallies ( bucket TEXT NOT NULL, at BIGINT NOT NULL, event_id TEXT NOT NULL, until BIGINT NOT NULL, PRIMARY KEY (bucket, at, event_id) ) WITHOUT ROWID
 CREATE INDEX decisions_dead ON decisions (number) WHERE state = 'dead'
 CREATE INDEX decisions_delivered ON decisions (lane, delivered_at) WHERE state = 'delivered'
+CREATE INDEX decisions_held_back ON decisions (cause, number) WHERE state = 'ready'
 CREATE INDEX decisions_lane ON decisions (lane, lane_number) WHERE state = 'ready'
 CREATE INDEX decisions_ready ON decisions (number) WHERE state = 'ready'
 CREATE INDEX entries_prunable ON entries (source, received_at, position) WHERE state IN ('decided', 'quarantined')
@@ -19,3 +21,4 @@ CREATE UNIQUE INDEX entries_seen_id ON entries (seen_id, source)
 CREATE INDEX entries_tombstones ON entries (received_at) WHERE state = 'pruned'
 CREATE INDEX entry_keys_position ON entry_keys (position)
 CREATE INDEX ix_decisions_event_id ON decisions (event_id)
+CREATE INDEX tallies_until ON tallies (until)

@@ -1,3 +1,19 @@
+accounts | scope | character varying | NO
+accounts | rule | character varying | NO
+accounts | actor | character varying | NO
+accounts | day | character varying | NO
+accounts | zone | character varying | NO
+accounts | usd_reserved | bigint | NO
+accounts | usd_settled | bigint | NO
+accounts | usd_assumed | bigint | NO
+accounts | tokens_reserved | bigint | NO
+accounts | tokens_settled | bigint | NO
+accounts | tokens_assumed | bigint | NO
+admitted | decision_id | character varying | NO
+admitted | rule | character varying | NO
+admitted | workflow_id | character varying | NO
+admitted | event_id | character varying | NO
+admitted | at | double precision | NO
 artifacts | digest | character varying | NO
 artifacts | media_type | character varying | NO
 artifacts | size | integer | NO
@@ -69,6 +85,41 @@ notes | turn | integer | NO
 notes | ordinal | integer | NO
 notes | text | text | NO
 notes | event_id | character varying | YES
+payers | run_id | character varying | NO
+payers | rule | character varying | NO
+payers | actor | character varying | NO
+payers | named | character varying | NO
+payers | caps | text | NO
+reservations | run_id | character varying | NO
+reservations | turn | integer | NO
+reservations | attempt | integer | NO
+reservations | scope | character varying | NO
+reservations | rule | character varying | NO
+reservations | actor | character varying | NO
+reservations | day | character varying | NO
+reservations | zone | character varying | NO
+reservations | state | character varying | NO
+reservations | usd | bigint | YES
+reservations | tokens | bigint | NO
+reservations | at | double precision | NO
+shortfalls | run_id | character varying | NO
+shortfalls | turn | integer | NO
+shortfalls | words | text | NO
+shortfalls | day | character varying | NO
+shortfalls | model | character varying | NO
+shortfalls | input_tokens | integer | NO
+shortfalls | kept_long | integer | NO
+shortfalls | output_tokens | integer | NO
+shortfalls | state | character varying | NO
+shortfalls | number | integer | NO
+shortfalls | since | double precision | NO
+shortfalls | at | double precision | NO
+shortfalls | released | integer | NO
+shortfalls | released_at | double precision | YES
+slots | rule | character varying | NO
+slots | n | integer | NO
+slots | workflow_id | character varying | NO
+slots | at | double precision | NO
 turns | run_id | character varying | NO
 turns | turn | integer | NO
 turns | content | text | NO
@@ -87,6 +138,8 @@ waits | deadline_at | double precision | NO
 waits | state | character varying | NO
 waits | event_id | character varying | YES
 waits | looked | boolean | NO
+accounts | PRIMARY KEY (scope, rule, actor, day, zone)
+admitted | PRIMARY KEY (decision_id)
 artifacts | PRIMARY KEY (digest)
 attempts | PRIMARY KEY (run_id, turn, attempt)
 calls | PRIMARY KEY (run_id, call_id)
@@ -96,8 +149,16 @@ conversations | PRIMARY KEY (run_id)
 conversations | UNIQUE (decision_id)
 migrations | PRIMARY KEY (name)
 notes | PRIMARY KEY (run_id, turn, ordinal)
+payers | PRIMARY KEY (run_id)
+reservations | PRIMARY KEY (run_id, turn, attempt, scope)
+shortfalls | PRIMARY KEY (run_id)
+slots | PRIMARY KEY (rule, n)
+slots | UNIQUE (workflow_id)
 turns | PRIMARY KEY (run_id, turn)
 waits | PRIMARY KEY (wait_id)
+CREATE UNIQUE INDEX accounts_pkey ON public.accounts USING btree (scope, rule, actor, day, zone)
+CREATE INDEX admitted_by_workflow ON public.admitted USING btree (workflow_id)
+CREATE UNIQUE INDEX admitted_pkey ON public.admitted USING btree (decision_id)
 CREATE UNIQUE INDEX artifacts_pkey ON public.artifacts USING btree (digest)
 CREATE UNIQUE INDEX attempts_pkey ON public.attempts USING btree (run_id, turn, attempt)
 CREATE INDEX calls_in_order ON public.calls USING btree (run_id, turn, "position")
@@ -110,6 +171,14 @@ CREATE UNIQUE INDEX conversations_decision_id_key ON public.conversations USING 
 CREATE UNIQUE INDEX conversations_pkey ON public.conversations USING btree (run_id)
 CREATE UNIQUE INDEX migrations_pkey ON public.migrations USING btree (name)
 CREATE UNIQUE INDEX notes_pkey ON public.notes USING btree (run_id, turn, ordinal)
+CREATE UNIQUE INDEX payers_pkey ON public.payers USING btree (run_id)
+CREATE INDEX reservations_by_account ON public.reservations USING btree (scope, rule, actor, at)
+CREATE INDEX reservations_by_state ON public.reservations USING btree (state, at)
+CREATE UNIQUE INDEX reservations_pkey ON public.reservations USING btree (run_id, turn, attempt, scope)
+CREATE INDEX shortfalls_by_state ON public.shortfalls USING btree (state, since)
+CREATE UNIQUE INDEX shortfalls_pkey ON public.shortfalls USING btree (run_id)
+CREATE UNIQUE INDEX slots_pkey ON public.slots USING btree (rule, n)
+CREATE UNIQUE INDEX slots_workflow_id_key ON public.slots USING btree (workflow_id)
 CREATE UNIQUE INDEX turns_pkey ON public.turns USING btree (run_id, turn)
 CREATE INDEX waits_by_key ON public.waits USING btree (key, state)
 CREATE INDEX waits_by_look ON public.waits USING btree (looked, state)

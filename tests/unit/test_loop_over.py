@@ -1,0 +1,70 @@
+"""R5 and A8: over a cap a run waits for money, takes its leave, or fails, and its outcome says why."""
+
+import pytest
+
+from tests.support.looping import BUDGET, COMMENT, READ, acted, loop, says
+from workflows.loop import AskModel, End, Stay
+from workflows.messages import Outcome, Reply, Spent, Stop
+from workflows.playbook import OverBudget
+
+WORDS = "rule triage: 20.00 USD per day is spent"
+
+
+def refused(over=OverBudget.PARK, words=WORDS):
+    return Reply(turn=2, stop=Stop.OVER_BUDGET, refusal=words, over=over)
+
+
+@pytest.mark.parametrize(
+    ("over", "step"),
+    [
+        (OverBudget.PARK, Stay(WORDS)),
+        (OverBudget.FINISH, End(Outcome.NEEDS_ATTENTION, WORDS)),
+        (OverBudget.FAIL, End(Outcome.FAILED, WORDS)),
+    ],
+)
+def test_r5_over_a_cap_the_rule_says_what_happens(over, step):
+    subject = loop()
+    acted(subject, READ.alias)
+    subject.receive(refused(over))
+
+    assert subject.next() == step
+    assert subject.state.turn == 1
+
+
+def test_r5_resumed_it_asks_the_same_turn_again():
+    subject = loop()
+    acted(subject, READ.alias)
+    subject.receive(refused())
+    subject.resumed(BUDGET)
+
+    assert subject.next() == AskModel(2, None)
+
+
+def test_a8_a_last_turn_ends_the_run_with_the_reason_and_nothing_follows():
+    subject = loop()
+    acted(subject, COMMENT.alias)
+    subject.receive(Reply(turn=2, stop=Stop.END_TURN, refusal=WORDS, over=OverBudget.FINISH))
+
+    assert subject.next() == End(Outcome.NEEDS_ATTENTION, WORDS)
+
+
+@pytest.mark.parametrize(
+    ("over", "outcome"),
+    [(OverBudget.FINISH, Outcome.NEEDS_ATTENTION), (OverBudget.FAIL, Outcome.FAILED)],
+)
+def test_r5_the_runs_own_budget_follows_the_rule_too(over, outcome):
+    subject = loop()
+    used = Spent(usd=BUDGET.usd)
+    subject.receive(Reply(turn=1, stop=Stop.PAUSE_TURN, spent=used, over=over))
+
+    assert subject.next() == End(outcome, "usd budget: 0.10 of 0.10 used")
+
+
+def test_r5_without_words_the_runs_own_budget_is_named():
+    subject = loop()
+    subject.receive(says(1, stop=Stop.PAUSE_TURN))
+    subject.receive(refused(words=""))
+
+    step = subject.next()
+    assert isinstance(step, Stay)
+    assert "what is left of 0.10 usd and 1000 tokens" in step.reason
