@@ -31,8 +31,26 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who wrote the newest text of a payload, where its source vouches for that.
+
+    `association` is theirs to the repository, `app` the slug of the app they just wrote it through; `fork` is whether
+    code from another repository is proposed, None where the payload doesn't say.
+    """
+
+    id: str | None = None
+    login: str | None = None
+    association: str | None = None
+    app: str | None = None
+    fork: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What happened. `data` is the parsed payload; `id` is our receipt, `delivery_id` the sender's."""
+    """What happened. `data` is the parsed payload; `id` is our receipt, `delivery_id` the sender's.
+
+    Without an `author` its source knows no such thing.
+    """
 
     id: str
     source: str
@@ -44,6 +62,7 @@ class Event:
     received_at: datetime
     headers: Mapping[str, str]
     data: Any
+    author: Author | None = None
 
     def scope(self) -> dict[str, Any]:
         """The one vocabulary of rules and templates: `event` is the payload, the rest stands beside it."""

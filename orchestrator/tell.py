@@ -80,7 +80,8 @@ def tree(shown: dict[str, Any]) -> Tree:
 def _branch(root: Tree, decision: dict[str, Any], *, nearest_one: bool) -> None:
     acted = decision["action"] != "ignore"
     said = "nearest, " if nearest_one else ""
-    head = f"{decision['rule']}: {said}{_action(decision)}: {decision['reason']}"
+    again = " (sent again by a person)" if decision.get("redelivery") else ""
+    head = f"{decision['rule']}: {said}{_action(decision)}: {decision['reason']}{again}"
     branch = root.add(Text(plain(head), style="green" if acted else "yellow"))
     if decision["run_id"]:
         branch.add(Text(plain(_run(decision))))

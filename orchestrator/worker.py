@@ -81,7 +81,8 @@ async def _work(settings: Settings, environment: Mapping[str, str], told: Teleme
     read = configuration_reader(settings.config, environment)
     model, hands = _late(settings, environment, state, read())
     counts = RunInstruments(told.registry)
-    means = _means(settings, stores, read, CountedModel(model, counts), hands, counts)
+    counted = CountedModel(model, counts, lambda name: read().allowance.prices.get(name) or None)
+    means = _means(settings, stores, read, counted, hands, counts)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

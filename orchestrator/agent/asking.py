@@ -18,9 +18,10 @@ from orchestrator.agent.preparing import Question
 from orchestrator.agent.purse import in_force
 from orchestrator.agent.reply import Rejected, Said, Unavailable
 from orchestrator.database import Transaction
-from orchestrator.ledger import calls, reservations, shortfalls, turns
+from orchestrator.ledger import calls, causes, reservations, shortfalls, turns
 from orchestrator.ledger.conversations import Conversation
 from orchestrator.ledger.turns import Charge, Turn
+from orchestrator.telemetry import words
 from workflows.messages import Ask, CallState, Reply, Stop
 from workflows.playbook import OverBudget
 
@@ -45,6 +46,7 @@ async def ask(means: Means, asked: Ask, attempt: int) -> Reply:
         )
         begun = await paying.begin(means, conversation, question, asked, attempt)
         if isinstance(begun, Over):
+            means.counts.model_turn(frozen.model, words.Turn.OVER_BUDGET, 0.0)
             return _over(asked, question, begun)
         turn = await _answered(means, asked, frozen, begun)
     return await _reply(means, conversation, frozen, asked, turn)
@@ -93,7 +95,8 @@ def _record(
         return _recorded(turns.replied(connection, asked.run_id), asked) or turn
     if begun.last:
         _recorded_last(connection, asked, begun, at)
-    for plan in pins.planned(frozen, asked.run_id, asked.turn, said.content):
+    hops = causes.of_run(connection, asked.run_id).hops
+    for plan in pins.planned(frozen, asked.run_id, asked.turn, said.content, hops):
         calls.intend(connection, asked.run_id, asked.turn, plan.intent, at)
         complaint = begun.last or plan.complaint
         if complaint is not None:
@@ -103,8 +106,8 @@ def _record(
 
 
 def _recorded_last(connection: Transaction, asked: Ask, begun: Begun, at: float) -> None:
-    words = paying.farewell(begun.last)
-    turns.note(connection, asked.run_id, asked.turn, LAST_WORD, words)
+    told = paying.farewell(begun.last)
+    turns.note(connection, asked.run_id, asked.turn, LAST_WORD, told)
     shortfalls.finish(connection, asked.run_id, asked.turn, begun.last, begun.day, begun.need, at)
 
 

@@ -1,6 +1,7 @@
 """What the worker counts of runs as they go (promise O3); it writes nothing and decides nothing."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from typing_extensions import override
@@ -8,12 +9,18 @@ from typing_extensions import override
 from orchestrator.agent import prices
 from orchestrator.agent.means import Means, Model
 from orchestrator.agent.reply import Rejected, Request, Said, Unavailable
-from orchestrator.ledger import conversations
+from orchestrator.ledger import conversations, shortfalls
+from orchestrator.rules.caps import Price
 from orchestrator.telemetry.instruments import RunInstruments
 from orchestrator.telemetry.words import Parked, Turn, Waited
 from workflows.messages import Record, RunState, WaitEnd
 
 BUDGET = "budget"
+
+
+def undeclared(_model: str) -> Price | None:
+    """No price is declared."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,7 @@ class CountedModel(Model):
 
     model: Model
     counts: RunInstruments
+    declared: Callable[[str], Price | None] = undeclared
 
     @override
     async def say(self, request: Request) -> Said:
@@ -33,8 +41,8 @@ class CountedModel(Model):
             self.counts.model_turn(request.model, outcome, time.perf_counter() - began)
             raise
         took = time.perf_counter() - began
-        read, written = _tokens(said)
-        usd = prices.charged(request.model, said.usage)
+        read, written = prices.counted(said.usage)
+        usd = prices.charged(request.model, said.usage, self.declared(request.model))
         self.counts.model_turn(request.model, Turn.ANSWERED, took, read, written, usd)
         return said
 
@@ -52,7 +60,9 @@ async def recorded(means: Means, record: Record) -> None:
         case RunState.WAITING:
             means.counts.run_parked(Parked.WAITING)
         case RunState.PARKED:
-            spent = BUDGET in record.reason
+            spent = BUDGET in record.reason or await means.ledger.read(
+                shortfalls.holds, record.run_id
+            )
             means.counts.run_parked(Parked.BUDGET if spent else Parked.PERSON)
         case RunState.RUNNING:
             pass
@@ -66,9 +76,3 @@ def wait_ended(means: Means, end: WaitEnd) -> None:
         WaitEnd.INTERRUPTED: Waited.CANCELLED,
     }
     means.counts.wait_ended(ways[end])
-
-
-def _tokens(said: Said) -> tuple[int, int]:
-    names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-    read = sum(int(said.usage.get(name) or 0) for name in names)
-    return read, int(said.usage.get("output_tokens") or 0)

@@ -25,7 +25,8 @@ MARKED = "body"
 class Frozen:
     """The pinned part. `version` is of this shape, so that an old pin stays readable.
 
-    `sources` are those that may ring, for waits; none were written down at first, and then any may.
+    `sources` are those that may ring, for waits; none were written down at first, and then any may. `trusted` is whether
+    the author of the event that opened it was known to the rule, None where nobody asked; `subject` is what it was about.
     """
 
     version: int
@@ -37,6 +38,8 @@ class Frozen:
     system: str
     tools: tuple[Tool, ...]
     sources: tuple[str, ...] = ()
+    trusted: bool | None = None
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,15 +90,19 @@ def cards(frozen: Frozen) -> tuple[ToolCard, ...]:
 
 
 def planned(
-    frozen: Frozen, run_id: str, turn: int, content: Sequence[Mapping[str, Any]]
+    frozen: Frozen, run_id: str, turn: int, content: Sequence[Mapping[str, Any]], hops: int = 0
 ) -> tuple[Planned, ...]:
-    """The tool calls of a reply, in its order, with the full arguments that would be sent."""
+    """The tool calls of a reply, in its order, with the full arguments that would be sent.
+
+    `hops` is how many runs of ours led to this one; what is written carries it on.
+    """
     tools = {tool.alias: tool for tool in frozen.tools}
     plans = []
     for position, block in enumerate(asked(content)):
         tool = tools.get(str(block["name"]))
         name = f"{turn}.{position}"
-        plans.append(_planned(name, position, block, tool, run_id, frozen.sources))
+        marker = f"<!-- doorbell:{run_id}.{turn}.{hops} -->"
+        plans.append(_planned(name, position, block, tool, marker, frozen.sources))
     return tuple(plans)
 
 
@@ -112,7 +119,7 @@ def _planned(
     position: int,
     block: Mapping[str, Any],
     tool: Tool | None,
-    run_id: str,
+    marker: str,
     sources: Sequence[str],
 ) -> Planned:
     alias, given = str(block["name"]), block.get("input")
@@ -121,7 +128,7 @@ def _planned(
     if tool is not None:
         complaint = check_arguments(tool, given)
         server, name, effect = tool.server, tool.name, tool.effect
-        arguments = _complete(tool, arguments, run_id)
+        arguments = _complete(tool, arguments, marker)
     intent = Intent(
         call_id=call_id,
         position=position,
@@ -158,10 +165,10 @@ def _short(alias: str) -> str:
     return "".join(char if char.isalnum() or char in "_-" else "_" for char in alias)[:64]
 
 
-def _complete(tool: Tool, given: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+def _complete(tool: Tool, given: Mapping[str, Any], marker: str) -> dict[str, Any]:
     arguments = full_arguments(tool, given)
     text = arguments.get(MARKED)
     if tool.effect is not Effect.READ and isinstance(text, str):
         # So that our own words are known when they ring back (promise R4).
-        arguments[MARKED] = f"{text.rstrip()}\n\n<!-- doorbell:{run_id} -->"
+        arguments[MARKED] = f"{text.rstrip()}\n\n{marker}"
     return arguments

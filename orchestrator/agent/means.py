@@ -16,6 +16,7 @@ from orchestrator.errors import PersonError
 from orchestrator.events import Event
 from orchestrator.inbox.inbox import Entry, Inbox, event_of
 from orchestrator.servers import Server
+from orchestrator.sources.authors import author_in
 from orchestrator.telemetry.instruments import RunInstruments, uncounted_runs
 from workflows.activities import PERSON
 
@@ -90,4 +91,5 @@ async def event(means: Means, event_id: str) -> tuple[Entry, Event]:
         raise PersonError(
             f"source {entry.source!r} is no longer configured; put it back into sources.yaml"
         )
-    return entry, event_of(entry, source.dialect.read(entry.headers, entry.body).data)
+    data = source.dialect.read(entry.headers, entry.body).data
+    return entry, event_of(entry, data, author_in(source.dialect, data))

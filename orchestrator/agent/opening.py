@@ -1,6 +1,7 @@
 """Open a conversation: choose the playbook, discover and curate its tools, freeze the prompt. It asks no model."""
 
 import asyncio
+from dataclasses import replace
 
 from orchestrator.agent import frozen as pins
 from orchestrator.agent import prompt
@@ -14,6 +15,8 @@ from orchestrator.inbox.inbox import Decision
 from orchestrator.ledger import artifacts, conversations, turns
 from orchestrator.ledger.conversations import Conversation, Opening
 from orchestrator.playbooks import admitted
+from orchestrator.rules.rule import Trust
+from orchestrator.rules.trust import is_known
 from orchestrator.templates import Template, render_tree
 from workflows.messages import Opened, OpenRequest, RunRef, RunState
 from workflows.playbook import Playbook, Stage
@@ -79,6 +82,12 @@ async def frozen_of(means: Means, run_id: str) -> tuple[Conversation, Frozen]:
     return await means.ledger.read(_frozen, run_id)
 
 
+def trust_of(configuration: Configuration, rule: str) -> Trust:
+    """Whom a rule trusts now; where it is gone from the files, whom a rule trusts that says nothing."""
+    found = next((one for one in configuration.rules if one.name == rule), None)
+    return Trust() if found is None else found.trust
+
+
 def _frozen(connection: Transaction, run_id: str) -> tuple[Conversation, Frozen]:
     conversation = conversations.one(connection, run_id)
     artifact = artifacts.get(connection, conversation.frozen or "")
@@ -103,8 +112,10 @@ async def _freeze(means: Means, conversation: Conversation) -> None:
         raise PersonError(f"decision {conversation.decision_id!r} is no longer in the inbox")
     frozen = await _pinned(means, playbook, decision, configuration, Stage(conversation.stage))
     _, happened = await event(means, conversation.event_id)
+    trusted = is_known(trust_of(configuration, conversation.rule), happened)
+    frozen = replace(frozen, trusted=trusted, subject=happened.subject or "")
     words = f"Rule {conversation.rule!r} was rung by this event."
-    block = prompt.event_block(happened, words)
+    block = prompt.event_block(happened, words, trusted=trusted)
     await means.ledger.write(_pin, conversation, frozen, block, means.now())
 
 

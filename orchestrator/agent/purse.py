@@ -21,6 +21,8 @@ from orchestrator.rules.rule import Rule
 
 BROKEN: Final = "limits.yaml has a mistake, so nobody knows what may be spent: run `doorbell check`"
 
+TENTH: Final = Decimal("0.10")
+
 Standings = Mapping[Account, Standing]
 
 _JSON: TypeAdapter[Caps] = TypeAdapter(Caps)
@@ -108,7 +110,7 @@ def dumped(caps: Caps) -> str:
 
 def usd(amount: Decimal) -> str:
     """Dollars as people read them: cents, and more places where cents would say nothing."""
-    return f"{amount:.2f}" if amount == 0 or amount >= Decimal("0.10") else f"{amount:.4f}"
+    return f"{amount:.2f}" if amount >= TENTH or amount == round(amount, 2) else f"{amount:.4f}"
 
 
 def _limited(

@@ -9,11 +9,13 @@ from datetime import timedelta
 
 from orchestrator.agent import calling, counting, prompt
 from orchestrator.agent.means import Means, event
+from orchestrator.agent.opening import trust_of
 from orchestrator.database import Transaction
 from orchestrator.errors import PersonError, SenderError
 from orchestrator.inbox.inbox import DecisionState, Entry, EntryState
 from orchestrator.ledger import calls, conversations, turns, waits
 from orchestrator.ledger.waits import Wait
+from orchestrator.rules.trust import is_known
 from workflows.messages import (
     CallState,
     Done,
@@ -64,7 +66,9 @@ async def end_wait(means: Means, ending: EndWait) -> WaitEnded:
         return WaitEnded(first=False)
     block, position = None, 0
     if ending.event_id is not None:
-        block, position = await _block(means, ending.event_id, "This is what you waited for.")
+        block, position = await _block(
+            means, wait.run_id, ending.event_id, "This is what you waited for."
+        )
     first = await means.ledger.write(_ended, wait, ending, block, position, means.now())
     if first:
         counting.wait_ended(means, ending.end)
@@ -87,17 +91,20 @@ async def note(means: Means, noted: Note) -> Noted:
     text, position = noted.text, 0
     if noted.event_id is not None:
         words = "Another event of this run's key came in."
-        text, position = await _block(means, noted.event_id, words)
+        text, position = await _block(means, noted.run_id, noted.event_id, words)
     said = await means.ledger.write(_noted, noted, text, position, means.now())
     return Noted(said=said)
 
 
-async def _block(means: Means, event_id: str, words: str) -> tuple[str, int]:
+async def _block(means: Means, run_id: str, event_id: str, words: str) -> tuple[str, int]:
     try:
         entry, happened = await event(means, event_id)
     except (PersonError, SenderError) as error:
         return f"Event {event_id} came in, but it can no longer be read: {error}", 0
-    return prompt.event_block(happened, words), entry.position
+    conversation = await means.ledger.read(conversations.find, run_id)
+    rule = "" if conversation is None else conversation.rule
+    trusted = is_known(trust_of(means.configuration(), rule), happened)
+    return prompt.event_block(happened, words, trusted=trusted), entry.position
 
 
 def _begun(connection: Transaction, request: WaitRequest, at: float) -> Wait:

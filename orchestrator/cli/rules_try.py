@@ -29,6 +29,7 @@ from orchestrator.inbox.inbox import Entry, EntryState, Inbox, event_of
 from orchestrator.inbox.sought import Sought
 from orchestrator.rehearsal.backtest import Backtest, Change, Shift, pairs_of
 from orchestrator.settings import environment
+from orchestrator.sources.authors import author_in
 from orchestrator.sources.source import OPERATOR, Source
 from orchestrator.stores import read_secret_file
 from orchestrator.tell import plain, table
@@ -166,7 +167,8 @@ def _event(entry: Entry, source: Source | None) -> Event | None:
     if source is None:
         return None
     try:
-        return event_of(entry, source.dialect.read(entry.headers, entry.body).data)
+        data = source.dialect.read(entry.headers, entry.body).data
+        return event_of(entry, data, author_in(source.dialect, data))
     except SenderError:
         return None
 

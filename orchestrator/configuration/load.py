@@ -13,6 +13,7 @@ from orchestrator.configuration.files import LIMITS, SERVERS, SOURCES, Files, fi
 from orchestrator.configuration.forwards import Secrets
 from orchestrator.configuration.limits import allowance_of
 from orchestrator.configuration.playbooks import playbook_of, prose_flaws_of
+from orchestrator.configuration.rates import second_backstops
 from orchestrator.configuration.rules import Surroundings, rules_of
 from orchestrator.configuration.servers import servers_of
 from orchestrator.configuration.sources import sources_of
@@ -137,7 +138,17 @@ class _Reading:
                 found = rules_of(self.document(name, None), around)
                 self.note(name, found.flaws, found.warnings)
                 rules += [rule for rule in found.things.values() if self._fresh(name, rule, taken)]
-        return tuple(rules)
+        return self._with_one_backstop(rules)
+
+    def _with_one_backstop(self, rules: list[Rule]) -> tuple[Rule, ...]:
+        second = second_backstops(rules)
+        self.mistakes += [
+            document.mistake(flaw)
+            for rule, flaw in second
+            for document in self.documents.values()
+            if document.file == rule.file
+        ]
+        return tuple(rule for rule in rules if rule not in [beside for beside, _ in second])
 
     def _fresh(self, file: str, rule: Rule, taken: dict[str, str]) -> bool:
         """Whether nobody before has the rule's name or id: a run's identity hangs on it."""

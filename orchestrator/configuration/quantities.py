@@ -7,9 +7,16 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from orchestrator.rules.limits import Cooldown, Rate
+
 DURATION = re.compile(r"(\d{1,9})([smhd])")
 SIZE = re.compile(r"(\d{1,9})(KiB|MiB|GiB|B)?")
 COUNT = re.compile(r"(\d{1,9})([kM])?")
+RATE = re.compile(r"(\d{1,9})/(\d{0,9})([smhd])")
+MOST_COUNTED = 10_000
+"""More than that in a window is no limit that anybody would want counted exactly."""
+
+LONGEST_WINDOW = timedelta(days=400)
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 SIZES = {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
@@ -41,6 +48,30 @@ def count(value: Any) -> int:
     if found is None:
         raise ValueError(f"expected a count such as 25 or 300k, got {value!r}")
     return int(found[1]) * COUNTS[found[2]]
+
+
+def rate(value: Any) -> Rate:
+    """`5/h`, `10/d` or `3/30m`: so many in any such span. Raises `ValueError`."""
+    found = RATE.fullmatch(value) if isinstance(value, str) else None
+    most = int(found[1]) if found else 0
+    if found is None or not 1 <= most <= MOST_COUNTED:
+        raise ValueError(
+            f"expected a rate such as 5/h, 10/d or 3/30m, at most 10000, got {value!r}"
+        )
+    return Rate(most=most, window=window(f"{found[2] or 1}{found[3]}"), said=found[0])
+
+
+def window(value: Any) -> timedelta:
+    """A duration between a second and 400 days. Raises `ValueError`."""
+    span = duration(value)
+    if not timedelta(seconds=1) <= span <= LONGEST_WINDOW:
+        raise ValueError(f"expected a duration between 1s and 400d, got {value!r}")
+    return span
+
+
+def cooldown(value: Any) -> Cooldown:
+    """A window, with the words for it. Raises `ValueError`."""
+    return Cooldown(window=window(value), said=value)
 
 
 def positive(value: Any) -> int:
@@ -76,5 +107,7 @@ Amount = Annotated[int, Field(ge=0)]
 Duration = Annotated[timedelta, BeforeValidator(duration, like(DURATION))]
 Size = Annotated[int, BeforeValidator(size, Amount | like(SIZE))]
 Count = Annotated[int, BeforeValidator(count, Amount | like(COUNT))]
+Per = Annotated[Rate, BeforeValidator(rate, like(RATE))]
+Cooling = Annotated[Cooldown, BeforeValidator(cooldown, like(DURATION))]
 Positive = Annotated[int, BeforeValidator(positive, Annotated[int, Field(ge=1)] | like(COUNT))]
 Dollars = Annotated[Decimal, BeforeValidator(dollars, Annotated[float, Field(ge=0)] | str)]

@@ -8,7 +8,8 @@ from orchestrator.configuration.document import Document, Place
 from orchestrator.configuration.examples import example_flaws, examples_of
 from orchestrator.configuration.forwards import Secrets, destination_of, misfits, unset_warnings
 from orchestrator.configuration.limits import caps_of
-from orchestrator.configuration.shapes import ForwardShape, RuleShape
+from orchestrator.configuration.rates import dedupe_of, limits_of, on_of, rate_flaws, runs_only
+from orchestrator.configuration.shapes import ForwardShape, RuleShape, TrustShape
 from orchestrator.configuration.shaping import NAME, Found, entries, shaped
 from orchestrator.configuration.sources import kind_of
 from orchestrator.errors import Flaw
@@ -23,7 +24,7 @@ from workflows.playbook import InputType, Playbook
 NAMES = frozenset({"event", "id", "source", "type", "subject", "actor", "headers"})
 """The one vocabulary, as templates of a rule may use it."""
 
-ONLY_RUN = ("with", "flow", "stage", "limits")
+ONLY_RUN = ("with", "flow", "stage")
 """Keys that say how a playbook is run, and nothing about a `forward:`."""
 
 
@@ -68,19 +69,35 @@ def _rule(
     return Rule(
         id=shape.id or name,
         name=name,
-        on=tuple(shape.on),
+        on=on_of(shape),
         when=condition,
         playbook=shape.run,
         forward=None if forward is None else destination_of(forward, around.secrets),
         with_=dict(shape.with_),
         key=None if shape.key is None else shape.key.text,
         mode=shape.flow.mode,
-        trust=Trust(bots=frozenset(shape.trust.bots), ignore_self=shape.trust.ignore_self),
+        trust=_trust(shape.trust),
         stage=shape.stage,
         caps=caps_of(shape.limits),
+        limits=limits_of(shape.limits),
+        dedupe=dedupe_of(shape),
+        backstop=shape.backstop,
         tests=examples_of(shape.tests, (name, "tests"), document),
         file=document.file,
         line=document.keys[(name,)][0],
+    )
+
+
+def _trust(shape: TrustShape) -> Trust:
+    return Trust(
+        associations=frozenset(shape.associations),
+        allow=frozenset(shape.allow),
+        deny=frozenset(shape.deny),
+        bots=frozenset(shape.bots),
+        forks=shape.forks,
+        ignore_self=shape.ignore_self,
+        max_hops=shape.max_hops,
+        max_writes_per_subject=shape.max_writes_per_subject,
     )
 
 
@@ -90,12 +107,16 @@ def _misfits(shape: RuleShape, around: Surroundings, at: Place) -> Iterator[Flaw
     if shape.id is not None and NAME.fullmatch(shape.id) is None:
         yield Flaw((*at, "id"), f"expected a name as a rule may have it, got {shape.id!r}")
     yield from _key(shape.key, (*at, "key"))
+    yield from rate_flaws(shape, at)
+    if shape.dedupe is not None:
+        yield from _vocabulary(shape.dedupe.key.text, (*at, "dedupe", "key"))
     yield from example_flaws(shape.tests, (*at, "tests"))
     match shape.run, shape.forward:
         case str() as playbook, None:
             yield from _run(playbook, shape, around, at)
         case None, ForwardShape() as forward:
             yield from _only_run(shape, at)
+            yield from runs_only(shape, at)
             yield from misfits(forward, around.secrets, (*at, "forward"))
         case None, None:
             yield Flaw(at, "expected one action, `run:` or `forward:`, got neither", key=True)

@@ -15,7 +15,9 @@ from orchestrator.configuration.quantities import (
     DURATION,
     Count,
     Dollars,
+    Cooling,
     Duration,
+    Per,
     Positive,
     Size,
     duration,
@@ -258,11 +260,44 @@ class FlowShape(Shape):
     mode: Mode = Mode.SIGNAL
 
 
-class TrustShape(Shape):
-    """Whose events may start anything."""
+def _who(value: Any) -> str:
+    said = "expected a login or id:583231"
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{said}, got {value!r}")
+    if not value.isprintable() or any(sign.isspace() for sign in value):
+        raise ValueError(f"{said}, got one with blank or invisible signs: {ascii(value)}")
+    if value.startswith("id:") and not value[3:]:
+        raise ValueError(f"{said}, got no id")
+    return value
 
-    bots: list[Words] = Field(default_factory=list)
+
+Who = Annotated[str, BeforeValidator(_who, str)]
+People = Annotated[list[Who], BeforeValidator(_listed)]
+Association = Literal[
+    "OWNER",
+    "MEMBER",
+    "COLLABORATOR",
+    "CONTRIBUTOR",
+    "FIRST_TIME_CONTRIBUTOR",
+    "FIRST_TIMER",
+    "MANNEQUIN",
+    "NONE",
+]
+
+
+class TrustShape(Shape):
+    """Whose events may start anything; `deny` wins over all."""
+
+    associations: Annotated[list[Association], BeforeValidator(_listed)] = Field(
+        default_factory=list
+    )
+    allow: People = Field(default_factory=list)
+    deny: People = Field(default_factory=list)
+    bots: People = Field(default_factory=list)
+    forks: Annotated[bool, Field(strict=True)] = False
     ignore_self: Annotated[bool, Field(strict=True)] = True
+    max_hops: Count = 3
+    max_writes_per_subject: Positive = 20
 
 
 def _zone(value: Any) -> str:
@@ -287,6 +322,17 @@ class LimitsShape(DayCapsShape):
     """`limits:` of a rule."""
 
     on_over_budget: OverBudget = OverBudget.PARK
+    concurrent: Positive | None = None
+    per_actor: Per | None = None
+    per_key: Per | None = None
+    cooldown: Cooling | None = None
+
+
+class RuleDedupeShape(Shape):
+    """`dedupe:` of a rule: its second key, and for how long only the first event with it acts."""
+
+    key: Parsed
+    window: Cooling
 
 
 class PriceShape(Shape):
@@ -343,7 +389,9 @@ class RuleShape(Shape):
     """One entry of a rule file, with exactly one of `run` and `forward`; `when` is read on its own."""
 
     id: Words | None = None
-    on: Annotated[list[Words], BeforeValidator(_listed), Field(min_length=1)]
+    on: Annotated[list[Words], BeforeValidator(_listed), Field(min_length=1)] = Field(
+        default_factory=list
+    )
     when: Any = Field(default_factory=dict)
     run: Words | None = None
     forward: ForwardShape | None = None
@@ -353,6 +401,8 @@ class RuleShape(Shape):
     trust: TrustShape = TrustShape()
     stage: Stage = Stage.PREVIEW
     limits: LimitsShape = LimitsShape()
+    dedupe: RuleDedupeShape | None = None
+    backstop: Annotated[bool, Field(strict=True)] = False
     tests: list[ExampleShape] = Field(default_factory=list)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from rich.table import Table
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from orchestrator import temporal
+from orchestrator import temporal, views
 from orchestrator.demo.watch import Seen, Watch
 from orchestrator.demo.world import World
 from orchestrator.dispatch.decide import OURSELVES
@@ -94,7 +94,7 @@ class Story:
         decisions = seen.event(event_id)["decisions"] if seen else []
         if any(decision["action"] == "start" for decision in decisions):
             return True
-        self._why_not(event_id, seen)
+        await self._why_not(event_id, seen)
         return False
 
     async def _answered(self, event_id: str) -> None:
@@ -152,14 +152,15 @@ class Story:
         answer = await self.world.ring(self.stranger.name, self.stranger.payload, "demo-delivery-2")
         event_id = answer.json()["event"]
         seen = await self.watch.until(lambda s: bool(s.event(event_id)["decisions"]), SOON)
-        self._why_not(event_id, seen)
+        await self._why_not(event_id, seen)
 
-    def _why_not(self, event_id: str, seen: Seen | None) -> None:
+    async def _why_not(self, event_id: str, seen: Seen | None) -> None:
         decisions = seen.event(event_id)["decisions"] if seen else []
         held = bool(decisions) and all(decision["action"] == "ignore" for decision in decisions)
         self.watch.say("❓", f"doorbell why {event_id}")
-        if seen is not None:
-            self.watch.console.print(tree(seen.event(event_id)))
+        entry = await self.watch.stores.inbox.entry(event_id)
+        if entry is not None:
+            self.watch.console.print(tree(await views.why(self.watch.stores, entry)))
         self._step("kept, matched by nothing, and `why` says which condition failed", held=held)
 
     async def _parked_and_woken(self, event_id: str) -> None:

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import datetime
 
+from orchestrator.dispatch.causes import caused
 from orchestrator.dispatch.decide import Known, decide, decision_id
 from orchestrator.dispatch.means import Means, bug, event_in
 from orchestrator.dispatch.wanting import run_named, wanted
 from orchestrator.events import Event
 from orchestrator.inbox.inbox import Action, Decision, DecisionState, Entry
-from orchestrator.ledger import artifacts
+from orchestrator.ledger import artifacts, own_actors
 from orchestrator.rules.rulebook import PAGES, Rulebook
 from orchestrator.sources.source import OPERATOR
 
@@ -50,14 +51,19 @@ async def _known(means: Means, event: Event, again: int | None) -> Known:
     runs: dict[str, str] = {}
     if event.source == OPERATOR:
         runs = await means.ledger.read(run_named, str(event.data.get("run", "")))
+    own = source.own_actors | await means.ledger.read(own_actors.of_source, event.source)
+    led = await caused(means, event, own)
     return Known(
         rules=configuration.rules,
         waits=wanting,
-        own_actors=source.own_actors,
+        own_actors=own,
         runs=runs,
         configuration=configuration.digest,
         again=again,
         catch_up=source.catch_up,
+        foreign=led.foreign,
+        hops=led.cause.hops,
+        chain=led.cause.chain,
     )
 
 

@@ -13,36 +13,28 @@ from datetime import timedelta
 from typing import Any
 
 from orchestrator.dispatch.late import left_alone, too_late
+from orchestrator.dispatch.limits import nobody_else, tallies_of
+from orchestrator.dispatch.ours import ours_because
 from orchestrator.errors import OperatorError
 from orchestrator.events import Event
 from orchestrator.inbox.inbox import Action, Decision, DecisionState
-from orchestrator.rules.match import inputs_of, key_of, matched, trusted
+from orchestrator.inbox.tallies import Tally
+from orchestrator.rules.match import inputs_of, key_of, matched
 from orchestrator.rules.operators import like
 from orchestrator.rules.reading import Reading
 from orchestrator.rules.rule import Destination, Finding, Mode, Operator, Rule
 from orchestrator.rules.rulebook import Concerned, Rulebook
+from orchestrator.rules.trust import guards
 from orchestrator.sources.source import OPERATOR
 from workflows.messages import Kind
-
-MARKER = re.compile(r"<!-- doorbell:([0-9a-f]{12}\.[0-9]+) -->\s*\Z")
-"""What we write at the end of every text that we post, so that we know our own words when they ring."""
-
-NEWS = {
-    "comment": "created",
-    "review": "submitted",
-    "issue": "opened",
-    "pull_request": "opened",
-    "discussion": "created",
-}
-"""Where a payload keeps a text, and the action by which that text is news; only the first that is there counts.
-
-A person who labels our issue or deletes our comment rings with our text in the payload, and is not us.
-"""
 
 OURSELVES = "doorbell:ourselves"
 PERSON = "doorbell:operator"
 OTHERS = "doorbell:others"
 """Causes of decisions that no rule took; no rule can have such a name."""
+
+BROKEN = "the rule is broken for this event: "
+"""How the reason begins where a rule matches, and can't do what it should."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +57,8 @@ class Known:
     """What deciding may know beside the event: rules, open waits, who we are, which runs a person may name.
 
     `again` is the position of the person's word that redelivers the event: then everything is decided anew, however
-    late it is. Otherwise rules leave alone what was first sent longer than `catch_up` before it came.
+    late it is. Otherwise rules leave alone what was first sent longer than `catch_up` before it came. `foreign` are runs
+    of other installations; `hops` and `chain` say how many runs of ours led to the event.
     """
 
     rules: Sequence[Rule]
@@ -75,6 +68,9 @@ class Known:
     configuration: str
     again: int | None = None
     catch_up: timedelta | None = None
+    foreign: frozenset[str] = frozenset()
+    hops: int = 0
+    chain: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +88,7 @@ def decide(event: Event, position: int, known: Known) -> list[Decision]:
     """All decisions about one event."""
     if event.source == OPERATOR:
         return [_person(event, known)]
-    ours = ours_because(event, known.own_actors)
+    ours = ours_because(event, known.own_actors, known.foreign)
     woken = (
         []
         if ours
@@ -129,16 +125,6 @@ def woken_later(event: Event, wait: Wanted) -> Decision:
     return _woken(event, wait)
 
 
-def ours_because(event: Event, own_actors: frozenset[str]) -> str | None:
-    """Why an event is our own doing, in words; None when somebody else did it."""
-    actor = event.actor
-    own = {name.casefold() for name in own_actors}
-    if actor is not None and {(actor.id or "").casefold(), (actor.login or "").casefold()} & own:
-        return f"our own write: {actor.login or actor.id} is one of our actors"
-    marked = MARKER.search(_newest_text(event.data))
-    return f"our own write: it ends in the marker of run {marked[1]}" if marked else None
-
-
 def workflow_id_of(rule_id: str, key: str) -> str:
     """A title people can read, and a hash that keeps keys apart whatever strangers put into them."""
     readable = re.sub(r"[^A-Za-z0-9._:@-]+", "-", f"{rule_id}:{key}")[:160]
@@ -152,22 +138,25 @@ def _numbered(decision: Decision, again: int | None) -> Decision:
     return replace(decision, id=numbered, again=again)
 
 
-def _newest_text(data: Any) -> str:
-    if not isinstance(data, dict):
-        return ""
-    name = next((name for name in NEWS if isinstance(data.get(name), dict)), None)
-    if name is None or data.get("action") != NEWS[name]:
-        return ""
-    text = data[name].get("body")
-    return text if isinstance(text, str) else ""
-
-
 def _rules(asking: _Asking) -> list[Decision]:
     event, book = asking.event, Rulebook.of(asking.known.rules)
     concerned = book.concerned(event.source, event.type)
-    decided = [_rule(asking, each) for each in concerned]
+    decided = _each(asking, concerned)
     others = len(book) - len(concerned)
     return [_others(asking, book, others), *decided] if others else decided
+
+
+def _each(asking: _Asking, concerned: Sequence[Concerned]) -> list[Decision]:
+    """What each rule says, the backstop last: it is asked what came of the others."""
+    first = [each for each in concerned if not each.rule.backstop]
+    decided = [_rule(asking, each) for each in first]
+    backstops = [each for each in concerned if each.rule.backstop]
+    if backstops:
+        acted = [one.rule for one in decided if one.action is not Action.IGNORE]
+        broken = [one.rule for one in decided if one.reason.startswith(BROKEN)]
+        nobody = nobody_else([*acted, *broken], woke=bool(asking.taken))
+        decided += [_rule(asking, each, nobody) for each in backstops]
+    return decided
 
 
 def _others(asking: _Asking, book: Rulebook, count: int) -> Decision:
@@ -185,21 +174,34 @@ def _others(asking: _Asking, book: Rulebook, count: int) -> Decision:
     return replace(ignored, with_={"pages": book.digest, "rules": count})
 
 
-def _rule(asking: _Asking, concerned: Concerned) -> Decision:
+def _rule(asking: _Asking, concerned: Concerned, last: Finding | None = None) -> Decision:
     event, known = asking.event, asking.known
     rule, wanted, ask = concerned
-    guard = trusted(rule, event, known.own_actors)
-    if guard is not None and not guard.held:
-        return _not(event, rule, known, (wanted, guard), guard)
-    if rule.trust.ignore_self and asking.ours:
-        self_guard = Finding(
-            path="trust.ignore_self", operator="eq", expected=True, actual=asking.ours, held=False
-        )
-        return _not(event, rule, known, (wanted, self_guard), self_guard)
-    found = matched(ask, asking.reading, wanted)
+    before = (wanted, *_guards(asking, rule), *(() if last is None else (last,)))
+    failed = next((one for one in before if not one.held), None)
+    if failed is not None:
+        return _not(event, rule, known, before, failed)
+    found = matched(ask, asking.reading, *before)
     if found.matched:
         return _acted(asking, rule, found.trace)
     return _not(event, rule, known, found.trace, found.failed)
+
+
+def _guards(asking: _Asking, rule: Rule) -> tuple[Finding, ...]:
+    """What stands before `when`: whoever acted, whatever they did, and how we came to it."""
+    known = asking.known
+    found = guards(rule, asking.event, known.own_actors)
+    if rule.trust.ignore_self and asking.ours:
+        found += (_refusing("ignore_self", "eq", expected=True, actual=asking.ours),)
+    if known.hops > rule.trust.max_hops:
+        found += (_refusing("max_hops", "le", rule.trust.max_hops, known.hops),)
+    return found
+
+
+def _refusing(guard: str, operator: str, expected: Any, actual: Any) -> Finding:
+    return Finding(
+        path=f"trust.{guard}", operator=operator, expected=expected, actual=actual, held=False
+    )
 
 
 def _acted(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
@@ -208,7 +210,7 @@ def _acted(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
             return _start(asking, rule, trace)
         return _forward(asking, rule, rule.forward, trace)
     except OperatorError as error:
-        said = f"the rule is broken for this event: {error}"
+        said = f"{BROKEN}{error}"
         return _ignored(asking.event, rule.id, rule.name, said, trace, asking.known)
 
 
@@ -228,6 +230,7 @@ def _forward(asking: _Asking, rule: Rule, to: Destination, trace: tuple[Finding,
         key=key,
         lane=f"forward:{rule.id}:{_hash(event.id if key is None else key)[:20]}",
         configuration=known.configuration,
+        tallies=_tallies(asking, rule, key),
     )
 
 
@@ -256,13 +259,22 @@ def _start(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
         lane=workflow_id,
         configuration=known.configuration,
         state=DecisionState.FOLDED if folded else DecisionState.READY,
+        tallies=() if folded else _tallies(asking, rule, key),
     )
+
+
+def _tallies(asking: _Asking, rule: Rule, key: str | None) -> tuple[Tally, ...]:
+    if asking.known.again is not None:
+        return ()
+    return tallies_of(rule, asking.event, key, asking.reading)
 
 
 def _not(
     event: Event, rule: Rule, known: Known, trace: tuple[Finding, ...], failed: Finding | None
 ) -> Decision:
     reason = "no match" if failed is None else f"no match: {failed.path}"
+    if failed is not None and failed.path == "trust.max_hops":
+        reason = f"loop: {known.hops} hops, at most {rule.trust.max_hops}: {known.chain}"
     return _ignored(event, rule.id, rule.name, reason, trace, known)
 
 

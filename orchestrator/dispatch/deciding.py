@@ -17,9 +17,11 @@ async def decide_some(means: Means) -> int:
     for entry in entries:
         began = means.now()
         found = await followed(means, entry)
-        await means.inbox.decide(entry.id, found.decisions, means.now(), found.order)
-        _tell(means, entry, found.decisions)
-        _count(means, entry, found.decisions, began)
+        written = await means.inbox.decide(entry.id, found.decisions, means.now(), found.order)
+        # Nothing was written where another doorbell has decided about it in the meantime.
+        if written or not found.decisions:
+            _tell(means, entry, written)
+            _count(means, entry, written, began)
     return len(entries)
 
 

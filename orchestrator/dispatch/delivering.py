@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from typing import Final
 
+from orchestrator.dispatch import holding
 from orchestrator.dispatch.backoff import retry_at
 from orchestrator.dispatch.forwards import Finished
 from orchestrator.dispatch.means import Means
@@ -41,8 +42,10 @@ ONWARD: Final = frozenset({Action.FORWARD})
 
 async def deliver_some(means: Means) -> int:
     """Deliver the heads of the lanes into runs; returns how many were delivered."""
+    await holding.hasten(means)
     leases = await means.inbox.claim(means.now(), LEASE, AT_ONCE, INTO_RUNS)
-    return sum(await asyncio.gather(*(_into_run(means, lease) for lease in leases)))
+    free = await holding.let_in(means, leases)
+    return sum(await asyncio.gather(*(_into_run(means, lease) for lease in free)))
 
 
 async def lease_forwards(means: Means, limit: int) -> list[Lease]:
@@ -116,3 +119,4 @@ async def _buried(means: Means, decision: Decision, fence: int, error: DoorbellE
     means.counts.buried(decision.action)
     means.log.error("dispatch.buried", decision=decision.id, reason=str(error))
     await means.inbox.bury(decision.id, fence, str(error))
+    await holding.withdraw(means, decision)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from orchestrator.dispatch import deciding, delivering, looking_back, reconciling
+from orchestrator.dispatch import deciding, delivering, holding, looking_back, reconciling
 from orchestrator.dispatch.means import Means
 from orchestrator.dispatch.runs import Unreachable
 from orchestrator.inbox.inbox import Lease
@@ -64,6 +64,7 @@ class Dispatcher(Means):
             except Unreachable:
                 return 0
             self.prepared = True
+            holding.remember(self)
         return await delivering.deliver_some(self)
 
     async def forward_some(self) -> int:
@@ -89,8 +90,10 @@ class Dispatcher(Means):
         return await looking_back.look_back_some(self)
 
     async def reconcile(self) -> int:
-        """Settle what runs have taken; send again what was delivered to a run that is gone."""
-        return await reconciling.reconcile(self)
+        """Settle what runs have taken; send again what was delivered to a run that is gone; free its slot."""
+        asked = await reconciling.reconcile(self)
+        await holding.reconcile(self)
+        return asked
 
     async def _forwarded(self, lease: Lease) -> int:
         one = partial(delivering.forward_one, self, lease)

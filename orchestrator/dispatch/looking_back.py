@@ -2,12 +2,14 @@
 
 from typing import Final
 
-from orchestrator.dispatch.decide import ours_because, wants, woken_later
+from orchestrator.dispatch.causes import caused
+from orchestrator.dispatch.decide import wants, woken_later
 from orchestrator.dispatch.means import Means, event_in
+from orchestrator.dispatch.ours import ours_because
 from orchestrator.dispatch.wanting import as_wanted
 from orchestrator.events import Event
 from orchestrator.inbox.inbox import Action, DecisionState, Entry, EntryState
-from orchestrator.ledger import conversations, waits
+from orchestrator.ledger import conversations, own_actors, waits
 from orchestrator.ledger.waits import Wait
 
 LOOKED_AT: Final = 50
@@ -31,7 +33,7 @@ async def _looked_back(means: Means, wait: Wait) -> bool:
                 # Its own decision may still see the wait: found twice, it would reach the run twice.
                 return False
             event = event_in(means, entry)
-            if isinstance(event, str) or entry.id in heard or _is_ours(means, event):
+            if isinstance(event, str) or entry.id in heard or await _is_ours(means, event):
                 continue
             if await _reaches_it_anyway(means, entry, wait):
                 continue
@@ -52,5 +54,8 @@ async def _reaches_it_anyway(means: Means, entry: Entry, wait: Wait) -> bool:
     )
 
 
-def _is_ours(means: Means, event: Event) -> bool:
-    return ours_because(event, means.sources()[event.source].own_actors) is not None
+async def _is_ours(means: Means, event: Event) -> bool:
+    learned = await means.ledger.read(own_actors.of_source, event.source)
+    own = means.sources()[event.source].own_actors | learned
+    led = await caused(means, event, own)
+    return ours_because(event, own, led.foreign) is not None

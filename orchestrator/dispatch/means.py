@@ -13,6 +13,7 @@ from orchestrator.dispatch.runs import Runs
 from orchestrator.errors import SenderError
 from orchestrator.events import Event
 from orchestrator.inbox.inbox import Entry, Inbox, event_of
+from orchestrator.sources.authors import author_in
 from orchestrator.sources.source import Source
 from orchestrator.telemetry.instruments import DispatchInstruments, uncounted
 from orchestrator.telemetry.spans import Tracing, Untraced
@@ -23,7 +24,7 @@ class Means:
     """One for each service. `sources` and `configuration` answer with what is in force now.
 
     `jitter` gives a number in [0, 1). Without `forwards`, what must be forwarded waits. `kept` are the
-    rulebooks whose pages are on disk.
+    rulebooks whose pages are on disk; `holding` the ids of limited rules of which something may be held.
     """
 
     inbox: Inbox
@@ -38,6 +39,7 @@ class Means:
     tracing: Tracing = field(default_factory=Untraced)
     jitter: Callable[[], float] = random.random
     kept: set[str] = field(default_factory=set)
+    holding: set[str] = field(default_factory=set)
 
 
 def event_in(means: Means, entry: Entry) -> Event | str:
@@ -46,7 +48,8 @@ def event_in(means: Means, entry: Entry) -> Event | str:
     if source is None:
         return f"source {entry.source!r} is no longer configured"
     try:
-        return event_of(entry, source.dialect.read(entry.headers, entry.body).data)
+        data = source.dialect.read(entry.headers, entry.body).data
+        return event_of(entry, data, author_in(source.dialect, data))
     except SenderError as error:
         return f"the payload can't be read: {error}"
     except Exception as error:

@@ -29,9 +29,10 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from orchestrator.errors import Reason
-from orchestrator.events import Actor, Event
+from orchestrator.events import Actor, Author, Event
 from orchestrator.inbox.orders import Order, Pause
 from orchestrator.inbox.sought import EVERYTHING, Sought
+from orchestrator.inbox.tallies import Tally
 from orchestrator.rules.rule import Finding
 
 MAX_REFUSALS: Final = 1_000
@@ -155,6 +156,7 @@ class Decision:
     or `operator`. `rule` is the name people read. `with_` are the playbook's inputs as the templates gave them.
     `lane` orders deliveries; `workflow_id` says which run gets it. `again` is the position of the person's word
     that redelivered the event. `note` is the newest word on why it isn't delivered, and `due_at` when it may be.
+    `tallies` are what it is counted under, and judged by, while it is written; they are not kept with it.
     """
 
     id: str
@@ -179,6 +181,7 @@ class Decision:
     again: int | None = None
     note: str | None = None
     due_at: datetime | None = None
+    tallies: tuple[Tally, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,9 +226,11 @@ class Inbox(Protocol):
         decisions: Sequence[Decision],
         now: datetime,
         order: Order | None = None,
-    ) -> None:
+    ) -> list[Decision]:
         """Write all decisions of an event and mark it decided, in one transaction; known ids are left alone.
 
+        Answers with them as they were written: one of whose tallies is full ignores the event, and the others are
+        counted. Nobody acts between the count and the writing, also with several doorbells on one database.
         In the same transaction a person's word is carried out: its `order`, or the decisions about an event that it
         redelivers. Of an event that is decided already nothing changes, and tombstones are left alone.
         """
@@ -285,6 +290,12 @@ class Inbox(Protocol):
     async def close(self, decision_ids: Sequence[str]) -> None:
         """Their runs have taken them: `delivered` becomes `settled`."""
 
+    async def hasten(self, cause: str, limit: int, now: datetime) -> int:
+        """Make so many of a rule's decisions due that wait for another run to end, the oldest first; says how many.
+
+        Only heads of lanes that are neither leased nor paused count.
+        """
+
     async def reopen(self, decision_id: str) -> None:
         """Deliver it again: `delivered` becomes `ready`. The run's claim keeps it from acting twice."""
 
@@ -330,8 +341,8 @@ class Inbox(Protocol):
         """Write and read one row, as keeping a delivery would."""
 
 
-def event_of(entry: Entry, data: Any) -> Event:
-    """The event an entry means; `data` is its payload, parsed by the source's dialect."""
+def event_of(entry: Entry, data: Any, author: Author | None = None) -> Event:
+    """The event an entry means; `data` is its payload, parsed by the source's dialect, which knows its author."""
     return Event(
         id=entry.id,
         source=entry.source,
@@ -343,4 +354,5 @@ def event_of(entry: Entry, data: Any) -> Event:
         received_at=entry.received_at,
         headers=entry.headers,
         data=data,
+        author=author,
     )

@@ -31,6 +31,7 @@ from orchestrator.inbox.inbox import (
 )
 from orchestrator.inbox.memory_heard import MemoryHeard
 from orchestrator.inbox.memory_lanes import Lanes
+from orchestrator.inbox.memory_tallies import Tallies
 from orchestrator.inbox.orders import Order, Pause
 from orchestrator.inbox.patterns import glob
 from orchestrator.inbox.rows import Row
@@ -49,6 +50,7 @@ class MemoryInbox(MemoryHeard):
     def __init__(self) -> None:
         self._entries: dict[str, Row] = {}
         self._lanes = Lanes(self._entries)
+        self._tallies = Tallies()
         self._refusals: list[Refusal] = []
         self._last = 0
 
@@ -99,27 +101,20 @@ class MemoryInbox(MemoryHeard):
         decisions: Sequence[Decision],
         now: datetime,
         order: Order | None = None,
-    ) -> None:
+    ) -> list[Decision]:
         entry = self._entries.get(event_id)
-        if entry is not None and entry["state"] == EntryState.RECEIVED:
-            entry["state"] = EntryState.DECIDED
-            await self.add(decisions, now)
-            if order is not None:
-                self._lanes.carry_out(order, entry["position"], now)
+        if entry is None or entry["state"] != EntryState.RECEIVED:
+            return []
+        entry["state"] = EntryState.DECIDED
+        written = self._tallies.judged(self._standing(decisions), now)
+        self._lanes.write(written, now)
+        if order is not None:
+            self._lanes.carry_out(order, entry["position"], now)
+        return written
 
     @override
     async def add(self, decisions: Sequence[Decision], now: datetime) -> None:
-        for decision in decisions:
-            if decision.event_id not in self._entries:
-                raise DatabaseError(f"expected an entry, there is no {decision.event_id!r}")
-        self._lanes.write(
-            [
-                decision
-                for decision in decisions
-                if self._entries[decision.event_id]["state"] != EntryState.PRUNED
-            ],
-            now,
-        )
+        self._lanes.write(self._standing(decisions), now)
 
     @override
     async def decisions(self, event_ids: Sequence[str]) -> dict[str, list[Decision]]:
@@ -209,6 +204,10 @@ class MemoryInbox(MemoryHeard):
             self._lanes.move(decision_id, DecisionState.SETTLED)
 
     @override
+    async def hasten(self, cause: str, limit: int, now: datetime) -> int:
+        return self._lanes.hasten(cause, limit, now)
+
+    @override
     async def reopen(self, decision_id: str) -> None:
         self._lanes.move(decision_id, DecisionState.READY)
 
@@ -290,6 +289,16 @@ class MemoryInbox(MemoryHeard):
     @override
     async def pulse(self, now: datetime) -> None:
         """Nothing can stand in its way."""
+
+    def _standing(self, decisions: Sequence[Decision]) -> list[Decision]:
+        for decision in decisions:
+            if decision.event_id not in self._entries:
+                raise DatabaseError(f"expected an entry, there is no {decision.event_id!r}")
+        return [
+            decision
+            for decision in decisions
+            if self._entries[decision.event_id]["state"] != EntryState.PRUNED
+        ]
 
     def _keep(self, row: Row) -> Receipt:
         same_bytes = self._first(row, "seen_hash")

@@ -10,7 +10,7 @@ from orchestrator.inbox import rows
 from orchestrator.inbox.inbox import Action, Decision, DecisionState, Lease
 from orchestrator.inbox.orders import Discard, Drain, Hold, Order, Pausable, Pause, Retry
 from orchestrator.inbox.rows import Row
-from orchestrator.inbox.sought import HELD
+from orchestrator.inbox.sought import HELD, OPEN
 
 
 class Lanes:
@@ -61,6 +61,14 @@ class Lanes:
         """Lease the heads of the lanes that are due, free and not paused."""
         found = (row for row in self._heads(now) if actions is None or row["action"] in actions)
         return [_leased(row, until) for row in list(islice(found, limit))]
+
+    def hasten(self, cause: str, limit: int, now: datetime) -> int:
+        """Make the oldest due that wait for another run of their rule to end."""
+        found = (row for row in self.rows.values() if row["cause"] == cause and self._is_held(row))
+        oldest = list(islice(found, limit))
+        for row in oldest:
+            row["due_at"] = now
+        return len(oldest)
 
     def end(self, decision_id: str, fence: int, **values: Any) -> bool:
         """Give a claim back with these values, if it still holds."""
@@ -159,6 +167,12 @@ class Lanes:
             due = row["state"] == DecisionState.READY and row["due_at"] <= now
             if due and free and not self._blocked(row) and not self._paused(row):
                 yield row
+
+    def _is_held(self, row: Row) -> bool:
+        note = row["note"] or ""
+        held = note.startswith(HELD) and note.endswith(OPEN) and row["leased_until"] is None
+        ready = row["state"] == DecisionState.READY
+        return ready and held and not self._blocked(row) and not self._paused(row)
 
     def _blocked(self, row: Row) -> bool:
         return row["lane"] is not None and any(

@@ -198,6 +198,28 @@ DEAD: Final = Index(
     postgresql_where=_DEAD,
 )
 
+HELD_BACK: Final = Index(
+    "decisions_held_back",
+    DECISIONS.c.cause,
+    DECISIONS.c.number,
+    sqlite_where=_READY,
+    postgresql_where=_READY,
+)
+"""Finds the oldest of a rule that waits for others to end."""
+
+TALLIES: Final = Table(
+    "tallies",
+    metadata,
+    Column("bucket", _key(), primary_key=True),
+    Column("at", Moment, primary_key=True),
+    Column("event_id", _key(), primary_key=True),
+    Column("until", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What acted under a limit, and when its event came; `until` is when the row is of no use any more."""
+
+TALLIES_BY_END: Final = Index("tallies_until", TALLIES.c.until)
+
 LANES: Final = Table(
     "lanes",
     metadata,
@@ -258,4 +280,16 @@ def m003_working_off(connection: Connection) -> None:
     DEAD.create(connection, checkfirst=True)
 
 
-MIGRATIONS: Final[Sequence[Migration]] = (m001_inbox, m002_retention, m003_working_off)
+def m004_limits(connection: Connection) -> None:
+    """Count what acted, and find what waits for other runs of its rule."""
+    TALLIES.create(connection, checkfirst=True)
+    for index in (HELD_BACK, TALLIES_BY_END):
+        index.create(connection, checkfirst=True)
+
+
+MIGRATIONS: Final[Sequence[Migration]] = (
+    m001_inbox,
+    m002_retention,
+    m003_working_off,
+    m004_limits,
+)

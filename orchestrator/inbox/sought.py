@@ -22,12 +22,16 @@ HELD: Final = "held: "
 """How a note begins that says why a decision must wait, where nothing failed."""
 
 
+OPEN: Final = " open"
+"""How such a note ends where it is other runs of the rule that must end or pause first."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sought:
     """Which entries are looked for; None asks nothing.
 
     `type` is a glob, `after` a position, `since` inclusive, `until` exclusive. `waiting`: something decided isn't
-    delivered; `held` is what of that waits because somebody paused it, or for a run with a full mailbox.
+    delivered; `held` is what of that waits because somebody paused it, or for a run with a full mailbox, or to end.
     """
 
     source: str | None = None

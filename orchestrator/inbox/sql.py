@@ -32,6 +32,7 @@ from orchestrator.inbox import (
     sql_orders,
     sql_prune,
     sql_sought,
+    sql_tallies,
 )
 from orchestrator.inbox.inbox import (
     MAX_FOUND,
@@ -128,9 +129,9 @@ class SqlInbox(Inbox):
         decisions: Sequence[Decision],
         now: datetime,
         order: Order | None = None,
-    ) -> None:
+    ) -> list[Decision]:
         """Write all decisions of an event and mark it decided; of a decided one nothing changes."""
-        await self._database.write(sql_decide.decide, event_id, decisions, now, order)
+        return await self._database.write(sql_decide.decide, event_id, decisions, now, order)
 
     @override
     async def add(self, decisions: Sequence[Decision], now: datetime) -> None:
@@ -241,6 +242,11 @@ class SqlInbox(Inbox):
         """Their runs have taken them: `delivered` becomes `settled`."""
         if decision_ids:
             await self._database.write(sql_lanes.close, decision_ids)
+
+    @override
+    async def hasten(self, cause: str, limit: int, now: datetime) -> int:
+        """Make so many of a rule's decisions due that wait for another run to end, the oldest first."""
+        return await self._database.write(sql_tallies.hasten, cause, limit, now)
 
     @override
     async def reopen(self, decision_id: str) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from orchestrator.inbox import rows
+from orchestrator.inbox import rows, sql_tallies
 from orchestrator.inbox.inbox import Decision, DecisionState, EntryState
 from orchestrator.inbox.orders import Order
 from orchestrator.inbox.schema import DECISIONS, ENTRIES
@@ -22,19 +22,23 @@ def decide(
     decisions: Sequence[Decision],
     now: datetime,
     order: Order | None,
-) -> None:
+) -> list[Decision]:
     """Write the decisions and mark the entry decided; an entry decided before keeps what was decided."""
     decided = connection.execute(
         update(ENTRIES)
         .where(ENTRIES.c.id == event_id, ENTRIES.c.state == EntryState.RECEIVED)
         .values(state=EntryState.DECIDED)
     )
-    if decided.rowcount:
-        others = {decision.event_id for decision in decisions} - {event_id}
-        pruned = _tombstones(connection, others) if others else frozenset()
-        _write(connection, [one for one in decisions if one.event_id not in pruned], now)
-        if order is not None:
-            carry_out(connection, order, event_id, now)
+    if not decided.rowcount:
+        return []
+    others = {decision.event_id for decision in decisions} - {event_id}
+    pruned = _tombstones(connection, others) if others else frozenset()
+    known = [one for one in decisions if one.event_id not in pruned]
+    written = sql_tallies.judged(connection, known, now)
+    _write(connection, written, now)
+    if order is not None:
+        carry_out(connection, order, event_id, now)
+    return written
 
 
 def add(connection: Connection, decisions: Sequence[Decision], now: datetime) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from orchestrator.ledger import reservations
+from orchestrator.ledger import reservations, slots
 from orchestrator.ledger.schema import attempts, conversation_events, conversations, waits
 from orchestrator.ledger.upsert import leave
 from workflows.messages import Outcome, RunState
@@ -80,6 +80,7 @@ def begin(connection: Connection, opening: Opening, at: float) -> Conversation:
         opened_at=at,
     )
     hear(connection, run_id, opening.event_id, opening.position, "opened", at)
+    slots.follow(connection, run_id, at)
     return one(connection, run_id)
 
 
@@ -130,6 +131,7 @@ def record(
             .where(attempts.c.run_id == run_id, attempts.c.state == "reserved")
             .values(state="assumed")
         )
+    slots.follow(connection, run_id, at)
     ended = before is None or before.state == RunState.ENDED
     return not ended and tuple(before or ()) != (state, reason)
 

@@ -217,6 +217,54 @@ shortfalls = Table(
     Index("shortfalls_by_state", "state", "since"),
 )
 
+slots = Table(
+    "slots",
+    LEDGER,
+    Column("rule", String, primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("workflow_id", String, nullable=False, unique=True),
+    Column("at", Float, nullable=False),
+)
+
+admitted = Table(
+    "admitted",
+    LEDGER,
+    Column("decision_id", String, primary_key=True),
+    Column("rule", String, nullable=False),
+    Column("workflow_id", String, nullable=False),
+    Column("event_id", String, nullable=False),
+    Column("at", Float, nullable=False),
+    Index("admitted_by_workflow", "workflow_id"),
+)
+
+causes = Table(
+    "causes",
+    LEDGER,
+    Column("event_id", String, primary_key=True),
+    Column("hops", Integer, nullable=False),
+    Column("chain", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+subject_writes = Table(
+    "subject_writes",
+    LEDGER,
+    Column("run_id", String, primary_key=True),
+    Column("call_id", String, primary_key=True),
+    Column("subject", String, nullable=False),
+    Column("at", Float, nullable=False),
+    Index("subject_writes_by_subject", "subject", "at"),
+)
+
+own_actors = Table(
+    "own_actors",
+    LEDGER,
+    Column("source", String, primary_key=True),
+    Column("server", String, primary_key=True),
+    Column("names", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
 artifacts = Table(
     "artifacts",
     LEDGER,
@@ -243,7 +291,23 @@ def m003_ledger_money(connection: Connection) -> None:
     LEDGER.create_all(connection, tables=[payers, accounts, reservations, shortfalls])
 
 
-MIGRATIONS = (m001_ledger, m002_ledger_notes, m003_ledger_money)
+def m004_ledger_slots(connection: Connection) -> None:
+    """Keep who may run at once, and what was let in for them."""
+    LEDGER.create_all(connection, tables=[slots, admitted])
+
+
+def m005_ledger_causes(connection: Connection) -> None:
+    """Keep what led to what, who wrote how often on one subject, and as whom we write."""
+    LEDGER.create_all(connection, tables=[causes, subject_writes, own_actors])
+
+
+MIGRATIONS = (
+    m001_ledger,
+    m002_ledger_notes,
+    m003_ledger_money,
+    m004_ledger_slots,
+    m005_ledger_causes,
+)
 
 
 def _add(connection: Connection, column: Column[Any]) -> None:

@@ -110,6 +110,14 @@ def finished(connection: Connection, run_id: str, turn: int) -> str:
     return words or ""
 
 
+def holds(connection: Connection, run_id: str) -> bool:
+    """Whether a cap holds the run up."""
+    held = select(shortfalls.c.run_id).where(
+        shortfalls.c.run_id == run_id, shortfalls.c.state == "open"
+    )
+    return connection.execute(held).one_or_none() is not None
+
+
 def met(connection: Connection, run_id: str) -> None:
     """The run has what it needs."""
     connection.execute(

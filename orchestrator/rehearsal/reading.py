@@ -14,6 +14,7 @@ from orchestrator.events import Event
 from orchestrator.rehearsal.requests import Request
 from orchestrator.signatures.scheme import PEER, QUERY
 from orchestrator.signatures.sns import CertificateWanted
+from orchestrator.sources.authors import author_in
 from orchestrator.sources.source import Source
 
 HERE: Final = "127.0.0.1"
@@ -53,6 +54,7 @@ def event_in(request: Request, source: Source, now: datetime) -> Event:
         received_at=now,
         headers=headers,
         data=reading.data,
+        author=author_in(source.dialect, reading.data),
     )
 
 

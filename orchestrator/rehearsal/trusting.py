@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from orchestrator.events import Actor, Event
 from orchestrator.rehearsal.conditions import Placed, demanded, values_of
-from orchestrator.rules.match import trusted
 from orchestrator.rules.rule import Finding, Rule
+from orchestrator.rules.trust import trusted
 from orchestrator.sources.github import GithubDialect
 from orchestrator.sources.paths import Pick, Pointer
 from orchestrator.sources.source import Dialect, Source

@@ -31,7 +31,7 @@ Ask = Callable[[Reading, list[Finding]], bool]
 def match(rule: Rule, event: Event) -> Match:
     """Whether everything under the rule's `when` holds, with every finding in the file's order.
 
-    What stands before it, `on` and `trust`, has findings of its own: `on` and `trusted`.
+    What stands before it, `on` and `trust`, has findings of its own: `on` and `trust.guards`.
     """
     return matched(asked_of(rule), Reading(event))
 
@@ -67,22 +67,6 @@ def about_on(patterns: Sequence[str], rang: str) -> Finding:
         actual=rang,
         held=like(rang, patterns),
     )
-
-
-def trusted(rule: Rule, event: Event, own_actors: frozenset[str]) -> Finding | None:
-    """Why the one who acted may start nothing here, or None where they may.
-
-    Ourselves (by id, or by login in any case) never, unless `ignore_self: false`; a bot only by its exact login.
-    """
-    actor = event.actor
-    if actor is None or not (actor.bot or own_actors):
-        return None
-    names = {name.casefold() for name in (actor.id, actor.login) if name}
-    if rule.trust.ignore_self and names & {own.casefold() for own in own_actors}:
-        return _distrust("trust.ignore_self", "not one of our own actors", actor.login or actor.id)
-    if actor.bot and actor.login not in rule.trust.bots:
-        return _distrust("trust.bots", sorted(rule.trust.bots), actor.login or actor.id)
-    return None
 
 
 def key_of(rule: Rule, event: Event, reading: Reading | None = None) -> str | None:
@@ -187,7 +171,3 @@ def _counted(asks: Sequence[Ask], path: str, expected: Any) -> Ask:
 
 def _numbered(conditions: Sequence[Condition], path: str) -> list[Ask]:
     return [_ask(condition, f"{path}[{index}]") for index, condition in enumerate(conditions)]
-
-
-def _distrust(path: str, expected: Any, actual: str | None) -> Finding:
-    return Finding(path=path, operator="trust", expected=expected, actual=actual, held=False)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from orchestrator.rules.caps import Caps
+from orchestrator.rules.limits import Dedupe, Limits
 from orchestrator.secrets import Secret
 from workflows.playbook import Stage
 
@@ -124,10 +125,20 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """Whose events may start anything: bots only by exact login, ourselves never unless asked."""
+    """Whose events may start anything. Names are logins or `id:583231`; what is empty asks nothing, but `bots` admits none.
 
+    `allow` vouches for somebody whatever their association; `deny` wins over all. Further than `max_hops` runs down a
+    chain nothing starts, and on one subject all runs write no more than `max_writes_per_subject` times in 24 hours.
+    """
+
+    associations: frozenset[str] = frozenset()
+    allow: frozenset[str] = frozenset()
+    deny: frozenset[str] = frozenset()
     bots: frozenset[str] = frozenset()
+    forks: bool = False
     ignore_self: bool = True
+    max_hops: int = 3
+    max_writes_per_subject: int = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +200,9 @@ class Rule:
     trust: Trust = field(default_factory=Trust)
     stage: Stage = Stage.PREVIEW
     caps: Caps = field(default_factory=Caps)
+    limits: Limits = field(default_factory=Limits)
+    dedupe: Dedupe | None = None
+    backstop: bool = False
     tests: tuple[Example, ...] = ()
     file: str = ""
     line: int = 0

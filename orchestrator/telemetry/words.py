@@ -36,6 +36,8 @@ class Held(StrEnum):
     MAILBOX_FULL = "mailbox_full"
     BREAKER_OPEN = "breaker_open"
     PAUSED = "paused"
+    NO_SLOT = "no_slot"
+    """As many runs of its rule are open as may be."""
 
 
 class Retried(StrEnum):

@@ -14,7 +14,6 @@ from orchestrator.database import Database, _repeated
 from orchestrator.ledger import reservations
 from orchestrator.ledger import schema as ledger_schema
 from orchestrator.rules.caps import Cap
-from tests.support.builders import AT
 from tests.support.purses import HOUSE, RULE, cost, wish
 
 DOLLAR = Cap(usd=Decimal(1))
@@ -28,7 +27,7 @@ def main(url: str, name: str, seed: str) -> None:
     for number in range(1_000_000):
         run_id, turn = f"{name}.{number // 10}", number % 10 + 1
         wished = wish(run_id, cost("0.04"), *CAPPED, turn=turn)
-        attempt = _repeated(engine, reservations.begin, wished, AT)
+        attempt = _repeated(engine, reservations.begin, wished, 0.0)
         print(attempt, flush=True)  # noqa: T201 - a process speaks by printing
         if attempt is None:
             time.sleep(0.01)
