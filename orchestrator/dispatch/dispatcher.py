@@ -14,7 +14,7 @@ from orchestrator.dispatch import deciding, delivering, holding, looking_back, r
 from orchestrator.dispatch.means import Means
 from orchestrator.dispatch.runs import Unreachable
 from orchestrator.inbox.inbox import Lease
-from orchestrator.loops import forever, tried
+from orchestrator.loops import Step, forever, tried
 
 IDLE: Final = 0.25
 """Seconds between two looks when nobody rings; a kept delivery is looked at at once."""
@@ -27,6 +27,8 @@ class Dispatcher(Means):
     """One for each service."""
 
     rung: asyncio.Event = field(default_factory=asyncio.Event)
+    decided: asyncio.Event = field(default_factory=asyncio.Event)
+    onward: asyncio.Event = field(default_factory=asyncio.Event)
     prepared: bool = False
     under_way: set["asyncio.Task[int]"] = field(default_factory=set)
 
@@ -38,10 +40,10 @@ class Dispatcher(Means):
         """Work until cancelled; a failure is logged and the work goes on."""
         try:
             await asyncio.gather(
-                forever("decide", self.decide_some, self._rest, self.log, self.counts.failed),
-                forever("deliver", self.deliver_some, self._rest, self.log, self.counts.failed),
-                forever("forward", self.forward_some, self._rest, self.log, self.counts.failed),
-                forever("look back", self.look_back_some, self._rest, self.log, self.counts.failed),
+                self._forever("decide", self.decide_some, self.rung),
+                self._forever("deliver", self.deliver_some, self.decided),
+                self._forever("forward", self.forward_some, self.onward),
+                self._forever("look back", self.look_back_some, asyncio.Event()),
                 self._reconciling(),
             )
         finally:
@@ -53,7 +55,8 @@ class Dispatcher(Means):
         """Phase 1 for the oldest undecided entries; returns how many."""
         decided = await deciding.decide_some(self)
         if decided:
-            self.poke()
+            self.decided.set()
+            self.onward.set()
         return decided
 
     async def deliver_some(self) -> int:
@@ -104,8 +107,12 @@ class Dispatcher(Means):
             await asyncio.sleep(RECONCILE_EVERY)
             await tried("reconcile", self.reconcile, self.log, self.counts.failed)
 
-    async def _rest(self, done: int) -> None:
-        if not done:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.rung.wait(), IDLE)
-            self.rung.clear()
+    async def _forever(self, name: str, step: Step, woken: asyncio.Event) -> None:
+        # An event for each loop: whoever shared one would clear it under another that was still busy.
+        async def rest(done: int) -> None:
+            if not done:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), IDLE)
+                woken.clear()
+
+        await forever(name, step, rest, self.log, self.counts.failed)

@@ -12,17 +12,16 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import select
-from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import Worker
 
 from orchestrator.database import Transaction
 from orchestrator.ledger.schema import claims
+from tests.support.bare import Bare, touch
 from tests.support.house import House, house, opened
 from tests.support.scripts import Turns, says
 from tests.support.town import Town, town
@@ -30,33 +29,6 @@ from tests.support.town import Town, town
 QUEUE: Final = "bare"
 APART: Final = 0.4
 """Seconds between two events, so that nothing is under way when one comes."""
-
-
-@activity.defn
-async def touch() -> float:
-    """When it ran."""
-    return time.time()
-
-
-@workflow.defn(sandboxed=False)
-class Bare:
-    """One local activity, after one signal."""
-
-    def __init__(self) -> None:
-        self.heard = False
-
-    @workflow.signal
-    def ring(self) -> None:
-        """The event."""
-        self.heard = True
-
-    @workflow.run
-    async def run(self) -> float:
-        """Seconds since 1970 at which the activity ran."""
-        await workflow.wait_condition(lambda: self.heard)
-        return await workflow.execute_local_activity(
-            touch, start_to_close_timeout=timedelta(seconds=5)
-        )
 
 
 async def bare(client: Client) -> float:
