@@ -12,12 +12,11 @@ from pathlib import Path
 
 import structlog
 import uvloop
-from granian.constants import Interfaces
-from granian.server.embed import Server
 
 from orchestrator.database import Database
 from orchestrator.doorbell.app import build
 from orchestrator.doorbell.health import Readiness
+from orchestrator.doorbell.listening import listening
 from orchestrator.doorbell.receive import Tell, door
 from orchestrator.doorbell.telling import Telling
 from orchestrator.inbox.group_commit import GroupCommit, RefusalLog
@@ -75,11 +74,10 @@ async def serve(url: str, port: int, backlog: int | None = None) -> None:
             lambda: sources, commit, refusals.refuse, _now, lambda: uuid.uuid4().hex, _tell(sources)
         )
         app = build(knock, Readiness(inbox.pulse, _now), _status, log)
-        server = Server(
-            app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False
-        )
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
-        await server.serve()
+        over = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+        async with listening(app, "127.0.0.1", port):
+            await over.wait()
     database.close()
 
 
