@@ -9,6 +9,19 @@ from workflows.playbook import Effect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnActor:
+    """How a server tells as whom it writes: a tool without arguments, and where its JSON holds id and login.
+
+    `sources` are those that name us so.
+    """
+
+    tool: str
+    id: str | None = "id"
+    login: str | None = "login"
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StdioServer:
     """A child process; its environment is PATH and HOME plus what is declared."""
 
@@ -17,6 +30,7 @@ class StdioServer:
     env: Mapping[str, str | Secret] = field(default_factory=dict)
     directory: Path = Path()
     effects: Mapping[str, Effect] = field(default_factory=dict)
+    own_actor: OwnActor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +42,7 @@ class HttpServer:
     bearer: Secret | None = None
     headers: Mapping[str, str | Secret] = field(default_factory=dict)
     effects: Mapping[str, Effect] = field(default_factory=dict)
+    own_actor: OwnActor | None = None
 
 
 Server = StdioServer | HttpServer

@@ -7,7 +7,7 @@ the terminal.
 import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from rich.table import Table
 from rich.text import Text
@@ -16,8 +16,16 @@ from rich.tree import Tree
 from orchestrator import views
 from orchestrator.dispatch.decide import OURSELVES
 from orchestrator.inbox.sought import HELD
+from workflows.messages import Claim
 
 WIDEST = 60
+CLAIMED: Final = {
+    Claim.LATE: "late: nothing was open any more that it was for",
+    Claim.COALESCED: "coalesced: folded into a newer event of its key",
+    Claim.IGNORED: "ignored: a run of its key was open (mode single)",
+    Claim.SUPERSEDED: "superseded: a newer event of its key took its place",
+}
+"""What its run said to a delivery that it didn't act on."""
 
 
 def when(iso: str) -> str:
@@ -85,6 +93,8 @@ def _branch(root: Tree, decision: dict[str, Any], *, nearest_one: bool) -> None:
     branch = root.add(Text(plain(head), style="green" if acted else "yellow"))
     if decision["run_id"]:
         branch.add(Text(plain(_run(decision))))
+    if decision.get("claimed") in CLAIMED:
+        branch.add(Text(plain(CLAIMED[decision["claimed"]]), style="yellow"))
     if words := standing(decision):
         branch.add(Text(plain(words), style="yellow"))
     # The line that decided first: of a long rule it is the one that is looked for.

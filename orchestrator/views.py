@@ -13,7 +13,7 @@ from orchestrator.database import Transaction
 from orchestrator.dispatch.decide import OTHERS
 from orchestrator.inbox.inbox import Action, Decision, DecisionState, Entry, Refusal
 from orchestrator.inbox.orders import Pausable, Pause
-from orchestrator.ledger import artifacts, calls, conversations, turns, waits
+from orchestrator.ledger import artifacts, calls, claims, conversations, turns, waits
 from orchestrator.ledger.conversations import Conversation
 from orchestrator.ledger.turns import Turn
 from orchestrator.rules.match import about_on
@@ -38,11 +38,14 @@ async def events(stores: Stores, entries: Sequence[Entry]) -> list[Shown]:
 async def why(stores: Stores, entry: Entry) -> Shown:
     """An event with what every rule said to it, what its runs cost so far, and which rule came nearest to acting."""
     (shown,) = await events(stores, [entry])
+    ids = [decision["id"] for decision in shown["decisions"]]
+    taken = await stores.ledger.read(claims.claimed, ids)
     rang, asked, others = f"{entry.source}/{entry.type}", [], []
     for decision in shown["decisions"]:
         pages = await stores.ledger.read(_pages, decision)
         if pages is None:
-            asked.append({**decision, "run": await stores.ledger.read(_cost, decision["run_id"])})
+            cost = await stores.ledger.read(_cost, decision["run_id"])
+            asked.append({**decision, "run": cost, "claimed": taken.get(decision["id"])})
         else:
             others += [
                 _not_asked(decision, page, rang) for page in pages if not like(rang, page.on)

@@ -24,9 +24,11 @@ from orchestrator.agent.activities import Activities, ToolActivity
 from orchestrator.agent.counting import CountedModel
 from orchestrator.agent.late import LateHands, LateModel
 from orchestrator.agent.means import Means, Model
+from orchestrator.agent.ourselves import learn_ourselves
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.errors import OperatorError
 from orchestrator.logs import Journal
+from orchestrator.rules.caps import Price
 from orchestrator.settings import Settings
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores, configuration_reader
@@ -81,7 +83,7 @@ async def _work(settings: Settings, environment: Mapping[str, str], told: Teleme
     read = configuration_reader(settings.config, environment)
     model, hands = _late(settings, environment, state, read())
     counts = RunInstruments(told.registry)
-    counted = CountedModel(model, counts, lambda name: read().allowance.prices.get(name) or None)
+    counted = CountedModel(model, counts, _declared(read))
     means = _means(settings, stores, read, counted, hands, counts)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -91,7 +93,7 @@ async def _work(settings: Settings, environment: Mapping[str, str], told: Teleme
         if client is not None:
             async with worker_of(client, settings.task_queue, means):
                 log.info("worker.ready", task_queue=settings.task_queue)
-                await _until(stopping, model, hands)
+                await _until(stopping, model, hands, means)
         log.info("worker.stopped")
     finally:
         await hands.close()
@@ -99,11 +101,13 @@ async def _work(settings: Settings, environment: Mapping[str, str], told: Teleme
         stores.close()
 
 
-async def _until(stopping: asyncio.Event, model: LateModel, hands: LateHands) -> None:
+async def _until(stopping: asyncio.Event, model: LateModel, hands: LateHands, means: Means) -> None:
     async with asyncio.TaskGroup() as arriving:
         arriving.create_task(model.ready())
         arriving.create_task(hands.ready())
+        asking = arriving.create_task(learn_ourselves(means, structlog.get_logger("worker")))
         await stopping.wait()
+        asking.cancel()
 
 
 def worker_of(client: Client, task_queue: str, means: Means) -> Worker:
@@ -139,6 +143,13 @@ def worker_of(client: Client, task_queue: str, means: Means) -> Worker:
         max_heartbeat_throttle_interval=HEARTBEATS,
         graceful_shutdown_timeout=GRACE,
     )
+
+
+def _declared(read: Callable[[], Configuration]) -> Callable[[str], Price | None]:
+    def declared(model: str) -> Price | None:
+        return read().allowance.prices.get(model)
+
+    return declared
 
 
 def _late(

@@ -17,6 +17,7 @@ from workflows import budget as money
 from workflows.messages import (
     CallOutcome,
     CallState,
+    Kind,
     Opened,
     Outcome,
     Reply,
@@ -248,6 +249,20 @@ class Loop:
         if tally.unknown or self.state.unwritten:
             return Outcome.NEEDS_ATTENTION
         return Outcome.COMPLETED_WITH_DENIALS if tally.denied else Outcome.COMPLETED
+
+
+def given_up(step: Step) -> bool:
+    """Whether the conversation can't go on, whatever it is told."""
+    return isinstance(step, End) and bool(step.reason)
+
+
+def awaits(step: Step, kind: Kind) -> bool:
+    """Whether a wait is about to begin that an entry of this kind may be for.
+
+    The ledger can know a wait before Temporal does: when a worker dies in between, its event comes before it.
+    """
+    begins = isinstance(step, Act) and any(isinstance(one, WaitFor) for one in step.verdicts)
+    return begins and kind is Kind.WOKEN
 
 
 def _counted(tally: Tally, verdict: Verdict, outcome: CallOutcome) -> Tally:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from workflows.flow import Flow
 from workflows.playbook import Budget, Effect, OverBudget, Stage
 
 BUILTIN = "doorbell"
@@ -29,7 +30,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One delivered decision. `token` is drawn once by the run and makes its claim its own."""
+    """One delivered decision. `token` is drawn once by the run and makes its claim its own.
+
+    `flow` are the words of its rule when it was decided, `place` its number in the lane (0: none), `at` when it came
+    into the mailbox, in seconds.
+    """
 
     decision_id: str
     kind: Kind
@@ -37,6 +42,9 @@ class Entry:
     wait_id: str | None = None
     run_id: str | None = None
     token: str = ""
+    flow: Flow = field(default_factory=Flow)
+    place: int = 0
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +63,9 @@ class Claim(StrEnum):
 
     CONSUMED = "consumed"
     LATE = "late"
+    COALESCED = "coalesced"
+    IGNORED = "ignored"
+    SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,13 +236,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """Words or an event for the model, standing before its next turn. Repeating one changes nothing."""
+    """Words or an event for the model, standing before its next turn. Repeating one changes nothing.
+
+    `folded` are events that are only told of: another that came after them is acted on.
+    """
 
     run_id: str
     turn: int
     ordinal: int
     text: str = ""
     event_id: str | None = None
+    folded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +316,7 @@ class Outcome(StrEnum):
     NEEDS_ATTENTION = "needs_attention"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

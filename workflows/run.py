@@ -7,96 +7,69 @@ mailbox empty.
 """
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import calls, story
+    from workflows import calls
     from workflows.activities import Outside
-    from workflows.loop import Act, AskModel, End, Loop, State, Stay, Step
-    from workflows.mail import Mailbox
+    from workflows.carried import Carried, RunInput, RunResult
+    from workflows.chronicle import Chronicle
+    from workflows.flow import Flow
+    from workflows.intake import Intake
+    from workflows.loop import Act, AskModel, End, Loop, State, Stay, Step, awaits, given_up
+    from workflows.mail import interrupts
     from workflows.messages import (
         Ask,
         CallOutcome,
         CallState,
         Claim,
-        ClaimRequest,
         EndWait,
         Entry,
         Kind,
-        Note,
         OpenRequest,
         Outcome,
-        Record,
         RunRef,
         RunState,
-        Title,
         WaitEnd,
         Waiting,
         WaitRequest,
     )
     from workflows.policy import WaitFor
 
-RUN_STATE = SearchAttributeKey.for_keyword("RunState")
-OUTCOME = SearchAttributeKey.for_keyword("Outcome")
 FIRST_GRACE = timedelta(seconds=5)
 LONGEST_GRACE = timedelta(minutes=5)
 BY_A_PERSON = "cancelled by a person"
 IN_TEMPORAL = "cancelled in Temporal"
+OUTDONE = "superseded by a newer event"
 HISTORY_LIMIT = 2_000
 """Events after which a run continues as new, well before Temporal's own limits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Carried:
-    """All state that survives continue-as-new."""
-
-    mailbox: tuple[Entry, ...] = ()
-    conversation: State | None = None
-    story: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunInput:
-    """What a run starts with: its title for people, and what an earlier part of it carried over."""
-
-    title: Title
-    carried: Carried | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
-    """How many conversations this run ended since its last continue-as-new, and how the last one ended."""
-
-    conversations: int
-    outcome: Outcome | None
-
-
 @workflow.defn(name="Run")
-class Run:
+class Run(Chronicle):
     """Drive the loop; keep the mailbox; never lose an entry."""
 
     @workflow.init
     def __init__(self, given: RunInput) -> None:
         carried = given.carried or Carried()
+        super().__init__(carried)
         self.title = given.title
-        self.mailbox = Mailbox(carried.mailbox)
-        self.loop: Loop | None = Loop(carried.conversation) if carried.conversation else None
-        self.story = story.Story(carried.story)
-        self.run_id = self.loop.state.run_id if self.loop else ""
-        self.ended: list[Outcome] = []
+        self.intake = Intake(carried)
+        self.mailbox = self.intake.mailbox
+        self.parked = carried.parked
+        self.opener: Entry | None = None
 
     @workflow.signal(
         description="A decision of the dispatcher: an event, a wake-up, a person's word"
     )
     def deliver(self, entry: Entry) -> None:
         """Keep it, with a token of its own; nothing is done here, so that nothing can be half done."""
-        self.mailbox.put(replace(entry, token=str(workflow.uuid4())))
+        self.intake.put(entry)
 
     @workflow.run
     async def run(self, given: RunInput) -> RunResult:  # noqa: ARG002 - __init__ took it
@@ -112,7 +85,7 @@ class Run:
     async def _work(self) -> RunResult:
         while self.loop is not None or self.mailbox:
             if self.loop is None:
-                await self._begin(self.mailbox.take())
+                await self._next()
             if self.loop is not None:
                 await self._converse(self.loop)
         # No await between the look at the mailbox and this return: a signal in between would be lost.
@@ -120,25 +93,37 @@ class Run:
             conversations=len(self.ended), outcome=self.ended[-1] if self.ended else None
         )
 
-    async def _begin(self, entry: Entry) -> None:
+    async def _next(self) -> None:
+        gathering, other = self.intake.is_gathering(), self.mailbox.other()
+        entry = other if gathering and other is not None else self.mailbox.first()
+        if entry.kind is not Kind.EVENT:
+            self.mailbox.remove(entry)
+            await self._without(entry)
+        elif gathering:
+            self._continue_as_new_if_long()
+            await self.intake.gather(lambda: self.mailbox.other() is not None or self._is_long())
+        elif (taken := await self.intake.take(entry)) is not None:
+            await self._open(taken)
+
+    async def _without(self, entry: Entry) -> None:
+        """Heed what is no event while no conversation is open."""
         match entry.kind:
-            case Kind.EVENT:
-                if await self._claim(entry, Claim.CONSUMED):
-                    await self._open(entry)
             case Kind.APPLY:
                 await self._apply(entry)
             case Kind.WOKEN:
                 await self._claim(entry, Claim.LATE)
                 await calls.local(Outside.gone, RunRef(run_id=entry.run_id or ""), "gone")
-            case Kind.RESUME | Kind.CANCEL:
+            case Kind.RESUME | Kind.CANCEL | Kind.EVENT:
                 await self._claim(entry, Claim.LATE)
 
     async def _open(self, entry: Entry) -> None:
         request = OpenRequest(workflow_id=workflow.info().workflow_id, entry=entry)
         ref = await calls.local(Outside.begin, request, "begin")
-        self.run_id = ref.run_id
+        self.run_id, self.opener = ref.run_id, entry
         while self.run_id and self.loop is None and not await self._called_off():
             await self._choose(ref)
+        if self.loop is not None:
+            await self._tell_folded(self.loop)
 
     async def _choose(self, ref: RunRef) -> None:
         choosing = calls.begun(Outside.prepare, ref, "choose tools", calls.OPENING)
@@ -155,7 +140,10 @@ class Run:
             self.loop = Loop(State.of(opened))
 
     async def _called_off(self) -> bool:
-        """End the conversation that is being opened if a person said so; every other entry stays for what follows."""
+        """End the conversation that is being opened if it is called off; every other entry stays for what follows."""
+        if await self.intake.outdone():
+            await self._end(self.run_id, Outcome.SUPERSEDED, OUTDONE)
+            return True
         if not self.mailbox.wants_cancel(self.run_id):
             return False
         mine = await self._claim(self.mailbox.take_cancel(self.run_id), Claim.CONSUMED)
@@ -164,24 +152,47 @@ class Run:
         return mine
 
     async def _done(self, run_id: str, *work: "asyncio.Future[Any]") -> bool:
-        """Whether this work came to its own end; a person's cancel of the run ends it before."""
+        """Whether this work came to its own end; a person's cancel of the run, or what outdoes it, ends it before."""
         try:
-            await workflow.wait_condition(
-                lambda: all(one.done() for one in work) or self.mailbox.wants_cancel(run_id)
-            )
+            while True:
+                await workflow.wait_condition(
+                    lambda: (
+                        all(one.done() for one in work)
+                        or self.mailbox.wants_cancel(run_id)
+                        or self._is_outdone()
+                    )
+                )
+                # Claimed before anything is stopped: a repeat of an older event stops nothing.
+                if not self._is_outdone() or await self.intake.outdone():
+                    break
         except asyncio.CancelledError:
             await calls.stop(work)
             raise
         return not await calls.stop(work)
 
+    def _is_outdone(self) -> bool:
+        return bool(self.run_id) and self.intake.is_outdone()
+
+    def _why_stopped(self) -> str:
+        return BY_A_PERSON if self.mailbox.wants_cancel(self.run_id) else OUTDONE
+
     async def _parked(self, reason: str) -> bool:
-        """Park until a person's word about this very conversation; False when the word is cancel.
+        """Park until a person's word about this very conversation; False when it ended meanwhile.
 
         Everything else stays in the mailbox, in its order.
         """
         await self._record(RunState.PARKED, reason)
         while True:
-            await workflow.wait_condition(self.mailbox.has_word)
+            await self.intake.until(
+                lambda: self.mailbox.has_word() or self.intake.stirs() or self._is_long()
+            )
+            self._continue_as_new_if_long(reason)
+            if await self.intake.outdone():
+                await self._close(Outcome.SUPERSEDED, OUTDONE)
+                return False
+            await self.intake.turn_away()
+            if not self.mailbox.has_word():
+                continue
             entry = self.mailbox.take_word()
             if entry.run_id != self.run_id:
                 await self._claim(entry, Claim.LATE)
@@ -194,13 +205,20 @@ class Run:
         return True
 
     async def _converse(self, loop: Loop) -> None:
+        if self.parked:
+            reason, self.parked = self.parked, ""
+            await self._park(loop, reason)
         while self.loop is not None:
-            step = loop.next()
+            if await self.intake.outdone():
+                await self._close(Outcome.SUPERSEDED, OUTDONE)
+                return
+            await self.intake.turn_away()
+            step, entry = loop.next(), self.intake.heard()
             # A conversation that can't go on leaves what came in to the next one, and a wake-up to its wait.
-            if self.mailbox and not _given_up(step) and not _awaits(step, self.mailbox.first()):
-                await self._heed(loop, self.mailbox.take())
+            if entry is not None and not given_up(step) and not awaits(step, entry.kind):
+                await self._heed(loop, entry)
                 continue
-            self._continue_as_new_if_long(loop)
+            self._continue_as_new_if_long()
             await self._step(loop, step)
 
     async def _step(self, loop: Loop, step: Step) -> None:
@@ -217,17 +235,22 @@ class Run:
                 await self._end(loop.state.run_id, outcome, reason)
 
     async def _heed(self, loop: Loop, entry: Entry) -> None:
+        if entry.kind is Kind.EVENT:
+            if (taken := await self.intake.take(entry)) is not None:
+                await self._note(loop, event_id=taken.event_id)
+                await self._tell_folded(loop)
+            return
+        self.mailbox.remove(entry)
         ours = entry.run_id in {None, self.run_id}
         match entry.kind:
             case Kind.APPLY:
                 await self._apply(entry)
-            case Kind.EVENT | Kind.WOKEN if ours:
+            case Kind.WOKEN if ours:
                 if await self._claim(entry, Claim.CONSUMED):
                     await self._note(loop, event_id=entry.event_id)
             case Kind.CANCEL if ours:
                 if await self._claim(entry, Claim.CONSUMED):
-                    reason = _cancelled(BY_A_PERSON, loop.state)
-                    await self._end(self.run_id, Outcome.CANCELLED, reason)
+                    await self._close(Outcome.CANCELLED, BY_A_PERSON)
             case _:
                 await self._claim(entry, Claim.LATE)
 
@@ -239,7 +262,7 @@ class Run:
         try:
             reply = await asking
         except ActivityError as error:
-            if self.mailbox.wants_cancel(self.run_id):
+            if self.mailbox.wants_cancel(self.run_id) or self._is_outdone():
                 return
             if is_cancelled_exception(error):
                 raise
@@ -256,7 +279,7 @@ class Run:
             waits = [verdict for verdict in act.verdicts if isinstance(verdict, WaitFor)]
             outcomes += [await self._wait(verdict) for verdict in waits]
         else:
-            outcomes = await calls.give_up(self.run_id, loop.state.calls, BY_A_PERSON)
+            outcomes = await calls.give_up(self.run_id, loop.state.calls, self._why_stopped())
         loop.answered(tuple(outcomes))
         self.story.acted(act.verdicts, outcomes)
 
@@ -279,25 +302,43 @@ class Run:
 
     async def _woken(self, waiting: Waiting, deadline: datetime) -> EndWait | None:
         """How the wait ended, or None when what came does not end it."""
-        left = max((deadline - workflow.now()).total_seconds(), 0.0)
         end = EndWait(run_id=self.run_id, wait_id=waiting.wait_id, end=WaitEnd.EXPIRED)
-        if not await calls.any_of(lambda: bool(self.mailbox), left, f"until: {waiting.wants}"):
-            return end
-        entry = self.mailbox.first()
-        if entry.wait_id == waiting.wait_id:
-            self.mailbox.take()
+        if not await self._stirred(deadline, f"until: {waiting.wants}"):
+            return end if workflow.now() >= deadline or self.mailbox.stirs_at() is None else None
+        self._continue_as_new_if_long()
+        if await self.intake.outdone():
+            return replace(end, end=WaitEnd.INTERRUPTED)
+        await self.intake.turn_away()
+        entry = self.intake.heard()
+        return None if entry is None else await self._woken_by(entry, end)
+
+    async def _woken_by(self, entry: Entry, end: EndWait) -> EndWait | None:
+        if entry.wait_id == end.wait_id:
+            self.mailbox.remove(entry)
             mine = await self._claim(entry, Claim.CONSUMED)
             return replace(end, end=WaitEnd.RESOLVED, event_id=entry.event_id) if mine else None
-        if _interrupts(entry, self.run_id):
+        if interrupts(entry, self.run_id):
             # Claimed here, so that a repeat interrupts nothing; `_heed` takes it with the same token.
-            if await self._claim(entry, Claim.CONSUMED):
-                return replace(end, end=WaitEnd.INTERRUPTED)
-            self.mailbox.take()
-        elif self.mailbox.take().kind is Kind.APPLY:
+            mine = await self.intake.is_new(entry)
+            return replace(end, end=WaitEnd.INTERRUPTED) if mine else None
+        self.mailbox.remove(entry)
+        if entry.kind is Kind.APPLY:
             await self._apply(entry)
         else:
             await self._claim(entry, Claim.LATE)
         return None
+
+    async def _stirred(self, deadline: datetime, summary: str) -> bool:
+        """Wait for something to do, until the deadline or until a batch is ripe."""
+        left = max((deadline - workflow.now()).total_seconds(), 0.0)
+        ripe = self.mailbox.stirs_at()
+        if ripe is not None and ripe > workflow.time():
+            left = min(left, max(ripe - workflow.time(), 1.0))
+        return await calls.any_of(
+            lambda: self.intake.heard() is not None or self.intake.stirs() or self._is_long(),
+            left,
+            summary,
+        )
 
     async def _park(self, loop: Loop, reason: str) -> None:
         if await self._parked(reason):
@@ -312,87 +353,40 @@ class Run:
             if await self._done(run_id, applying):
                 await applying
             else:
-                await calls.give_up(run_id, proposals.calls, BY_A_PERSON)
+                await calls.give_up(run_id, proposals.calls, self._why_stopped())
 
-    async def _note(
-        self, loop: Loop, *, text: str = "", event_id: str | None = None, nudge: bool = False
-    ) -> None:
-        state = loop.state
-        note = Note(
-            run_id=state.run_id,
-            turn=state.turn + 1,
-            ordinal=state.notes,
-            text=text,
-            event_id=event_id,
-        )
-        if (await calls.local(Outside.note, note, "note")).said:
-            loop.noted(nudge=nudge)
-
-    async def _end(self, run_id: str, outcome: Outcome, reason: str) -> None:
-        record = Record(run_id=run_id, state=RunState.ENDED, reason=reason, outcome=outcome)
-        await calls.local(Outside.record, record, f"ended: {outcome}")
-        workflow.upsert_search_attributes(
-            [OUTCOME.value_set(str(outcome)), RUN_STATE.value_set(str(RunState.ENDED))]
-        )
-        self._show(RunState.ENDED, f"{outcome} {reason}".strip())
-        self.ended.append(outcome)
-        self.loop, self.run_id = None, ""
+    async def _tell_folded(self, loop: Loop) -> None:
+        if self.intake.folded:
+            await self._note(loop, folded=self.intake.folded)
+            self.intake.folded = ()
 
     async def _cancelled_outside(self) -> None:
         """Cancelled in Temporal itself: no call stays without an answer, and the ledger says that it is over."""
-        reason = IN_TEMPORAL
-        if self.loop is not None:
-            unanswered = self.loop.state.calls
-            self.loop.answered(tuple(await calls.give_up(self.run_id, unanswered, reason)))
-            reason = _cancelled(reason, self.loop.state)
-        await self._end(self.run_id, Outcome.CANCELLED, reason)
-
-    async def _record(self, state: RunState, reason: str) -> None:
-        record = Record(run_id=self.run_id, state=state, reason=reason)
-        await calls.local(Outside.record, record, f"{state}")
-        workflow.upsert_search_attributes([RUN_STATE.value_set(str(state))])
-        self._show(state, reason)
+        await self._close(Outcome.CANCELLED, IN_TEMPORAL)
 
     async def _claim(self, entry: Entry, how: Claim) -> bool:
-        request = ClaimRequest(workflow_id=workflow.info().workflow_id, entry=entry, how=how)
-        return (await calls.local(Outside.claim, request, f"claim: {entry.kind}")).mine
+        return await self.intake.claim(entry, how)
 
-    def _show(self, state: RunState, reason: str) -> None:
-        workflow.set_current_details(
-            self.story.told(state, reason, self.loop.state if self.loop else None)
-        )
-
-    def _continue_as_new_if_long(self, loop: Loop) -> None:
+    def _is_long(self) -> bool:
         info = workflow.info()
-        if info.is_continue_as_new_suggested() or info.get_current_history_length() > HISTORY_LIMIT:
-            carried = Carried(
-                mailbox=self.mailbox.carried(),
-                conversation=loop.state,
-                story=self.story.carried(),
-            )
-            workflow.continue_as_new(RunInput(title=self.title, carried=carried))
+        long = info.get_current_history_length() > HISTORY_LIMIT
+        return long or info.is_continue_as_new_suggested() or self.intake.is_full()
 
-
-def _cancelled(reason: str, state: State) -> str:
-    unknown = state.tally.unknown
-    return f"{reason}; writes of which nobody knows: {unknown}" if unknown else reason
-
-
-def _given_up(step: Step) -> bool:
-    return isinstance(step, End) and bool(step.reason)
-
-
-def _awaits(step: Step, entry: Entry) -> bool:
-    """Whether a wait is about to begin that the entry may be for.
-
-    The ledger can know a wait before Temporal does: when a worker dies in between, its event comes before it.
-    """
-    begins = isinstance(step, Act) and any(isinstance(one, WaitFor) for one in step.verdicts)
-    return begins and entry.kind is Kind.WOKEN
-
-
-def _interrupts(entry: Entry, run_id: str) -> bool:
-    """What ends a wait before its time: an event of the run's own key, an older wait's event, a person's no."""
-    return entry.kind is Kind.EVENT or (
-        entry.kind in {Kind.WOKEN, Kind.CANCEL} and entry.run_id == run_id
-    )
+    def _continue_as_new_if_long(self, parked: str = "") -> None:
+        if not self._is_long():
+            return
+        kept, loop = self.intake.kept(), self.loop
+        mailbox = kept.mailbox
+        if loop is None and self.run_id and self.opener is not None:
+            # It isn't open yet: with the same token it is opened again, alone, as the same conversation.
+            mailbox = (replace(self.opener, flow=Flow()), *mailbox)
+        carried = Carried(
+            mailbox=mailbox,
+            place=kept.place,
+            folded=kept.folded,
+            reserved=kept.reserved,
+            conversation=loop.state if loop else None,
+            story=self.story.carried(),
+            parked=parked if loop else "",
+        )
+        workflow.continue_as_new(RunInput(title=self.title, carried=carried))

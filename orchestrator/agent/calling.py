@@ -12,6 +12,7 @@ from typing import Any, assert_never
 
 from orchestrator.agent.definitions import Answered, Lost, NotSent
 from orchestrator.agent.means import Means
+from orchestrator.agent.subjects import subject_full
 from orchestrator.database import Transaction
 from orchestrator.errors import DoorbellError
 from orchestrator.ledger import artifacts, calls
@@ -60,6 +61,10 @@ async def call(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
     if not taken:
         return await _another_attempts(means, request, attempt)
     began = means.now()
+    if found.effect is not Effect.READ:
+        refusal = await subject_full(means, found)
+        if refusal is not None:
+            return await _finish(means, request, Kept(result=_words(CallState.REFUSED, refusal)))
     kept = await _sent(means, found, request, attempt)
     if kept is None:
         return await _another_attempts(means, request, attempt)

@@ -25,8 +25,9 @@ MARKED = "body"
 class Frozen:
     """The pinned part. `version` is of this shape, so that an old pin stays readable.
 
-    `sources` are those that may ring, for waits; none were written down at first, and then any may. `trusted` is whether
-    the author of the event that opened it was known to the rule, None where nobody asked; `subject` is what it was about.
+    `sources` are those that may ring, for waits; none were written down at first, and then any may.
+    `trusted` is whether the author of the event that opened it was known to the rule, None where nobody asked;
+    `subject` is what that event was about.
     """
 
     version: int

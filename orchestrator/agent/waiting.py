@@ -34,6 +34,7 @@ DEFAULT = "7d"
 LONGEST = timedelta(days=30)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LOOKED_AT = 50
+FOLDED_TOLD = 20
 ON_ITS_WAY = frozenset({DecisionState.READY, DecisionState.DELIVERED})
 
 
@@ -89,11 +90,30 @@ def _gone(connection: Transaction, run_id: str, at: float) -> None:
 async def note(means: Means, noted: Note) -> Noted:
     """Put words or an event before the next turn; an event the conversation has heard is not said twice."""
     text, position = noted.text, 0
+    if noted.folded:
+        text = await _folded(means, noted.folded)
     if noted.event_id is not None:
         words = "Another event of this run's key came in."
         text, position = await _block(means, noted.run_id, noted.event_id, words)
     said = await means.ledger.write(_noted, noted, text, position, means.now())
     return Noted(said=said)
+
+
+async def _folded(means: Means, event_ids: tuple[str, ...]) -> str:
+    told = [await _named(means, event_id) for event_id in event_ids[:FOLDED_TOLD]]
+    if len(event_ids) > FOLDED_TOLD:
+        told.append(f"and {len(event_ids) - FOLDED_TOLD} more")
+    events = "1 more event was" if len(event_ids) == 1 else f"{len(event_ids)} more events were"
+    return f"{events} folded in, older than the newest of them: {'; '.join(told)}."
+
+
+async def _named(means: Means, event_id: str) -> str:
+    entry = await means.inbox.entry(event_id)
+    if entry is None:
+        return event_id
+    # A type may be a stranger's text: nothing of it but what a name is made of is said outside the event's block.
+    type_ = re.sub(r"[^A-Za-z0-9._-]+", "-", entry.type)[:60]
+    return f"{event_id} ({entry.source}/{type_}, {entry.received_at:%Y-%m-%d %H:%M:%S} UTC)"
 
 
 async def _block(means: Means, run_id: str, event_id: str, words: str) -> tuple[str, int]:

@@ -22,6 +22,7 @@ from orchestrator.playbooks import split
 from orchestrator.rules.rule import Rule
 from orchestrator.rules.rulebook import Rulebook
 from orchestrator.secrets import ReadFile
+from orchestrator.sources.authors import vouches
 from workflows.playbook import Playbook
 
 
@@ -35,7 +36,13 @@ def configured(files: Files, environment: Mapping[str, str], read_file: ReadFile
     reading = _Reading(files)
     sources = sources_of(reading.document(SOURCES, "who may ring"), environment, read_file)
     reading.note(SOURCES, sources.flaws, sources.warnings)
-    servers = servers_of(reading.document(SERVERS, None), files.root, environment, read_file)
+    vouching = {
+        name: name in sources.things and vouches(sources.things[name].dialect)
+        for name in sources.names
+    }
+    servers = servers_of(
+        reading.document(SERVERS, None), files.root, environment, read_file, vouching
+    )
     reading.note(SERVERS, servers.flaws, servers.warnings)
     unread = any(mistake.file == files.named(LIMITS) for mistake in files.mistakes)
     allowance, flaws = allowance_of(reading.document(LIMITS, None), unread=unread)
@@ -46,6 +53,7 @@ def configured(files: Files, environment: Mapping[str, str], read_file: ReadFile
         publishes=sources.publishes,
         playbooks=playbooks,
         playbook_names=playbook_names,
+        vouching={name: vouching[name] for name in sources.things},
         secrets=Secrets(environment=environment, read_file=read_file),
     )
     return Configuration(

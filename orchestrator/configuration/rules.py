@@ -1,22 +1,24 @@
 """rules/*.yaml as rules; it knows which sources and playbooks there are, and matches nothing."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.configuration.document import Document, Place
 from orchestrator.configuration.examples import example_flaws, examples_of
+from orchestrator.configuration.flow import coalesce_of, flow_flaws
 from orchestrator.configuration.forwards import Secrets, destination_of, misfits, unset_warnings
 from orchestrator.configuration.limits import caps_of
 from orchestrator.configuration.rates import dedupe_of, limits_of, on_of, rate_flaws, runs_only
-from orchestrator.configuration.shapes import ForwardShape, RuleShape, TrustShape
+from orchestrator.configuration.shapes import ForwardShape, RuleShape
 from orchestrator.configuration.shaping import NAME, Found, entries, shaped
 from orchestrator.configuration.sources import kind_of
+from orchestrator.configuration.trust import trust_of, unjudged
 from orchestrator.errors import Flaw
 from orchestrator.playbooks import MEANING, fits
 from orchestrator.rules.load import closest, condition_of
 from orchestrator.rules.operators import like
-from orchestrator.rules.rule import Condition, Rule, Trust
+from orchestrator.rules.rule import Condition, Rule
 from orchestrator.sources.source import OPERATOR
 from orchestrator.templates import Template, TemplateError, templates_of
 from workflows.playbook import InputType, Playbook
@@ -30,13 +32,17 @@ ONLY_RUN = ("with", "flow", "stage")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What rules are held against. `playbooks` are the sound ones, `playbook_names` all that stand there."""
+    """What rules are held against. `playbooks` are the sound ones, `playbook_names` all that stand there.
+
+    `vouching` is which sources say who wrote a text and how they stand to its repository.
+    """
 
     sources: frozenset[str]
     publishes: Mapping[str, tuple[str, ...]]
     playbooks: Mapping[str, Playbook]
     playbook_names: frozenset[str]
     secrets: Secrets
+    vouching: Mapping[str, bool] = field(default_factory=dict)
 
 
 def rules_of(document: Document, around: Surroundings) -> Found[Rule]:
@@ -76,7 +82,8 @@ def _rule(
         with_=dict(shape.with_),
         key=None if shape.key is None else shape.key.text,
         mode=shape.flow.mode,
-        trust=_trust(shape.trust),
+        coalesce=coalesce_of(shape.flow),
+        trust=trust_of(shape.trust),
         stage=shape.stage,
         caps=caps_of(shape.limits),
         limits=limits_of(shape.limits),
@@ -88,19 +95,6 @@ def _rule(
     )
 
 
-def _trust(shape: TrustShape) -> Trust:
-    return Trust(
-        associations=frozenset(shape.associations),
-        allow=frozenset(shape.allow),
-        deny=frozenset(shape.deny),
-        bots=frozenset(shape.bots),
-        forks=shape.forks,
-        ignore_self=shape.ignore_self,
-        max_hops=shape.max_hops,
-        max_writes_per_subject=shape.max_writes_per_subject,
-    )
-
-
 def _misfits(shape: RuleShape, around: Surroundings, at: Place) -> Iterator[Flaw]:
     for index, pattern in enumerate(shape.on):
         yield from _on(pattern, around, (*at, "on", index))
@@ -108,6 +102,7 @@ def _misfits(shape: RuleShape, around: Surroundings, at: Place) -> Iterator[Flaw
         yield Flaw((*at, "id"), f"expected a name as a rule may have it, got {shape.id!r}")
     yield from _key(shape.key, (*at, "key"))
     yield from rate_flaws(shape, at)
+    yield from flow_flaws(shape, at)
     if shape.dedupe is not None:
         yield from _vocabulary(shape.dedupe.key.text, (*at, "dedupe", "key"))
     yield from example_flaws(shape.tests, (*at, "tests"))
@@ -201,6 +196,7 @@ def _constant(value: Any) -> bool:
 
 
 def _warnings(shape: RuleShape, around: Surroundings, at: Place) -> Iterator[Flaw]:
+    yield from unjudged(shape.trust, shape.on, around.vouching, (*at, "trust"))
     if shape.forward is None:
         # A run may wait on its key; a forward's key only orders.
         yield from _kind_warnings(shape, around, at)

@@ -126,6 +126,9 @@ def _spell(kind: str, entry: dict[str, Any], definitions: dict[str, Any]) -> Non
         case "rules":
             definitions |= _conditions()
             entry["properties"]["when"] = {"$ref": "#/definitions/condition"}
+            # Only a backstop may be without: it takes what is left.
+            last = {"required": ["backstop"], "properties": {"backstop": {"const": True}}}
+            entry["anyOf"] = [{"required": ["on"]}, last]
         case _:
             pass
 

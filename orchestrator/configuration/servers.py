@@ -8,30 +8,43 @@ from urllib.parse import urlsplit
 from orchestrator.configuration.document import Document, Place
 from orchestrator.configuration.shapes import ServerShape
 from orchestrator.configuration.shaping import Found, entries, shaped
+from orchestrator.configuration.trust import OwnActorShape
 from orchestrator.errors import Flaw
+from orchestrator.rules.load import closest
 from orchestrator.secrets import REFERENCE, ReadFile, Secret, resolve
-from orchestrator.servers import HttpServer, Server, StdioServer
+from orchestrator.servers import HttpServer, OwnActor, Server, StdioServer
 from workflows.playbook import Effect
 
 BUILT_IN = "doorbell"
+GITHUB = "api.githubcopilot.com"
+GITHUB_PROGRAMS = frozenset({"mcp_servers.github", "github-mcp-server"})
+"""Servers of GitHub's that we know: they have a tool `get_me`."""
+
 ONLY_STDIO = ("env", "directory")
 ONLY_HTTP = ("auth", "headers")
 
 
 def servers_of(
-    document: Document, directory: Path, environment: Mapping[str, str], read_file: ReadFile
+    document: Document,
+    directory: Path,
+    environment: Mapping[str, str],
+    read_file: ReadFile,
+    sources: Mapping[str, bool],
 ) -> Found[Server]:
-    """Every server of the file; `directory:` counts from the configuration's own. An unset secret is a warning."""
+    """Every server of the file; `directory:` counts from the configuration's own. An unset secret is a warning.
+
+    `sources` are who may ring, and whether they speak as GitHub does: these name a server of GitHub's as it does.
+    """
     found: Found[Server] = Found()
     for name, value in entries(document, "server", found.flaws):
         found.names.add(name)
         at: Place = (name,)
         shape, flaws = shaped(ServerShape, value, at)
-        flaws += [] if shape is None else _misfits(name, shape, at)
+        flaws += [] if shape is None else [*_misfits(name, shape, at), *_deaf(shape, sources, at)]
         found.flaws += flaws
         if shape is not None and not flaws:
             reader = _Reader(environment, read_file, found.warnings)
-            found.things[name] = _server(name, shape, directory, reader)
+            found.things[name] = _server(name, shape, directory, reader, sources)
     return found
 
 
@@ -61,7 +74,13 @@ class _Reader:
         return {name: text for name, text in read.items() if text is not None}
 
 
-def _server(name: str, shape: ServerShape, directory: Path, reader: _Reader) -> Server:
+def _server(
+    name: str,
+    shape: ServerShape,
+    directory: Path,
+    reader: _Reader,
+    sources: Mapping[str, bool],
+) -> Server:
     effects: dict[str, Effect] = {tool: said.effect for tool, said in shape.tools.items()}
     if shape.url is not None:
         return HttpServer(
@@ -74,6 +93,7 @@ def _server(name: str, shape: ServerShape, directory: Path, reader: _Reader) -> 
             ),
             headers=reader.texts(shape.headers, (name, "headers")),
             effects=effects,
+            own_actor=_own_actor(name, shape, sources),
         )
     return StdioServer(
         name=name,
@@ -81,7 +101,32 @@ def _server(name: str, shape: ServerShape, directory: Path, reader: _Reader) -> 
         env=reader.texts(shape.env, (name, "env")),
         directory=Path() if shape.directory is None else directory / shape.directory,
         effects=effects,
+        own_actor=_own_actor(name, shape, sources),
     )
+
+
+def _own_actor(name: str, shape: ServerShape, around: Mapping[str, bool]) -> OwnActor | None:
+    said = shape.own_actor
+    if isinstance(said, OwnActorShape):
+        sources = (name,) if said.sources is None else tuple(said.sources)
+        return OwnActor(tool=said.tool, id=said.id, login=said.login, sources=sources)
+    if said is None and _is_github(shape):
+        return OwnActor(tool="get_me", sources=tuple(sorted(n for n in around if around[n])))
+    return None
+
+
+def _is_github(shape: ServerShape) -> bool:
+    if shape.url is not None:
+        return urlsplit(shape.url).hostname == GITHUB
+    return bool(GITHUB_PROGRAMS & set(shape.command or []))
+
+
+def _deaf(shape: ServerShape, sources: Mapping[str, bool], at: Place) -> Iterator[Flaw]:
+    own = shape.own_actor
+    for name in (own.sources or ()) if isinstance(own, OwnActorShape) else ():
+        if name not in sources:
+            said = f"unknown source {name!r}{closest(name, sources)}"
+            yield Flaw((*at, "own_actor", "sources"), said)
 
 
 def _command(words: list[str]) -> tuple[str, ...]:
@@ -96,6 +141,11 @@ def _misfits(name: str, shape: ServerShape, at: Place) -> Iterator[Flaw]:
     if (shape.url is None) == (shape.command is None):
         yield Flaw(at, "expected either `url:` or `command:`", key=True)
         return
+    own = shape.own_actor
+    if isinstance(own, OwnActorShape) and own.id is None and own.login is None:
+        yield Flaw(
+            (*at, "own_actor"), "expected where `id` or `login` stands, got neither", key=True
+        )
     for key in ONLY_STDIO if shape.url else ONLY_HTTP:
         if key in shape.model_fields_set:
             kind = "url" if shape.url else "command"

@@ -9,13 +9,14 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from orchestrator.configuration.keys import Shape, Words, listed
 from orchestrator.configuration.quantities import (
     DURATION,
+    Cooling,
     Count,
     Dollars,
-    Cooling,
     Duration,
     Per,
     Positive,
@@ -23,14 +24,15 @@ from orchestrator.configuration.quantities import (
     duration,
     like,
 )
+from orchestrator.configuration.trust import OwnActorShape, TrustShape
 from orchestrator.errors import OperatorError
 from orchestrator.rules import days
 from orchestrator.rules.caps import UTC
-from orchestrator.rules.rule import Mode
 from orchestrator.secrets import REFERENCE
 from orchestrator.signatures.sns import TOPIC
 from orchestrator.sources.source import CATCH_UP
 from orchestrator.templates import Template
+from workflows.flow import Mode
 from workflows.playbook import Budget, Effect, InputType, OverBudget, Stage
 
 DEFAULT_BUDGET = Budget()
@@ -65,16 +67,6 @@ def _template(value: Any) -> Template:
         raise ValueError(str(error)) from None
 
 
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _bare(value: str) -> str:
-    if not value.strip():
-        raise ValueError("expected a text, got nothing")
-    return value
-
-
 def _address(value: Any) -> str:
     parts = urlsplit(value) if isinstance(value, str) else None
     if (
@@ -97,14 +89,7 @@ Address = Annotated[str, BeforeValidator(_address)]
 Topic = Annotated[str, BeforeValidator(_topic)]
 Reference = Annotated[str, BeforeValidator(_reference, like(REFERENCE))]
 Text = Annotated[str, BeforeValidator(_maybe_reference, str | int | float | bool)]
-Words = Annotated[str, Field(strict=True), AfterValidator(_bare)]
 Parsed = Annotated[Template, BeforeValidator(_template, str)]
-
-
-class Shape(BaseModel):
-    """A mapping of known keys; any other key is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class HmacShape(Shape):
@@ -210,11 +195,11 @@ class SourceShape(Shape):
     """One entry of sources.yaml; `scheme` is a preset's name or a declared scheme, told apart by its reader."""
 
     scheme: Any
-    secrets: Annotated[list[Reference], BeforeValidator(_listed), Field(min_length=1)] | None = None
+    secrets: Annotated[list[Reference], BeforeValidator(listed), Field(min_length=1)] | None = None
     public_url: Address | None = None
     verify_token: Reference | None = None
-    origins: Annotated[list[Words], BeforeValidator(_listed)] = Field(default_factory=list)
-    topics: Annotated[list[Topic], BeforeValidator(_listed)] = Field(default_factory=list)
+    origins: Annotated[list[Words], BeforeValidator(listed)] = Field(default_factory=list)
+    topics: Annotated[list[Topic], BeforeValidator(listed)] = Field(default_factory=list)
     own_actors: list[str | int] = Field(default_factory=list)
     max_body: Size | None = None
     id: Parsed | None = None
@@ -252,52 +237,21 @@ class ServerShape(Shape):
     env: Mapping[str, Text] = Field(default_factory=dict)
     directory: Words | None = None
     tools: Mapping[str, ToolShape] = Field(default_factory=dict)
+    own_actor: OwnActorShape | Literal[False] | None = None
+
+
+class CoalesceShape(Shape):
+    """`coalesce:` of a rule: wait until nothing more came for `quiet`, at most `within` from the first event."""
+
+    quiet: Cooling
+    within: Cooling
 
 
 class FlowShape(Shape):
     """How events of one key meet a run that is already there."""
 
     mode: Mode = Mode.SIGNAL
-
-
-def _who(value: Any) -> str:
-    said = "expected a login or id:583231"
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{said}, got {value!r}")
-    if not value.isprintable() or any(sign.isspace() for sign in value):
-        raise ValueError(f"{said}, got one with blank or invisible signs: {ascii(value)}")
-    if value.startswith("id:") and not value[3:]:
-        raise ValueError(f"{said}, got no id")
-    return value
-
-
-Who = Annotated[str, BeforeValidator(_who, str)]
-People = Annotated[list[Who], BeforeValidator(_listed)]
-Association = Literal[
-    "OWNER",
-    "MEMBER",
-    "COLLABORATOR",
-    "CONTRIBUTOR",
-    "FIRST_TIME_CONTRIBUTOR",
-    "FIRST_TIMER",
-    "MANNEQUIN",
-    "NONE",
-]
-
-
-class TrustShape(Shape):
-    """Whose events may start anything; `deny` wins over all."""
-
-    associations: Annotated[list[Association], BeforeValidator(_listed)] = Field(
-        default_factory=list
-    )
-    allow: People = Field(default_factory=list)
-    deny: People = Field(default_factory=list)
-    bots: People = Field(default_factory=list)
-    forks: Annotated[bool, Field(strict=True)] = False
-    ignore_self: Annotated[bool, Field(strict=True)] = True
-    max_hops: Count = 3
-    max_writes_per_subject: Positive = 20
+    coalesce: CoalesceShape | None = None
 
 
 def _zone(value: Any) -> str:
@@ -389,7 +343,7 @@ class RuleShape(Shape):
     """One entry of a rule file, with exactly one of `run` and `forward`; `when` is read on its own."""
 
     id: Words | None = None
-    on: Annotated[list[Words], BeforeValidator(_listed), Field(min_length=1)] = Field(
+    on: Annotated[list[Words], BeforeValidator(listed), Field(min_length=1)] = Field(
         default_factory=list
     )
     when: Any = Field(default_factory=dict)

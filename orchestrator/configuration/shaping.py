@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from orchestrator.configuration.document import Document, Place
-from orchestrator.configuration.shapes import Shape
+from orchestrator.configuration.keys import Shape
 from orchestrator.errors import Flaw
 from orchestrator.rules.load import closest
 

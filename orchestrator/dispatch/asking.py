@@ -3,8 +3,9 @@
 from dataclasses import replace
 from datetime import datetime
 
+from orchestrator.database import Transaction
 from orchestrator.dispatch.causes import caused
-from orchestrator.dispatch.decide import Known, decide, decision_id
+from orchestrator.dispatch.decide import Known, Wanted, decide, decision_id
 from orchestrator.dispatch.means import Means, bug, event_in
 from orchestrator.dispatch.wanting import run_named, wanted
 from orchestrator.events import Event
@@ -47,11 +48,11 @@ async def _known(means: Means, event: Event, again: int | None) -> Known:
     configuration = means.configuration()
     await _kept(means, Rulebook.of(configuration.rules))
     source = means.sources()[event.source]
-    wanting = await means.ledger.read(wanted, event.keys)
+    wanting, learned = await means.ledger.read(_looked_up, event)
     runs: dict[str, str] = {}
     if event.source == OPERATOR:
         runs = await means.ledger.read(run_named, str(event.data.get("run", "")))
-    own = source.own_actors | await means.ledger.read(own_actors.of_source, event.source)
+    own = source.own_actors | learned
     led = await caused(means, event, own)
     return Known(
         rules=configuration.rules,
@@ -65,6 +66,11 @@ async def _known(means: Means, event: Event, again: int | None) -> Known:
         hops=led.cause.hops,
         chain=led.cause.chain,
     )
+
+
+def _looked_up(connection: Transaction, event: Event) -> tuple[list[Wanted], frozenset[str]]:
+    """The waits that may want the event, and whom our servers said they write as: for every event, so in one go."""
+    return wanted(connection, event.keys), own_actors.of_source(connection, event.source)
 
 
 async def _kept(means: Means, book: Rulebook) -> None:

@@ -22,10 +22,11 @@ from orchestrator.inbox.tallies import Tally
 from orchestrator.rules.match import inputs_of, key_of, matched
 from orchestrator.rules.operators import like
 from orchestrator.rules.reading import Reading
-from orchestrator.rules.rule import Destination, Finding, Mode, Operator, Rule
+from orchestrator.rules.rule import Destination, Finding, Operator, Rule
 from orchestrator.rules.rulebook import Concerned, Rulebook
 from orchestrator.rules.trust import guards
 from orchestrator.sources.source import OPERATOR
+from workflows.flow import Flow, Mode
 from workflows.messages import Kind
 
 OURSELVES = "doorbell:ourselves"
@@ -57,8 +58,8 @@ class Known:
     """What deciding may know beside the event: rules, open waits, who we are, which runs a person may name.
 
     `again` is the position of the person's word that redelivers the event: then everything is decided anew, however
-    late it is. Otherwise rules leave alone what was first sent longer than `catch_up` before it came. `foreign` are runs
-    of other installations; `hops` and `chain` say how many runs of ours led to the event.
+    late it is. Otherwise rules leave alone what was first sent longer than `catch_up` before it came.
+    `foreign` are runs of other installations; `hops` and `chain` say how many runs of ours led to the event.
     """
 
     rules: Sequence[Rule]
@@ -260,7 +261,14 @@ def _start(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
         configuration=known.configuration,
         state=DecisionState.FOLDED if folded else DecisionState.READY,
         tallies=() if folded else _tallies(asking, rule, key),
+        flow=_flow(rule, alone=alone),
     )
+
+
+def _flow(rule: Rule, *, alone: bool) -> Flow:
+    # Nobody else comes to a run of its own: it waits for nothing, and nothing takes its place.
+    mode = Mode.PARALLEL if alone and rule.mode is not Mode.SIGNAL else rule.mode
+    return Flow(mode=mode, coalesce=None if alone else rule.coalesce)
 
 
 def _tallies(asking: _Asking, rule: Rule, key: str | None) -> tuple[Tally, ...]:

@@ -6,6 +6,7 @@ from typing import Final
 
 from orchestrator.dispatch.means import Means
 from orchestrator.dispatch.obeying import followed
+from orchestrator.dispatch.skips import skipped
 from orchestrator.inbox.inbox import Action, Decision, Entry
 
 BATCH: Final = 64
@@ -27,7 +28,11 @@ async def decide_some(means: Means) -> int:
 
 def _count(means: Means, entry: Entry, decisions: Sequence[Decision], began: datetime) -> None:
     for decision in decisions:
-        means.counts.decided(entry.source, decision.rule or decision.cause, decision.action)
+        named = decision.rule or decision.cause
+        means.counts.decided(entry.source, named, decision.action)
+        why = skipped(decision)
+        if why is not None:
+            means.counts.skipped(entry.source, named, why)
     acted = sum(decision.action is not Action.IGNORE for decision in decisions)
     about = {"doorbell.decisions": len(decisions), "doorbell.acted": acted}
     means.tracing.decided(entry.id, began, (means.now() - began).total_seconds(), about)

@@ -22,8 +22,9 @@ from typing_extensions import override
 
 from orchestrator.errors import OperatorError
 from orchestrator.inbox.inbox import Action, Decision
+from workflows.carried import RunInput
 from workflows.messages import Entry, Kind, Title
-from workflows.run import Run, RunInput
+from workflows.run import Run
 
 RPC_DEADLINE = timedelta(seconds=10)
 TASK_DEADLINE = timedelta(seconds=5)
@@ -162,6 +163,8 @@ def entry_of(decision: Decision) -> Entry:
         event_id=decision.event_id,
         wait_id=decision.wait_id,
         run_id=str(decision.with_["run"]) if kind is not Kind.EVENT else None,
+        flow=decision.flow,
+        place=decision.place,
     )
 
 

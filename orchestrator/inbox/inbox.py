@@ -34,6 +34,7 @@ from orchestrator.inbox.orders import Order, Pause
 from orchestrator.inbox.sought import EVERYTHING, Sought
 from orchestrator.inbox.tallies import Tally
 from orchestrator.rules.rule import Finding
+from workflows.flow import Flow
 
 MAX_REFUSALS: Final = 1_000
 """Refusals that are remembered."""
@@ -157,6 +158,7 @@ class Decision:
     `lane` orders deliveries; `workflow_id` says which run gets it. `again` is the position of the person's word
     that redelivered the event. `note` is the newest word on why it isn't delivered, and `due_at` when it may be.
     `tallies` are what it is counted under, and judged by, while it is written; they are not kept with it.
+    `flow` is how it meets a run that is already there, and `place` its number in the lane; 0 before it is written.
     """
 
     id: str
@@ -182,6 +184,8 @@ class Decision:
     note: str | None = None
     due_at: datetime | None = None
     tallies: tuple[Tally, ...] = ()
+    flow: Flow = field(default_factory=Flow)
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

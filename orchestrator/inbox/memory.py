@@ -29,7 +29,7 @@ from orchestrator.inbox.inbox import (
     Receipt,
     Refusal,
 )
-from orchestrator.inbox.memory_heard import MemoryHeard
+from orchestrator.inbox.memory_heard import PRUNABLE, MemoryHeard
 from orchestrator.inbox.memory_lanes import Lanes
 from orchestrator.inbox.memory_tallies import Tallies
 from orchestrator.inbox.orders import Order, Pause
@@ -41,7 +41,6 @@ MAY_BE_NONE: Final = frozenset(
     {"delivery_id", "seen_id", "seen_hash", "subject", "actor", "duplicate_of"}
 )
 OPEN: Final = frozenset({DecisionState.READY, DecisionState.DELIVERED})
-PRUNABLE: Final = frozenset({EntryState.DECIDED, EntryState.QUARANTINED})
 
 
 class MemoryInbox(MemoryHeard):
@@ -229,10 +228,6 @@ class MemoryInbox(MemoryHeard):
         return list(islice(found, limit))
 
     @override
-    async def head(self) -> int:
-        return max((row["position"] for row in self._entries.values()), default=0)
-
-    @override
     async def waiting(self) -> int:
         ready = [row for row in self._lanes.rows.values() if row["state"] == DecisionState.READY]
         return len(await self.undecided(self._last)) + len(ready)
@@ -244,10 +239,6 @@ class MemoryInbox(MemoryHeard):
             row["state"] == EntryState.RECEIVED or self._lanes.has(row["id"], {DecisionState.READY})
             for row in mine
         )
-
-    @override
-    async def sources(self) -> list[str]:
-        return sorted({row["source"] for row in self._entries.values() if row["state"] in PRUNABLE})
 
     @override
     async def prunable(

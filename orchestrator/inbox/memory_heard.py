@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from typing_extensions import override
 
 from orchestrator.inbox import rows
 from orchestrator.inbox.inbox import EntryState, Inbox
 from orchestrator.inbox.rows import Row
+
+PRUNABLE: Final = frozenset({EntryState.DECIDED, EntryState.QUARANTINED})
 
 
 class MemoryHeard(Inbox, Protocol):
@@ -28,6 +30,14 @@ class MemoryHeard(Inbox, Protocol):
     @override
     async def oldest(self, source: str) -> datetime | None:
         return min(self._heard(source), default=None)
+
+    @override
+    async def sources(self) -> list[str]:
+        return sorted({row["source"] for row in self._entries.values() if row["state"] in PRUNABLE})
+
+    @override
+    async def head(self) -> int:
+        return max((row["position"] for row in self._entries.values()), default=0)
 
     def _heard(self, source: str) -> Iterator[datetime]:
         for row in self._entries.values():

@@ -24,6 +24,7 @@ from orchestrator.inbox.inbox import (
     Refusal,
 )
 from orchestrator.rules.rule import Finding
+from workflows.flow import Flow
 
 Row = dict[str, Any]
 ZLIB_LEVEL: Final = 0
@@ -134,6 +135,7 @@ def decision_row(decision: Decision, now: datetime) -> Row:
         "fence": 0,
         "leased_until": None,
         "again": decision.again,
+        "flow": None if decision.flow == Flow() else to_json(decision.flow),
     }
 
 
@@ -162,6 +164,8 @@ def decision(row: Mapping[str, Any]) -> Decision:
         again=row["again"],
         note=row["note"],
         due_at=row["due_at"],
+        flow=Flow() if row["flow"] is None else msgspec.json.decode(row["flow"], type=Flow),
+        place=row["lane_number"] or 0,
     )
 
 

@@ -162,6 +162,7 @@ DECISIONS: Final = Table(
     Column("fence", BigInteger, nullable=False),
     Column("leased_until", Moment),
     Column("again", BigInteger),
+    Column("flow", Text),
     sqlite_autoincrement=True,
 )
 """`note` is the newest word on why it isn't delivered; `fence` counts the claims of it."""
@@ -287,9 +288,17 @@ def m004_limits(connection: Connection) -> None:
         index.create(connection, checkfirst=True)
 
 
+def m005_flow(connection: Connection) -> None:
+    """Keep with a decision how it meets a run that is already there; none means by signal."""
+    columns = inspect(connection).get_columns(DECISIONS.name)
+    if "flow" not in {column["name"] for column in columns}:
+        connection.execute(text("ALTER TABLE decisions ADD COLUMN flow TEXT"))
+
+
 MIGRATIONS: Final[Sequence[Migration]] = (
     m001_inbox,
     m002_retention,
     m003_working_off,
     m004_limits,
+    m005_flow,
 )

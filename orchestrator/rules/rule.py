@@ -12,6 +12,7 @@ from typing import Any
 from orchestrator.rules.caps import Caps
 from orchestrator.rules.limits import Dedupe, Limits
 from orchestrator.secrets import Secret
+from workflows.flow import Coalesce, Mode
 from workflows.playbook import Stage
 
 
@@ -116,19 +117,13 @@ def deciding(trace: Iterable[Finding]) -> Iterator[Finding]:
             groups = (*groups, f"{finding.path}[", f"{finding.path}.")
 
 
-class Mode(StrEnum):
-    """How events of one key meet a run that is already there."""
-
-    SIGNAL = "signal"
-    PARALLEL = "parallel"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """Whose events may start anything. Names are logins or `id:583231`; what is empty asks nothing, but `bots` admits none.
+    """Whose events may start anything. Names are logins or `id:583231`; what is empty asks nothing.
 
-    `allow` vouches for somebody whatever their association; `deny` wins over all. Further than `max_hops` runs down a
-    chain nothing starts, and on one subject all runs write no more than `max_writes_per_subject` times in 24 hours.
+    But no bots are admitted where none is named. `allow` vouches for somebody whatever their association; `deny` wins
+    over all. Further than `max_hops` runs down a chain nothing starts, and on one subject all runs write no more than
+    `max_writes_per_subject` times in 24 hours.
     """
 
     associations: frozenset[str] = frozenset()
@@ -197,6 +192,7 @@ class Rule:
     with_: Mapping[str, Any] = field(default_factory=dict)
     key: str | None = None
     mode: Mode = Mode.SIGNAL
+    coalesce: Coalesce | None = None
     trust: Trust = field(default_factory=Trust)
     stage: Stage = Stage.PREVIEW
     caps: Caps = field(default_factory=Caps)

@@ -84,6 +84,9 @@ DECISIONS: Final = _counter(
     "What rules, waits and people decided; rule is empty where no rule did.",
     *("source", "rule", "action"),
 )
+SKIPPED: Final = _counter(
+    "doorbell_skipped_total", "Events that a rule left alone, by why.", "source", "rule", "reason"
+)
 DELIVERED: Final = _counter(
     "doorbell_delivered_total", "Decisions that reached their run or destination.", "action"
 )
@@ -172,7 +175,7 @@ DOOR: Final = (
     *(COMMIT, COMMIT_ROWS, COMMIT_FAILURES),
 )
 DISPATCH: Final = (
-    *(DECISIONS, DELIVERED, INBOX, HELD, RETRIES, BURIED),
+    *(DECISIONS, SKIPPED, DELIVERED, INBOX, HELD, RETRIES, BURIED),
     *(FORWARDS, FORWARD, RECOVERED, SILENT, LOOP_FAILURES),
 )
 STATE: Final = (WAITING, BACKLOG, OLDEST, DEAD, LEASES, BREAKER, TEMPORAL)

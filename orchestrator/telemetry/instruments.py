@@ -18,6 +18,7 @@ from orchestrator.telemetry.words import (
     Parked,
     Recovered,
     Retried,
+    Skipped,
     Turn,
     Waited,
 )
@@ -77,6 +78,7 @@ class DispatchInstruments:
     def __init__(self, registry: Registry, known: Callable[[], Container[str]]) -> None:
         self._known = known
         self._decisions = registry.counter(catalogue.DECISIONS)
+        self._skipped = registry.counter(catalogue.SKIPPED)
         self._delivered = registry.counter(catalogue.DELIVERED)
         self._inbox = registry.histogram(catalogue.INBOX)
         self._held = registry.counter(catalogue.HELD)
@@ -91,6 +93,10 @@ class DispatchInstruments:
     def decided(self, source: str, rule: str, action: str) -> None:
         """Count one decision."""
         self._decisions.add((self._named(source), rule, action))
+
+    def skipped(self, source: str, rule: str, reason: Skipped) -> None:
+        """Count an event that a rule left alone."""
+        self._skipped.add((self._named(source), rule, reason))
 
     def delivered(self, action: str, source: str, seconds_in_inbox: float) -> None:
         """Count one decision that reached its run or destination."""

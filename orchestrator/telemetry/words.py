@@ -40,6 +40,24 @@ class Held(StrEnum):
     """As many runs of its rule are open as may be."""
 
 
+class Skipped(StrEnum):
+    """Why a rule left an event alone."""
+
+    NO_MATCH = "no_match"
+    TRUST = "trust"
+    """Whoever acted may start nothing here, or it was ourselves."""
+    PER_ACTOR = "per_actor"
+    PER_KEY = "per_key"
+    COOLDOWN = "cooldown"
+    DEDUPE = "dedupe"
+    BACKSTOP = "backstop"
+    """Another rule matched."""
+    BROKEN = "broken"
+    """It matched, and couldn't do what it should."""
+    OTHER = "other"
+    """Too late, unreadable, a loop: its own reason says."""
+
+
 class Retried(StrEnum):
     """Why a delivery will be tried again, or was."""
 

@@ -20,7 +20,7 @@ from orchestrator.events import Actor
 from orchestrator.rules.rule import Finding
 from orchestrator.state import Addresses
 from workflows import messages
-from workflows.run import RunInput, RunResult
+from workflows.carried import RunInput, RunResult
 
 WRITTEN = Path(__file__).with_name("stored.json")
 ROOTS = (

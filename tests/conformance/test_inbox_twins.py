@@ -13,6 +13,7 @@ from orchestrator.inbox.inbox import Action, DecisionState
 from orchestrator.inbox.memory import MemoryInbox
 from orchestrator.inbox.orders import Discard, Drain, Hold, Pausable, Retry
 from orchestrator.inbox.sought import Sought, Stand
+from orchestrator.inbox.tallies import Tallied, Tally
 from tests.conformance.inboxes import IMPLEMENTATIONS, LEASE, NOW, arrival, decision
 
 SMALL = st.integers(0, 4)
@@ -77,6 +78,23 @@ class Twins(RuleBasedStateMachine):
             self.now,
         )
 
+    @rule(name=st.sampled_from(NAMES), most=st.integers(1, 2), ago=st.integers(0, 40))
+    def decide_under_a_limit(self, name, most, ago):
+        tally = Tally(
+            what=Tallied.ACTOR,
+            bucket="ann",
+            who="ann",
+            said="so many",
+            at=self.now - timedelta(seconds=ago),
+            most=most,
+            window=timedelta(seconds=30),
+        )
+        self.both("decide", name, [decision(f"{name}/0", name, "x", tallies=(tally,))], self.now)
+
+    @rule(limit=SMALL)
+    def hasten(self, limit):
+        self.both("hasten", "triage", limit, self.now)
+
     @rule(name=st.sampled_from(NAMES), lane=st.sampled_from(["x", "y"]))
     def add(self, name, lane):
         if self.runner.run(self.twin.entry(name)) is not None:
@@ -116,7 +134,7 @@ class Twins(RuleBasedStateMachine):
     def unfold(self, name, lane, again):
         self.both("unfold", name, lane, again)
 
-    @rule(known=st.data(), how=st.sampled_from(["settle", "release", "bury"]))
+    @rule(known=st.data(), how=st.sampled_from(["settle", "release", "hold", "bury"]))
     def end(self, known, how):
         if self.leases:
             lease = known.draw(st.sampled_from(self.leases))
@@ -128,6 +146,9 @@ class Twins(RuleBasedStateMachine):
                 self.both("settle", known, fence, self.now)
             case "release":
                 self.both("release", known, fence, self.now + LEASE / 2, "later", count=True)
+            case "hold":
+                note = "held: 5 runs of triage are open"
+                self.both("release", known, fence, self.now + LEASE, note, count=False)
             case "bury":
                 self.both("bury", known, fence, "no")
 

@@ -9,7 +9,10 @@ from orchestrator.ledger import schema as ledger
 from orchestrator.ledger import turns
 from tests.conformance.schemas import PARTS, of_postgres, of_sqlite, pin
 
-NEWER = ("entries_prunable", "entries_tombstones", "entry_keys_position", "decisions_dead")
+NEWER = (
+    *("entries_prunable", "entries_tombstones", "entry_keys_position"),
+    *("decisions_dead", "decisions_held_back"),
+)
 AGAIN = (
     "write it down with `python -m tests.conformance.schemas`, and give an older one a migration"
 )
@@ -19,8 +22,10 @@ def aged(connection):
     """What the first version of the inbox left behind."""
     for name in NEWER:
         connection.execute(text(f"DROP INDEX {name}"))
-    connection.execute(text("DROP TABLE pauses"))
-    connection.execute(text("ALTER TABLE decisions DROP COLUMN again"))
+    for name in ("pauses", "tallies"):
+        connection.execute(text(f"DROP TABLE {name}"))
+    for name in ("again", "flow"):
+        connection.execute(text(f"ALTER TABLE decisions DROP COLUMN {name}"))
     connection.execute(text("DELETE FROM migrations WHERE name <> 'm001_inbox'"))
 
 

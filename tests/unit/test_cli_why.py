@@ -34,6 +34,7 @@ def test_the_answer_is_what_events_list_says_of_it_and_more(there):
     told, (listed,) = there.told("why", "evt_1"), there.told("events", "list")
     assert told.pop("nearest") == "only"
     assert [decision.pop("run") for decision in told["decisions"]] == [None]
+    assert [decision.pop("claimed") for decision in told["decisions"]] == [None]
     assert told == listed
 
 

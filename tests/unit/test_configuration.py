@@ -7,7 +7,6 @@ from pathlib import Path
 
 from orchestrator.configuration.files import Files
 from orchestrator.configuration.load import configured, load
-from orchestrator.rules.rule import Mode
 from orchestrator.servers import HttpServer, StdioServer
 from orchestrator.signatures.declared import DeclaredHmac
 from tests.support.configurations import (
@@ -20,6 +19,7 @@ from tests.support.configurations import (
     mistakes,
     no_file,
 )
+from workflows.flow import Mode
 from workflows.playbook import Effect, Stage
 
 

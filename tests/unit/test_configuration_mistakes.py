@@ -128,8 +128,8 @@ from tests.support.configurations import PLAYBOOK, RULE, SERVERS, SOURCES, mista
             "7:10: expected 'preview' or 'live', got 'alive'",
         ),
         (
-            {"rules__triage_yaml": RULE + "  flow: {mode: queue}\n"},
-            "7:16: expected 'signal' or 'parallel', got 'queue'",
+            {"rules__triage_yaml": RULE + "  flow: {mode: sideways}\n"},
+            "7:16: expected 'signal', 'queue', 'supersede', 'single' or 'parallel', got 'sideways'",
         ),
         (
             {"rules__triage_yaml": RULE + "  limits: {concurent: 5}\n"},

@@ -23,10 +23,11 @@ from orchestrator.events import Actor
 from orchestrator.inbox.inbox import Action, DecisionState
 from orchestrator.rules.load import condition_of
 from orchestrator.rules.match import on_matches
-from orchestrator.rules.rule import Mode, Trust
+from orchestrator.rules.rule import Trust
 from orchestrator.rules.rulebook import Rulebook
 from orchestrator.sources.source import OPERATOR
 from tests.support.builders import KEY, MARK, NOW, RUN, WORKFLOW, event, known, rule, wanted
+from workflows.flow import Mode
 from workflows.playbook import Stage
 
 POSITION = 5

@@ -143,6 +143,7 @@ async def test_r1_what_was_not_asked_is_named_by_pages_that_are_on_disk_before_t
 
 
 async def test_r4_our_own_comment_is_skipped_on_the_record(road):
+    await road.ledger.write(conversations.begin, opening(event_id="e0"), AT)
     await road.keep(comment("e1", login="our-bot"), comment("e2", text=f"Hello\n\n{MARK}"))
     await road.dispatcher.decide_some()
     assert await road.dispatcher.deliver_some() == 0

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orchestrator.agent import frozen
-from tests.support.builders import MARK, RUN, tool
+from tests.support.builders import RUN, tool
 from tests.support.builders import frozen as pinned
 from workflows.messages import BUILTIN, WAIT, ToolCard
 from workflows.playbook import Budget, Effect
+
+MARK = f"<!-- doorbell:{RUN}.1.0 -->"
 
 COMMENT = tool(bound={"owner": "acme", "repo": "api"})
 NOTE = tool("note", Effect.READ, max=None)
@@ -125,6 +127,12 @@ def test_r4_our_marker_ends_what_we_write_and_nothing_that_we_only_read():
         one("github__label", {"body": "Hello \n\n"}).intent.arguments["body"] == f"Hello\n\n{MARK}"
     )
     assert one("github__note", {"body": "Hello"}).intent.arguments["body"] == "Hello"
+
+
+def test_r4_the_marker_says_the_turn_and_how_many_runs_led_to_it():
+    (plan,) = frozen.planned(PIN, RUN, 4, [use("github__label", {"body": "Hello"})], 2)
+
+    assert plan.intent.arguments["body"] == f"Hello\n\n<!-- doorbell:{RUN}.4.2 -->"
 
 
 def test_r4_text_that_ends_in_another_marker_still_ends_in_ours():

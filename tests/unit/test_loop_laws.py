@@ -10,11 +10,11 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from tests.support.builders import spent, tool_call
 from tests.support.looping import BUDGET, COMMENT, LABEL, READ, TOOLS, acted, ended, loop, says
+from workflows.carried import Carried
 from workflows.loop import Act, AskModel, End, Loop, Stay
 from workflows.messages import WAIT, CallState, Entry, Kind, Outcome, Reply, Spent, Stop
 from workflows.playbook import Stage
 from workflows.policy import Refuse, Send, WaitFor
-from workflows.run import Carried
 
 CONVERTER = pydantic_data_converter.payload_converter
 

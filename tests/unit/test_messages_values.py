@@ -8,6 +8,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from tests.support.builders import RUN, card, opened, tool_call
 from workflows import messages
+from workflows.carried import Carried, RunInput, RunResult
 from workflows.messages import (
     Answer,
     Ask,
@@ -34,7 +35,6 @@ from workflows.messages import (
     Waiting,
 )
 from workflows.playbook import Budget, Effect
-from workflows.run import Carried, RunInput, RunResult
 
 CONVERTER = pydantic_data_converter.payload_converter
 ENTRY = Entry(

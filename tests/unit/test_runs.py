@@ -17,8 +17,9 @@ from orchestrator.dispatch.runs import (
 )
 from orchestrator.inbox.inbox import Action, Decision
 from tests.support.builders import RUN, WORKFLOW
+from workflows.chronicle import RUN_STATE
+from workflows.flow import Coalesce, Flow, Mode
 from workflows.messages import Entry, Kind
-from workflows.run import RUN_STATE
 
 WAITS = [
     RPCStatusCode.UNAVAILABLE,
@@ -159,3 +160,10 @@ def test_a_wake_up_names_its_wait_and_a_word_its_kind_and_both_their_run():
     assert (entry_of(woken).kind, entry_of(woken).wait_id) == (Kind.WOKEN, "wait_1")
     assert (entry_of(word).kind, entry_of(word).wait_id) == (Kind.CANCEL, None)
     assert entry_of(woken).run_id == entry_of(word).run_id == RUN
+
+
+def test_r3_an_entry_carries_the_flow_of_its_decision_and_its_place_in_the_lane():
+    flow = Flow(mode=Mode.QUEUE, coalesce=Coalesce(quiet=30.0, within=300.0))
+    entry = entry_of(decision(flow=flow, place=7))
+
+    assert (entry.flow, entry.place) == (flow, 7)

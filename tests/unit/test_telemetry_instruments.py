@@ -16,6 +16,7 @@ from orchestrator.telemetry.words import (
     Parked,
     Recovered,
     Retried,
+    Skipped,
     Turn,
     Waited,
 )
@@ -101,6 +102,7 @@ async def test_o3_working_off_counts_what_waits_what_is_tried_again_and_what_is_
     dispatch, registry
 ) -> None:
     dispatch.decided("github", "triage", "start")
+    dispatch.skipped("github", "triage", Skipped.PER_ACTOR)
     dispatch.delivered("start", "github", 0.3)
     dispatch.held("start", Held.UNREACHABLE)
     dispatch.retried("forward", Retried.REFUSED)
@@ -109,6 +111,7 @@ async def test_o3_working_off_counts_what_waits_what_is_tried_again_and_what_is_
 
     assert await figures(registry) == {
         ("doorbell_decisions_total", "github", "triage", "start"): 1,
+        ("doorbell_skipped_total", "github", "triage", "per_actor"): 1,
         ("doorbell_delivered_total", "start"): 1,
         ("doorbell_inbox_seconds", "github", "start"): 1,
         ("doorbell_held_total", "start", "unreachable"): 1,

@@ -254,6 +254,17 @@ async def test_a_place_that_another_note_has_taken_is_not_taken_again(house):
     assert await note(house, ordinal=2, event_id="e2")
 
 
+async def test_r3_what_was_folded_in_is_told_by_its_id_type_and_time(house):
+    await house.keep("e2")
+    noted = Note(run_id=RUN, turn=1, ordinal=1, folded=("e2", "gone"))
+    await waiting.note(house.means, noted)
+
+    ((text,),) = (await house.ledger.read(turns.noted, RUN)).values()
+    assert text.startswith("2 more events were folded in")
+    assert "e2 (github/issue" in text
+    assert text.endswith("; gone.")
+
+
 async def test_words_are_noted_as_often_as_they_are_said(house):
     assert await note(house, text="Finish now.")
     assert await note(house, turn=2, ordinal=0, text="Finish now.")

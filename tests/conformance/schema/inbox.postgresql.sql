@@ -24,6 +24,7 @@ decisions | due_at | bigint | NO
 decisions | fence | bigint | NO
 decisions | leased_until | bigint | YES
 decisions | again | bigint | YES
+decisions | flow | text | YES
 entries | position | bigint | NO | nextval('entries_position_seq'::regclass)
 entries | id | text | C | NO
 entries | source | text | C | NO

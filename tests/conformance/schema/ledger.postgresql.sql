@@ -47,6 +47,10 @@ calls | artifact | character varying | YES
 calls | size | integer | NO
 calls | at | double precision | NO
 calls | done_at | double precision | YES
+causes | event_id | character varying | NO
+causes | hops | integer | NO
+causes | chain | text | NO
+causes | at | double precision | NO
 claims | decision_id | character varying | NO
 claims | token | character varying | NO
 claims | how | character varying | NO
@@ -85,6 +89,10 @@ notes | turn | integer | NO
 notes | ordinal | integer | NO
 notes | text | text | NO
 notes | event_id | character varying | YES
+own_actors | source | character varying | NO
+own_actors | server | character varying | NO
+own_actors | names | text | NO
+own_actors | at | double precision | NO
 payers | run_id | character varying | NO
 payers | rule | character varying | NO
 payers | actor | character varying | NO
@@ -120,6 +128,10 @@ slots | rule | character varying | NO
 slots | n | integer | NO
 slots | workflow_id | character varying | NO
 slots | at | double precision | NO
+subject_writes | run_id | character varying | NO
+subject_writes | call_id | character varying | NO
+subject_writes | subject | character varying | NO
+subject_writes | at | double precision | NO
 turns | run_id | character varying | NO
 turns | turn | integer | NO
 turns | content | text | NO
@@ -143,17 +155,20 @@ admitted | PRIMARY KEY (decision_id)
 artifacts | PRIMARY KEY (digest)
 attempts | PRIMARY KEY (run_id, turn, attempt)
 calls | PRIMARY KEY (run_id, call_id)
+causes | PRIMARY KEY (event_id)
 claims | PRIMARY KEY (decision_id)
 conversation_events | PRIMARY KEY (run_id, event_id)
 conversations | PRIMARY KEY (run_id)
 conversations | UNIQUE (decision_id)
 migrations | PRIMARY KEY (name)
 notes | PRIMARY KEY (run_id, turn, ordinal)
+own_actors | PRIMARY KEY (source, server)
 payers | PRIMARY KEY (run_id)
 reservations | PRIMARY KEY (run_id, turn, attempt, scope)
 shortfalls | PRIMARY KEY (run_id)
 slots | PRIMARY KEY (rule, n)
 slots | UNIQUE (workflow_id)
+subject_writes | PRIMARY KEY (run_id, call_id)
 turns | PRIMARY KEY (run_id, turn)
 waits | PRIMARY KEY (wait_id)
 CREATE UNIQUE INDEX accounts_pkey ON public.accounts USING btree (scope, rule, actor, day, zone)
@@ -163,6 +178,7 @@ CREATE UNIQUE INDEX artifacts_pkey ON public.artifacts USING btree (digest)
 CREATE UNIQUE INDEX attempts_pkey ON public.attempts USING btree (run_id, turn, attempt)
 CREATE INDEX calls_in_order ON public.calls USING btree (run_id, turn, "position")
 CREATE UNIQUE INDEX calls_pkey ON public.calls USING btree (run_id, call_id)
+CREATE UNIQUE INDEX causes_pkey ON public.causes USING btree (event_id)
 CREATE UNIQUE INDEX claims_pkey ON public.claims USING btree (decision_id)
 CREATE UNIQUE INDEX conversation_events_pkey ON public.conversation_events USING btree (run_id, event_id)
 CREATE INDEX conversations_by_time ON public.conversations USING btree (opened_at)
@@ -171,6 +187,7 @@ CREATE UNIQUE INDEX conversations_decision_id_key ON public.conversations USING 
 CREATE UNIQUE INDEX conversations_pkey ON public.conversations USING btree (run_id)
 CREATE UNIQUE INDEX migrations_pkey ON public.migrations USING btree (name)
 CREATE UNIQUE INDEX notes_pkey ON public.notes USING btree (run_id, turn, ordinal)
+CREATE UNIQUE INDEX own_actors_pkey ON public.own_actors USING btree (source, server)
 CREATE UNIQUE INDEX payers_pkey ON public.payers USING btree (run_id)
 CREATE INDEX reservations_by_account ON public.reservations USING btree (scope, rule, actor, at)
 CREATE INDEX reservations_by_state ON public.reservations USING btree (state, at)
@@ -179,6 +196,8 @@ CREATE INDEX shortfalls_by_state ON public.shortfalls USING btree (state, since)
 CREATE UNIQUE INDEX shortfalls_pkey ON public.shortfalls USING btree (run_id)
 CREATE UNIQUE INDEX slots_pkey ON public.slots USING btree (rule, n)
 CREATE UNIQUE INDEX slots_workflow_id_key ON public.slots USING btree (workflow_id)
+CREATE INDEX subject_writes_by_subject ON public.subject_writes USING btree (subject, at)
+CREATE UNIQUE INDEX subject_writes_pkey ON public.subject_writes USING btree (run_id, call_id)
 CREATE UNIQUE INDEX turns_pkey ON public.turns USING btree (run_id, turn)
 CREATE INDEX waits_by_key ON public.waits USING btree (key, state)
 CREATE INDEX waits_by_look ON public.waits USING btree (looked, state)

@@ -1,0 +1,96 @@
+"""What an event counts under by a rule's limits, as values that are judged while its decisions are written; pure.
+
+Redelivered by a person, an event counts under nothing and is held against nothing: somebody wants it to act.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Final
+
+from orchestrator.events import Actor, Event
+from orchestrator.inbox.tallies import Tallied, Tally, bucket
+from orchestrator.rules.reading import Reading
+from orchestrator.rules.rule import Finding, Rule
+from orchestrator.templates import Template, TemplateError
+
+NOBODY: Final = "nobody"
+"""Whose events count together where the sender doesn't say who acted."""
+
+
+def tallies_of(rule: Rule, event: Event, key: str | None, reading: Reading) -> tuple[Tally, ...]:
+    """Everything this event counts under, in the order in which it is judged.
+
+    Raises `TemplateError` where the rule's second key can't be made.
+    """
+    return (*_deduped(rule, event, reading), *_of_key(rule, event, key), *_of_actor(rule, event))
+
+
+def nobody_else(matched: Sequence[str], *, woke: bool) -> Finding:
+    """Whether a backstop may act: no other rule of these matched, and the event woke no run that waits for it."""
+    return Finding(
+        path="backstop",
+        operator="none",
+        expected="no other rule matches, and no run waits for it",
+        actual=[*matched, *(["a run that waits"] if woke else [])],
+        held=not matched and not woke,
+    )
+
+
+def actor_named(actor: Actor | None) -> tuple[str, str]:
+    """By which name somebody's events count together, and how people call them; an id outlives a rename."""
+    if actor is None or not (actor.id or actor.login):
+        return NOBODY, NOBODY
+    known = f"id:{actor.id}" if actor.id else f"login:{(actor.login or '').casefold()}"
+    return known, actor.login or actor.id or NOBODY
+
+
+def _deduped(rule: Rule, event: Event, reading: Reading) -> Iterator[Tally]:
+    if rule.dedupe is None:
+        return
+    key = Template.parse(rule.dedupe.key).render(reading.plain)
+    if isinstance(key, list | dict) or not str(key).strip():
+        raise TemplateError(f"{rule.dedupe.key}: expected a text to compare by, got {key!r}")
+    tally = (str(key), str(key), rule.dedupe.said, 1, rule.dedupe.window)
+    yield _tally(Tallied.DEDUPE, rule, event, *tally)
+
+
+def _of_key(rule: Rule, event: Event, key: str | None) -> Iterator[Tally]:
+    if key is None:
+        return
+    cooldown, rate = rule.limits.cooldown, rule.limits.per_key
+    if cooldown is not None:
+        yield _tally(Tallied.COOLDOWN, rule, event, key, key, cooldown.said, 1, cooldown.window)
+    if rate is not None:
+        who = f"key {key}"
+        yield _tally(Tallied.KEY, rule, event, key, who, rate.said, rate.most, rate.window)
+
+
+def _of_actor(rule: Rule, event: Event) -> Iterator[Tally]:
+    rate = rule.limits.per_actor
+    if rate is None:
+        return
+    known, shown = actor_named(event.actor)
+    who = f"actor {shown}"
+    name = f"{event.source}\x1f{known}"
+    yield _tally(Tallied.ACTOR, rule, event, name, who, rate.said, rate.most, rate.window)
+
+
+def _tally(
+    what: Tallied,
+    rule: Rule,
+    event: Event,
+    name: str,
+    who: str,
+    said: str,
+    most: int,
+    window: timedelta,
+) -> Tally:
+    return Tally(
+        what=what,
+        bucket=bucket(what, rule.id, name),
+        who=who,
+        said=said,
+        at=event.received_at,
+        most=most,
+        window=window,
+    )

@@ -1,0 +1,42 @@
+"""What becomes of a decision once it is known how often its like acted; pure, it counts nothing itself."""
+
+from dataclasses import replace
+
+from orchestrator.inbox.inbox import Action, Decision, DecisionState
+from orchestrator.inbox.tallies import Found, Over, over
+from orchestrator.rules.rule import Finding
+
+
+def counts(decision: Decision) -> bool:
+    """Whether it acts under a limit."""
+    return bool(decision.tallies) and decision.action is not Action.IGNORE
+
+
+def judged(decision: Decision, found: Found) -> Decision:
+    """The decision, or one that leaves the event alone because a limit has no room for it."""
+    full = over(decision.tallies, found) if counts(decision) else None
+    return decision if full is None else _left_alone(decision, full)
+
+
+def _left_alone(decision: Decision, full: Over) -> Decision:
+    return replace(
+        decision,
+        action=Action.IGNORE,
+        reason=full.reason,
+        trace=(*decision.trace, _finding(full)),
+        state=DecisionState.SETTLED,
+        workflow_id=None,
+        lane=None,
+        tallies=(),
+    )
+
+
+def _finding(full: Over) -> Finding:
+    tally = full.tally
+    return Finding(
+        path=tally.what,
+        operator="at most",
+        expected=f"{tally.most} in {tally.window} for {tally.who}",
+        actual=full.nth,
+        held=False,
+    )

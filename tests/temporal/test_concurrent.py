@@ -1,0 +1,49 @@
+"""R3: of a limited rule only so many runs are open at once; the others wait in the inbox, in order, and all act."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.house import Files, House, house, opened
+from tests.support.scripts import Turns, says, use, uses, wait
+from tests.support.town import Town
+
+pytestmark = pytest.mark.temporal
+
+LIMITED = replace(Files(), rule=Files().rule.rstrip("\n") + "\n  limits: {concurrent: 2}\n")
+
+
+def keys(home: House, count: int) -> list[object]:
+    """So many events, each of an issue of its own."""
+    return [home.arrival(opened(n, action="labeled")) for n in range(count)]
+
+
+async def test_r3_of_six_runs_only_two_are_open_at_once_and_all_end(
+    tmp_path: Path, town: Town
+) -> None:
+    script = Turns([uses(use("slow_read", seconds=1)), says()])
+    async with house(tmp_path, town, script, LIMITED) as home:
+        most = 0
+
+        async def over() -> bool:
+            nonlocal most
+            runs = await home.runs()
+            most = max(most, sum(run["state"] == "running" for run in runs))
+            return len(runs) == 6 and all(run["state"] == "ended" for run in runs)
+
+        ids = await home.keep(*keys(home, 6))
+        await home.until(over, "all six ended")
+        runs = await home.runs()
+    assert most == 2
+    assert sorted(event for run in runs for event in run["events"]) == sorted(ids)
+
+
+async def test_r3_a_run_that_waits_for_days_leaves_its_slot_to_others(
+    tmp_path: Path, town: Town
+) -> None:
+    script = Turns([uses(wait("github/issue_comment.created")), says()])
+    async with house(tmp_path, town, script, LIMITED) as home:
+        await home.keep(*keys(home, 5))
+        runs = await home.settled("waiting", count=5)
+    assert len(runs) == 5

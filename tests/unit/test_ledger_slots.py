@@ -1,0 +1,209 @@
+"""Slots on both databases: whatever starts, waits, ends or dies, no more starts are let in than there may be."""
+
+import asyncio
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import delete
+
+from orchestrator.database import Database, sqlite_url
+from orchestrator.ledger import claims, conversations, schema, slots
+from orchestrator.ledger.slots import Wish
+from tests.support.builders import AT, opening
+from workflows.messages import Claim, Outcome, RunState
+
+MOST = 2
+WORKFLOWS = st.sampled_from("abcd")
+
+
+def wish(decision_id, workflow_id="a", **changes):
+    values = {"rule": "triage", "most": MOST, "workflow_id": workflow_id}
+    return Wish(decision_id=decision_id, event_id=f"of-{decision_id}", **values | changes)
+
+
+class Slots(RuleBasedStateMachine):
+    """A dispatcher, workers and a reconciler over one ledger; `connection` is set by the test."""
+
+    connection = None
+
+    def __init__(self):
+        super().__init__()
+        self.number = 0
+        self.mail = {name: [] for name in "abcd"}
+        self.open = {}
+        self.resumed = set()
+        for table in (schema.slots, schema.admitted, schema.claims):
+            self.connection.execute(delete(table))
+        for table in (schema.conversations, schema.conversation_events):
+            self.connection.execute(delete(table))
+
+    @rule(workflow=WORKFLOWS, last=st.booleans())
+    def start(self, workflow, last):
+        self.number += 1
+        name = f"d{self.number}"
+        if slots.admit(self.connection, [wish(name, workflow, last=last)], AT):
+            self.mail[workflow].append(name)
+
+    @rule(workflow=WORKFLOWS)
+    def lost_on_the_way(self, workflow):
+        """It was let in, and is buried before it arrives."""
+        if self.mail[workflow]:
+            slots.withdraw(self.connection, self.mail[workflow].pop(), AT)
+
+    @rule(workflow=WORKFLOWS, opens=st.booleans())
+    def take(self, workflow, opens):
+        """A run takes what is first in its mailbox: into its conversation, or a new one, or it ignores it."""
+        if not self.mail[workflow]:
+            return
+        name = self.mail[workflow].pop(0)
+        how = Claim.CONSUMED if opens else Claim.LATE
+        claims.claim(self.connection, name, "token", how, workflow, AT)
+        slots.settle(self.connection, workflow, AT)
+        if opens and workflow not in self.open:
+            begun = opening(name, workflow_id=workflow, event_id=f"of-{name}")
+            self.open[workflow] = conversations.begin(self.connection, begun, AT).run_id
+        elif opens:
+            conversations.hear(
+                self.connection, self.open[workflow], f"of-{name}", 1, "handed in", AT
+            )
+
+    @rule(workflow=WORKFLOWS, state=st.sampled_from([RunState.WAITING, RunState.PARKED]))
+    def rest(self, workflow, state):
+        self.record(workflow, state)
+
+    @rule(workflow=WORKFLOWS)
+    def go_on(self, workflow):
+        if workflow in self.open and not self.holds(workflow):
+            self.resumed.add(workflow)
+        self.record(workflow, RunState.RUNNING)
+
+    @rule(workflow=WORKFLOWS)
+    def end(self, workflow):
+        if workflow in self.open and not self.holds(workflow) and self.mail[workflow]:
+            # What waits in the mailbox of a run that ends while it rests begins at once.
+            self.resumed.add(workflow)
+        self.record(workflow, RunState.ENDED, Outcome.COMPLETED)
+        self.open.pop(workflow, None)
+
+    @rule(workflow=WORKFLOWS)
+    @precondition(lambda self: self.number)
+    def reconcile(self, workflow):
+        slots.settle(self.connection, workflow, AT)
+
+    def record(self, workflow, state, outcome=None):
+        if workflow in self.open:
+            conversations.record(self.connection, self.open[workflow], state, "so", outcome, AT)
+
+    def holders(self):
+        return {holder.workflow_id for holder in slots.holders(self.connection)}
+
+    def holds(self, workflow):
+        return workflow in self.holders()
+
+    @invariant()
+    def no_more_are_in_than_may_be_but_for_those_that_went_on(self):
+        self.resumed &= self.holders()
+        assert len(self.holders() - self.resumed) <= MOST
+
+    @invariant()
+    def whoever_runs_or_is_about_to_holds_a_slot_and_nobody_else(self):
+        for workflow, mail in self.mail.items():
+            run_id = self.open.get(workflow)
+            state = None if run_id is None else conversations.one(self.connection, run_id).state
+            busy = state is RunState.RUNNING or (run_id is None and bool(mail))
+            assert self.holds(workflow) == busy
+
+
+@contextmanager
+def connected(url):
+    database = Database.open(url, schema.MIGRATIONS)
+    try:
+        with database.engine.begin() as connection:
+            yield connection
+    finally:
+        database.close()
+
+
+def machine_on(connection, examples):
+    class Connected(Slots):
+        pass
+
+    Connected.connection = connection
+    run_state_machine_as_test(
+        Connected, settings=settings(max_examples=examples, stateful_step_count=30, deadline=None)
+    )
+
+
+def test_whatever_happens_no_more_runs_are_let_in_than_may_be(tmp_path):
+    with connected(sqlite_url(tmp_path / "ledger.db")) as connection:
+        machine_on(connection, 60)
+
+
+def test_whatever_happens_no_more_runs_are_let_in_on_postgres(postgres):
+    with postgres.database() as url, connected(url) as connection:
+        machine_on(connection, 20)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with connected(sqlite_url(tmp_path / "ledger.db")) as connection:
+        yield connection
+
+
+def test_starts_are_let_in_in_the_order_they_are_asked_for(ledger):
+    wishes = [wish(f"d{n}", f"w{n}") for n in range(4)]
+
+    assert slots.admit(ledger, wishes, AT) == {"d0", "d1"}
+    assert slots.free(ledger, {"triage": MOST, "other": 3}) == {"other": 3}
+
+
+def test_asked_again_a_start_that_was_let_in_still_is(ledger):
+    for _ in range(3):
+        assert slots.admit(ledger, [wish("d1")], AT) == {"d1"}
+
+    assert len(slots.holders(ledger)) == 1
+
+
+def test_a_gone_run_leaves_its_slot_unless_something_is_on_its_way(ledger):
+    slots.admit(ledger, [wish("d1"), wish("d2", "b")], AT)
+    claims.claim(ledger, "d1", "token", Claim.CONSUMED, "a", AT)
+    conversations.begin(ledger, opening("d1", workflow_id="a"), AT)
+
+    assert slots.vacate(ledger, "a")
+    assert not slots.vacate(ledger, "b")
+    assert [holder.workflow_id for holder in slots.holders(ledger)] == ["b"]
+    assert not slots.vacate(ledger, "nobody")
+
+
+def test_a_run_of_a_rule_without_a_limit_takes_no_slot(ledger):
+    begun = conversations.begin(ledger, opening("d1", workflow_id="a"), AT)
+    conversations.record(ledger, begun.run_id, RunState.RUNNING, "", None, AT)
+
+    assert slots.holders(ledger) == []
+
+
+async def test_dispatchers_that_ask_at_the_same_instant_get_no_more(postgres):
+    with postgres.database() as url:
+        ledgers = [Database.open(url, schema.MIGRATIONS) for _ in range(3)]
+        inside = await asyncio.gather(
+            *(
+                ledger.write(slots.admit, [wish(f"{n}.{place}", f"w{n}.{place}")], AT)
+                for n in range(8)
+                for place, ledger in enumerate(ledgers)
+            )
+        )
+        held = await ledgers[0].read(slots.holders)
+        for ledger in ledgers:
+            ledger.close()
+
+    assert len(held) == MOST
+    assert sum(map(len, inside)) == MOST

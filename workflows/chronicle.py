@@ -1,0 +1,81 @@
+"""What a run writes down of its open conversation: notes, where it is, how it ended; it decides none of it."""
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+
+from workflows import calls
+from workflows.activities import Outside
+from workflows.carried import Carried
+from workflows.loop import Loop, State
+from workflows.messages import Note, Outcome, Record, RunState
+from workflows.story import Story
+
+RUN_STATE = SearchAttributeKey.for_keyword("RunState")
+OUTCOME = SearchAttributeKey.for_keyword("Outcome")
+
+
+class Chronicle:
+    """The open conversation of a run, if there is one, and what is written down of it."""
+
+    def __init__(self, carried: Carried) -> None:
+        self.loop: Loop | None = Loop(carried.conversation) if carried.conversation else None
+        self.story = Story(carried.story)
+        self.run_id = self.loop.state.run_id if self.loop else ""
+        self.ended: list[Outcome] = []
+
+    async def _note(
+        self,
+        loop: Loop,
+        *,
+        text: str = "",
+        event_id: str | None = None,
+        nudge: bool = False,
+        folded: tuple[str, ...] = (),
+    ) -> None:
+        state = loop.state
+        note = Note(
+            run_id=state.run_id,
+            turn=state.turn + 1,
+            ordinal=state.notes,
+            text=text,
+            event_id=event_id,
+            folded=folded,
+        )
+        if (await calls.local(Outside.note, note, "note")).said:
+            loop.noted(nudge=nudge)
+
+    async def _close(self, outcome: Outcome, reason: str) -> None:
+        """End the open conversation with every call answered, by what is known of it."""
+        if self.loop is not None:
+            unanswered = self.loop.state.calls
+            if unanswered:
+                answers = await calls.give_up(self.run_id, unanswered, reason)
+                self.loop.answered(tuple(answers))
+            reason = _cancelled(reason, self.loop.state)
+        await self._end(self.run_id, outcome, reason)
+
+    async def _end(self, run_id: str, outcome: Outcome, reason: str) -> None:
+        record = Record(run_id=run_id, state=RunState.ENDED, reason=reason, outcome=outcome)
+        await calls.local(Outside.record, record, f"ended: {outcome}")
+        workflow.upsert_search_attributes(
+            [OUTCOME.value_set(str(outcome)), RUN_STATE.value_set(str(RunState.ENDED))]
+        )
+        self._show(RunState.ENDED, f"{outcome} {reason}".strip())
+        self.ended.append(outcome)
+        self.loop, self.run_id = None, ""
+
+    async def _record(self, state: RunState, reason: str) -> None:
+        record = Record(run_id=self.run_id, state=state, reason=reason)
+        await calls.local(Outside.record, record, f"{state}")
+        workflow.upsert_search_attributes([RUN_STATE.value_set(str(state))])
+        self._show(state, reason)
+
+    def _show(self, state: RunState, reason: str) -> None:
+        workflow.set_current_details(
+            self.story.told(state, reason, self.loop.state if self.loop else None)
+        )
+
+
+def _cancelled(reason: str, state: State) -> str:
+    unknown = state.tally.unknown
+    return f"{reason}; writes of which nobody knows: {unknown}" if unknown else reason
