@@ -57,7 +57,6 @@ from orchestrator.telemetry.registry import Registry
 from orchestrator.telemetry.scrape import Permission
 from orchestrator.telemetry.telemetry import Telemetry, registry_of, telemetry
 
-
 GARBAGE = (20_000, 20, 50)
 """Allocations between two collections of each generation; stock is 700, 10, 10."""
 
