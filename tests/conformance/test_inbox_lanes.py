@@ -33,7 +33,7 @@ async def test_r1_all_decisions_of_an_event_come_back_with_their_trace(inbox):
     found = await inbox.decisions(["e1", "nope"])
 
     assert found["nope"] == []
-    assert found["e1"][0] == replace(start, decided_at=NOW, due_at=NOW)
+    assert found["e1"][0] == replace(start, decided_at=NOW, due_at=NOW, place=1)
     assert found["e1"][1].state is DecisionState.SETTLED
     assert found["e1"][1].trace == (replace(finding, expected=["a", 1]),)
     assert await inbox.decision("c1") == found["e1"][0]

@@ -43,7 +43,8 @@ KEY = "issue:acme/api#7"
 MODEL = "claude-sonnet-5-5"
 RUN = "0123456789ab.1"
 WORKFLOW = "triage:issue:acme-api-7~0123456789ab"
-MARK = f"<!-- doorbell:{RUN} -->"
+MARK = f"<!-- doorbell:{RUN}.1.0 -->"
+"""What our write of the first turn ends in, when nothing of ours caused it."""
 OPERATOR_SOURCE = operator_source(Secret("env:OPERATOR", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
 
 

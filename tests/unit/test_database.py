@@ -220,4 +220,5 @@ def test_the_inbox_has_exactly_these_tables(tmp_path):
         "migrations",
         "pauses",
         "refusals",
+        "tallies",
     ]

@@ -94,11 +94,19 @@ async def test_it_goes_on_until_it_is_stopped():
     assert heard == ["e1", "e2"]
 
 
+HEARING = """\
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("orchestrator", run_name="__main__", alter_sys=True)
+"""
+"""A shell's background job is deaf to Ctrl-C, and so is all that it starts: this one hears it wherever it runs."""
+
+
 def test_ctrl_c_ends_it_with_zero_and_json_is_one_object_for_each_line(tmp_path):
     there = Installed(tmp_path / "state")
     there.only_kept()
-    words = ["-m", "orchestrator", "events", "list", "--follow", "--is", "received", "--json"]
-    line = [sys.executable, *words, "--state", str(there.path)]
+    words = ["events", "list", "--follow", "--is", "received", "--json"]
+    line = [sys.executable, "-c", HEARING, *words, "--state", str(there.path)]
     heard = threading.Event()
     ringing = threading.Thread(target=ring, args=(there, heard))
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
