@@ -71,7 +71,7 @@ async def held_back(home: House) -> list[int]:
     entries = await home.stores.inbox.entries(10)
     found = await home.stores.inbox.decisions([entry.id for entry in entries])
     ready = [one for listed in found.values() for one in listed if one.state == "ready"]
-    tried = [one for one in ready if one.reason.startswith("Temporal: ")]
+    tried = [one for one in ready if (one.note or "").startswith("Temporal: ")]
     return [one.attempts for one in tried] if len(tried) == 2 else []
 
 
