@@ -75,3 +75,8 @@ class Event:
             "actor": None if self.actor is None else self.actor.login or self.actor.id,
             "headers": dict(self.headers),
         }
+
+
+def event_id(at: datetime, drawn: bytes) -> str:
+    """A new event's id; it begins with its second, so that new ids stand side by side in an index of old ones."""
+    return f"evt_{int(at.timestamp()):08x}{drawn.hex()}"

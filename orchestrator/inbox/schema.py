@@ -295,10 +295,19 @@ def m005_flow(connection: Connection) -> None:
         connection.execute(text("ALTER TABLE decisions ADD COLUMN flow TEXT"))
 
 
+def m006_short_hashes(connection: Connection) -> None:
+    """Compare bodies by the beginning of their hash; the whole of it stays beside it."""
+    shortened = (
+        "UPDATE entries SET seen_hash = substr(seen_hash, 1, 12) WHERE length(seen_hash) > 12"
+    )
+    connection.execute(text(shortened))
+
+
 MIGRATIONS: Final[Sequence[Migration]] = (
     m001_inbox,
     m002_retention,
     m003_working_off,
     m004_limits,
     m005_flow,
+    m006_short_hashes,
 )

@@ -1,7 +1,7 @@
 """Whether a million kept rows slow the inbox down: `python -m tests.bench.kept [ROWS]`.
 
 Batches of 64 deliveries are kept, decided, claimed and settled on an empty SQLite inbox and on a full one, in turns,
-with fsync; the medians stand beside each other.
+with fsync; the medians stand beside each other. Then two doors, one over each, are knocked at in turns.
 """
 
 import asyncio
@@ -9,7 +9,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -21,9 +22,14 @@ from orchestrator.database import Database, sqlite_url
 from orchestrator.inbox.inbox import Action, Arrival, Decision
 from orchestrator.inbox.schema import MIGRATIONS
 from orchestrator.inbox.sql import SqlInbox
+from tests.bench.door import body, started
+from tests.support.door_server import SECRET
+from tests.support.knocking import free_port, knock, reachable, request
 
 BATCH: Final = 64
 ROUNDS: Final = 40
+TURNS: Final = 7
+KNOCKS: Final = 2_000
 NOW: Final = datetime(2026, 11, 21, tzinfo=UTC)
 BODY: Final = b'{"action":"opened","text":"' + b"some words of an issue " * 300 + b'"}'
 
@@ -31,7 +37,7 @@ FILL: Final = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)
 INSERT INTO entries (id, source, delivery_id, seen_id, body_hash, seen_hash, type, subject, keys, headers, body,
                      received_at, state, duplicates)
-SELECT 'old' || i, 'github', 'd' || i, 'd' || i, randomblob(32), randomblob(32), 'issues.opened', 'acme/api#' || i,
+SELECT 'old' || i, 'github', 'd' || i, 'd' || i, randomblob(32), randomblob(12), 'issues.opened', 'acme/api#' || i,
        '[]', '{}', zeroblob(400), 1700000000000000 + i, 'decided', 0
 FROM n
 """
@@ -120,6 +126,36 @@ async def bench(rows: int) -> None:
         show(took)
         for database in databases.values():
             database.close()
+        await doors({name: sqlite_url(Path(directory) / name) for name in names})
+
+
+async def doors(urls: Mapping[str, str]) -> None:
+    """The door over each, at 64 connections; both are there all the time."""
+    ports = {name: free_port() for name in urls}
+    async with AsyncExitStack() as stack:
+        for name, url in urls.items():
+            command = ("tests.support.door_server", url, str(ports[name]))
+            await stack.enter_async_context(started(*command))
+            await reachable(ports[name], 30.0)
+        rates: dict[str, list[float]] = {name: [] for name in urls}
+        for turn in range(TURNS):
+            for name, port in ports.items():
+                rates[name].append(await rate(port, f"{name}-{turn}"))
+    empty, full = (statistics.median(rates[name][1:]) for name in ("empty", "full"))
+    sys.stdout.write(
+        f"the door at 64 connections: empty {empty:,.0f}/s, full {full:,.0f}/s, {full / empty - 1:+.0%}\n"
+    )
+
+
+async def rate(port: int, label: str) -> float:
+    """Deliveries a second."""
+    requests = {
+        delivery: request(body(delivery), SECRET, delivery, "push")
+        for delivery in (f"{label}-{number}" for number in range(KNOCKS))
+    }
+    began = time.perf_counter()
+    tally = await knock(port, list(requests), requests.__getitem__, 64)
+    return len(tally.acknowledged) / (time.perf_counter() - began)
 
 
 def show(took: dict[str, list[dict[str, float]]]) -> None:

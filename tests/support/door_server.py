@@ -4,9 +4,9 @@ It ends at SIGTERM, or by SIGKILL, which is what it is for. Its log goes nowhere
 """
 
 import asyncio
+import secrets
 import signal
 import sys
-import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from orchestrator.doorbell.health import Readiness
 from orchestrator.doorbell.listening import listening
 from orchestrator.doorbell.receive import Tell, door
 from orchestrator.doorbell.telling import Telling
+from orchestrator.events import event_id
 from orchestrator.inbox.group_commit import GroupCommit, RefusalLog
 from orchestrator.inbox.schema import MIGRATIONS
 from orchestrator.inbox.sql import SqlInbox
@@ -36,6 +37,10 @@ SECRET = b"It's a Secret to Everybody"
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _new_id() -> str:
+    return event_id(_now(), secrets.token_bytes(6))
 
 
 def _source() -> Source:
@@ -70,9 +75,7 @@ async def serve(url: str, port: int, backlog: int | None = None) -> None:
     sources = {"github": _source()}
     log = structlog.get_logger()
     async with GroupCommit(inbox, lambda _source: backlog) as commit, RefusalLog(inbox) as refusals:
-        knock = door(
-            lambda: sources, commit, refusals.refuse, _now, lambda: uuid.uuid4().hex, _tell(sources)
-        )
+        knock = door(lambda: sources, commit, refusals.refuse, _now, _new_id, _tell(sources))
         app = build(knock, Readiness(inbox.pulse, _now), _status, log)
         over = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)

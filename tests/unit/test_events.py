@@ -1,10 +1,11 @@
 """The words of an event as rules and templates see them."""
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestrator.events import Actor
+from orchestrator.events import Actor, event_id
 from tests.support.builders import event
 
 
@@ -46,3 +47,10 @@ def test_the_headers_of_a_scope_are_a_copy():
     event(headers=headers).scope()["headers"]["b"] = "2"
 
     assert headers == {"a": "1"}
+
+
+def test_a_later_event_has_a_later_id_whatever_was_drawn():
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+
+    assert event_id(at, b"\xff" * 6) == "evt_6b00df00ffffffffffff"
+    assert event_id(at, b"\xff" * 6) < event_id(at + timedelta(seconds=1), b"\x00" * 6)
