@@ -8,7 +8,7 @@ from orchestrator.demo.wire import Reply
 from tests.support.house import PLAYBOOK, Files, house, opened
 from tests.support.scripts import Request, Turns, says, turn_of, use, uses, words
 from tests.support.town import Town
-from workflows import run as workflow
+from workflows import parking
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(90)]
 
@@ -22,7 +22,7 @@ def last_or_read(request: Request) -> Reply:
 async def test_r2_a_long_conversation_continues_as_new_and_hears_everything_in_order(
     tmp_path: Path, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workflow, "HISTORY_LIMIT", 40)
+    monkeypatch.setattr(parking, "HISTORY_LIMIT", 40)
     script = Turns([last_or_read])
     async with house(tmp_path, town, script, Files(playbook=PLAYBOOK)) as home:
         ids = [await home.ring(opened())]
