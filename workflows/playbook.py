@@ -55,19 +55,73 @@ class InputType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What one conversation may spend; every limit is checked before the call that would pass it."""
+    """What one conversation may spend; every limit is checked before the call that would pass it.
+
+    `active` are the seconds in which it works, `open` those from its beginning, waits included; None means no limit.
+    """
 
     usd: Decimal = Decimal("0.50")
     tokens: int = 300_000
     turns: int = 25
     tool_calls: int = 60
+    active: float | None = None
+    open: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """What one argument may be: one of the `values` (or a list of some), text of a `pattern`, or `at_most` a number."""
+
+    values: tuple[Any, ...] | None = None
+    pattern: str | None = None
+    at_most: float | None = None
+
+
+class OnTimeout(StrEnum):
+    """What becomes of a call that nobody approved in time."""
+
+    DENY = "deny"
+    FAIL = "fail"
+    PARK = "park"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approve:
+    """A person must say yes to the call: one of `by` (`role:maintainer`, a name), within `ttl` seconds.
+
+    `when` is CEL over the call's `args`; empty means always.
+    """
+
+    by: tuple[str, ...]
+    ttl: float
+    on_timeout: OnTimeout = OnTimeout.DENY
+    when: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteLimit:
-    """How often a conversation may use one write tool."""
+    """How often a conversation may use one write tool, with which arguments, and with whose consent.
+
+    `verify` is the tool (`server.tool`) that shows what became of a call of which nobody knows.
+    """
 
     max: int = 1
+    args: Mapping[str, Allowed] = field(default_factory=dict)
+    approve: Approve | None = None
+    verify: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """The event that brings a call's real answer: `events` are `source/type` globs, `key` a template over `result`.
+
+    `until` is CEL over the event; empty means the first one. `timeout` in seconds.
+    """
+
+    events: tuple[str, ...]
+    key: str
+    timeout: float
+    until: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +130,8 @@ class Playbook:
 
     `tools` maps a server's name to the tools the playbook wants from it. `bind` maps `server` or
     `server.tool` to arguments the model can't choose (templates over `with`); `writes` maps `server.tool` to
-    its limit. `prose` is the instructions, a template over `with`. `digest` names exactly this text.
+    its limit, `waits` to the event that answers it later. `optional` are servers it can do without. `prose` is the
+    instructions, a template over `with`. `digest` names exactly this text.
     """
 
     name: str
@@ -87,5 +142,7 @@ class Playbook:
     tools: Mapping[str, tuple[str, ...]]
     bind: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     writes: Mapping[str, WriteLimit] = field(default_factory=dict)
+    waits: Mapping[str, Callback] = field(default_factory=dict)
+    optional: tuple[str, ...] = ()
     budget: Budget = field(default_factory=Budget)
     prose: str = ""
