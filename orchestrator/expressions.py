@@ -80,7 +80,13 @@ _VARIABLES: Mapping[str, cel.Type] = {
 _ENVIRONMENT = cel.NewEnv(
     variables=_VARIABLES, container="doorbell", extensions=[ext_strings.ExtStrings()]
 )
-_KNOWN = (*_VARIABLES, "type", *FUNCTIONS)
+_SCOPE = ("event", "source", "type", "subject", "actor", "id", "headers")
+_CALL_VARIABLES: Mapping[str, cel.Type] = {
+    "args": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
+    "tool": cel.Type.STRING,
+    "effect": cel.Type.STRING,
+}
+_CALLS = cel.NewEnv(variables=_CALL_VARIABLES, extensions=[ext_strings.ExtStrings()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,13 @@ class Values:
         named = {"doorbell.type" if name == "type" else name: scope[name] for name in scope}
         return cls(_ENVIRONMENT.Activation(_clean(named)))
 
+    @classmethod
+    def of_call(cls, args: Mapping[str, Any], tool: str, effect: str) -> "Values":
+        """The values of `args tool effect`."""
+        if _deeper(args, MAX_DEPTH):
+            return cls(None)
+        return cls(_CALLS.Activation(_clean({"args": dict(args), "tool": tool, "effect": effect})))
+
 
 @dataclass(frozen=True, slots=True)
 class Expression:
@@ -109,6 +122,11 @@ class Expression:
     def compile(cls, text: str) -> "Expression":
         """The type-checked expression. Raises `ExpressionError`."""
         return _expression(text)
+
+    @classmethod
+    def of_calls(cls, text: str) -> "Expression":
+        """The type-checked expression over `args tool effect`, a tool call's. Raises `ExpressionError`."""
+        return _of_calls(text)
 
     def holds(self, values: Values) -> tuple[bool, str]:
         """Whether it holds, and why not where it couldn't be answered ("" otherwise)."""
@@ -139,10 +157,19 @@ def scrub(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _expression(text: str) -> Expression:
+    return _compiled(text, _ENVIRONMENT, _SCOPE)
+
+
+@lru_cache(maxsize=1024)
+def _of_calls(text: str) -> Expression:
+    return _compiled(text, _CALLS, tuple(_CALL_VARIABLES))
+
+
+def _compiled(text: str, environment: cel.Env, known: Sequence[str]) -> Expression:
     try:
-        compiled = _ENVIRONMENT.compile(scrub(text))
+        compiled = environment.compile(scrub(text))
     except RuntimeError as error:
-        raise ExpressionError(text, list(_problems(text, str(error)))) from None
+        raise ExpressionError(text, list(_problems(text, str(error), known))) from None
     kind = compiled.return_type().name()
     if kind not in {"BOOL", "DYN"}:
         said = f"expected a yes or no, but {text!r} gives {kind.lower()}"
@@ -174,7 +201,7 @@ def _clean(value: Any) -> Any:
     return [_clean(item) for item in value] if kind is list or kind is tuple else value
 
 
-def _problems(text: str, said: str) -> Iterator[Problem]:
+def _problems(text: str, said: str, known: Sequence[str]) -> Iterator[Problem]:
     lines = text.split("\n")
     found = [match for match in PROBLEM.finditer(said) if int(match["line"]) > 0]
     if not found:
@@ -186,21 +213,19 @@ def _problems(text: str, said: str) -> Iterator[Problem]:
         unknown = UNKNOWN.search(words)
         if unknown is not None:
             line = lines[number - 1] if number <= len(lines) else ""
-            yield Problem(number, _start(line, column, unknown["name"]), _unknown(unknown["name"]))
+            yield Problem(
+                number, _start(line, column, unknown["name"]), _unknown(unknown["name"], known)
+            )
         else:
             ends = words.startswith(ENDS)
             yield Problem(number, column, "it ends too early" if ends else words)
 
 
-def _unknown(name: str) -> str:
+def _unknown(name: str, known: Sequence[str]) -> str:
     """The vendor shows the whole path; what isn't known is its first word."""
     word = name.lstrip(".").partition(".")[0]
-    near = get_close_matches(word, _KNOWN, n=1, cutoff=0.6)
-    hint = (
-        f"did you mean {near[0]!r}?"
-        if near
-        else "known: event source type subject actor id headers"
-    )
+    near = get_close_matches(word, (*known, *FUNCTIONS), n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {' '.join(known)}"
     return f"undeclared reference to {name!r}; {hint}"
 
 

@@ -1,18 +1,16 @@
 """Everything the service is made of, made once, as one value; it makes none of it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 from temporalio.client import Client
 
-from orchestrator.configuration.configuration import Configuration
+from orchestrator.configuration.reloading import Reloading
 from orchestrator.dispatch.destinations import Destinations
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.doorbell.telling import Telling
 from orchestrator.recovery.hearing import Hearing
 from orchestrator.settings import Settings
-from orchestrator.sources.source import Source
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores
 from orchestrator.telemetry.instruments import DispatchInstruments, DoorInstruments
@@ -35,8 +33,7 @@ class Parts:
     settings: Settings
     state: StateDirectory
     stores: Stores
-    configuration: Configuration
-    sources: Mapping[str, Source]
+    reloading: Reloading
     client: Client
     dispatcher: Dispatcher
     forwards: Destinations

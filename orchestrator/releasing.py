@@ -1,19 +1,20 @@
 """Let runs go on that a day's cap held up: one Resume row each in the inbox, as a person would say it; it starts none.
 
+Those that a model's outage held up it leaves to `resuming`.
+
 In the order in which they parked, a few at a time, and at most half of a cap in a day goes to them: what happens today
 goes first (mechanics: no stampede at midnight). A new day, a raised cap and a declared price are all seen the same
 way: the run's next turn has room.
 """
 
 import asyncio
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from orchestrator import resuming
 from orchestrator.agent import prices
 from orchestrator.agent.purse import Limited, Purse, Standings, in_force
 from orchestrator.configuration.configuration import Configuration
@@ -23,8 +24,6 @@ from orchestrator.ledger import caps, reservations, shortfalls
 from orchestrator.ledger.caps import Account, Amount, nano
 from orchestrator.ledger.shortfalls import Shortfall
 from orchestrator.loops import forever
-from orchestrator.sources.operator import OperatorDialect
-from orchestrator.sources.source import OPERATOR
 
 AT_ONCE: Final = 3
 """Runs that were let go on and have not reserved their turn yet."""
@@ -124,7 +123,8 @@ class Releaser:
         let_go = chosen(found, now.timestamp())
         for candidate in let_go:
             await self._release(candidate, now)
-        return len(let_go)
+        answered = await resuming.resume_some(self.inbox, self.ledger, now, self.poke, self.log)
+        return len(let_go) + answered
 
     async def _release(self, candidate: Candidate, now: datetime) -> None:
         """The row first: written twice it is a duplicate, and forgotten it would park for ever."""
@@ -163,22 +163,7 @@ def chosen(found: Sequence[Candidate], now: float) -> list[Candidate]:
 def resume(shortfall: Shortfall, by: str, now: datetime) -> Arrival:
     """The row that lets a run go on; its delivery id names this parking, so it comes once."""
     identity = f"money-{shortfall.run_id}-{shortfall.number}"
-    headers = {"content-type": "application/json", "webhook-id": identity}
-    body = json.dumps({"type": "run.resume", "run": shortfall.run_id, "by": by}).encode()
-    reading = OperatorDialect().read(headers, body)
-    return Arrival(
-        id=f"evt_{hashlib.sha256(identity.encode()).hexdigest()[:16]}",
-        source=OPERATOR,
-        delivery_id=reading.delivery_id,
-        type=reading.type,
-        subject=reading.subject,
-        actor=reading.actor,
-        keys=reading.keys,
-        headers=headers,
-        body=body,
-        received_at=now,
-        dedupe_body=False,
-    )
+    return resuming.row(identity, shortfall.run_id, by, now)
 
 
 def _released(shortfall: Shortfall) -> bool:

@@ -6,19 +6,21 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import metadata
+from pathlib import Path
 
 import structlog
 from litestar.types import ASGIApp
-from structlog.typing import FilteringBoundLogger
 
 from orchestrator import retention, temporal
 from orchestrator.configuration.configuration import Configuration
+from orchestrator.configuration.files import SOURCES
+from orchestrator.configuration.reloading import Reloading
 from orchestrator.dispatch.destinations import destinations
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.forwards import Forwards
@@ -33,24 +35,30 @@ from orchestrator.doorbell.listening import serving
 from orchestrator.doorbell.receive import Keeps, door
 from orchestrator.doorbell.scraping import metrics_route
 from orchestrator.doorbell.telling import Telling
-from orchestrator.errors import OperatorError
+from orchestrator.errors import Flaw, Mistake, OperatorError
+from orchestrator.events import event_id
 from orchestrator.inbox.group_commit import GroupCommit, RefusalLog
 from orchestrator.inbox.inbox import Arrival, Receipt
 from orchestrator.logs import Journal
 from orchestrator.parts import Counts, Parts
 from orchestrator.recovery.gaps import Recovered
 from orchestrator.recovery.hearing import Hearing
-from orchestrator.recovery.indoors import indoors
-from orchestrator.recovery.recovering import Recovering, recovering
+from orchestrator.recovery.indoors import Ring, indoors
+from orchestrator.recovery.recovering import recovering
+from orchestrator.recovery.renewing import Recoveries
 from orchestrator.releasing import Releaser
+from orchestrator.schedules import clock
+from orchestrator.schedules.keeping import Schedules
+from orchestrator.schedules.ringing import Ringing as Ticking
 from orchestrator.secrets import Secret
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, environment
 from orchestrator.sources.operator import operator_source
-from orchestrator.sources.source import OPERATOR, Source
+from orchestrator.sources.schedule import schedule_source
+from orchestrator.sources.source import OPERATOR, SCHEDULE
 from orchestrator.sources.unsigned import check_listening
 from orchestrator.standing import read_gauges, status_of
 from orchestrator.state import Addresses, StateDirectory
-from orchestrator.stores import Stores, configuration_reader
+from orchestrator.stores import Stores, reloading_of
 from orchestrator.telemetry import words
 from orchestrator.telemetry.instruments import DispatchInstruments, DoorInstruments
 from orchestrator.telemetry.registry import Registry
@@ -77,15 +85,19 @@ class Ringing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """The door is open: where, and who goes after what never came through it."""
+    """The door is open: where, how it is rung from inside, and who goes after what never came through it."""
 
     url: str
-    recovering: Sequence[Recovering]
+    ring: Ring
+    recoveries: Recoveries
 
 
-async def serve(settings: Settings, environment: Mapping[str, str], journal: Journal) -> None:
+async def serve(settings: Settings, dotenv: Path, journal: Journal) -> None:
     """Serve until SIGTERM; then stop listening, finish what is under way, and leave."""
-    listener = inherited(environment, os.getpid())
+    # Until we can hear it, a reload has nothing to tell us: we read what is there anyway.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    told_at_start = environment(dotenv)
+    listener = inherited(told_at_start, os.getpid())
     if listener is not None:
         where = {"host": host_of(listener), "port": port_of(listener)}
         settings = settings.model_copy(update=where)
@@ -96,11 +108,12 @@ async def serve(settings: Settings, environment: Mapping[str, str], journal: Jou
     registry = registry_of("service", version, _now, lambda: journal.dropped)
     with StateDirectory.open(settings.state, role="service") as state:
         async with (
-            telemetry(registry, "service", environment, _now) as told,
-            _parts(settings, environment, state, told, journal) as parts,
+            telemetry(registry, "service", told_at_start, _now) as told,
+            _parts(settings, dotenv, state, told, journal) as parts,
             _door(parts, listener) as opened,
         ):
             _seldom_collect()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.reloading.ask)
             working = asyncio.gather(*_loops(parts, opened))
             parts.log.info("service.ready", url=opened.url)
             await stopping.wait()
@@ -114,7 +127,7 @@ async def serve(settings: Settings, environment: Mapping[str, str], journal: Jou
 @asynccontextmanager
 async def _parts(
     settings: Settings,
-    environment: Mapping[str, str],
+    dotenv: Path,
     state: StateDirectory,
     told: Telemetry,
     journal: Journal,
@@ -123,12 +136,11 @@ async def _parts(
         text = "the service needs a Temporal server: give --temporal ADDRESS, or use `doorbell up`"
         raise OperatorError(text)
     log = structlog.get_logger("service")
-    configuration = _read(settings, environment, log)
-    sources = _sources(configuration, state, settings.host)
-    counts = _counts(told.registry, sources)
-    forwards = destinations(lambda: configuration, _now, log, counts=counts.dispatch)
     stores = Stores.open(state, settings.database)
     try:
+        reloading = await _reloading(settings, dotenv, state, stores)
+        counts = _counts(told.registry, reloading)
+        forwards = destinations(reloading.configuration, _now, log, counts=counts.dispatch)
         if settings.database is None:
             # On SQLite we are the only service: what a killed one had leased need not wait for its leases to end.
             await stores.inbox.free_leases()
@@ -140,12 +152,17 @@ async def _parts(
             settings=settings,
             state=state,
             stores=stores,
-            configuration=configuration,
-            sources=sources,
+            reloading=reloading,
             client=client,
-            dispatcher=_dispatcher(stores, runs, forwards, configuration, sources, counts, told),
+            dispatcher=_dispatcher(stores, runs, forwards, reloading, counts, told),
             forwards=forwards,
-            hearing=Hearing(lambda: sources, stores.inbox, _now, log, tell=counts.dispatch.silent),
+            hearing=Hearing(
+                lambda: reloading.loaded.sources,
+                stores.inbox,
+                _now,
+                log,
+                tell=counts.dispatch.silent,
+            ),
             telling=Telling(counts.door, journal.delivery, told.tracing),
             counts=counts,
             log=log,
@@ -156,38 +173,42 @@ async def _parts(
         stores.close()
 
 
-def _counts(registry: Registry, sources: Mapping[str, Source]) -> Counts:
+async def _reloading(
+    settings: Settings, dotenv: Path, state: StateDirectory, stores: Stores
+) -> Reloading:
+    log = structlog.get_logger("service")
+    at = settings.config
+    made = reloading_of(at, partial(environment, dotenv), dotenv, stores.ledger, _now, log)
+    secret = Secret("file:operator.secret", state.operator_secret())
+    made.built_in = {OPERATOR: operator_source(secret), SCHEDULE: schedule_source(secret)}
+    made.vet, made.keeps = partial(_unlistenable, settings.host), True
+    loaded = await made.start()
+    check_listening(loaded.sources, settings.host)
+    return made
+
+
+def _unlistenable(host: str, configuration: Configuration) -> list[Mistake]:
+    """What keeps a service that listens already from listening for these sources."""
+    try:
+        check_listening(configuration.sources, host)
+    except OperatorError as error:
+        return [configuration.documents[SOURCES].mistake(Flaw((), str(error)))]
+    return []
+
+
+def _counts(registry: Registry, reloading: Reloading) -> Counts:
     return Counts(
         registry=registry,
-        door=DoorInstruments(registry, lambda: sources),
-        dispatch=DispatchInstruments(registry, lambda: sources),
+        door=DoorInstruments(registry, lambda: reloading.loaded.sources),
+        dispatch=DispatchInstruments(registry, lambda: reloading.loaded.readable),
     )
-
-
-def _read(
-    settings: Settings, environment: Mapping[str, str], log: FilteringBoundLogger
-) -> Configuration:
-    configuration = configuration_reader(settings.config, environment)()
-    for mistake in configuration.mistakes:
-        log.error("configuration.mistake", mistake=str(mistake))
-    for warning in configuration.warnings:
-        log.warning("configuration.warning", warning=str(warning))
-    return configuration
-
-
-def _sources(configuration: Configuration, state: StateDirectory, host: str) -> dict[str, Source]:
-    operator = operator_source(Secret("file:operator.secret", state.operator_secret()))
-    sources = {**configuration.sources, OPERATOR: operator}
-    check_listening(sources, host)
-    return sources
 
 
 def _dispatcher(
     stores: Stores,
     runs: Runs,
     forwards: Forwards,
-    configuration: Configuration,
-    sources: dict[str, Source],
+    reloading: Reloading,
     counts: Counts,
     told: Telemetry,
 ) -> Dispatcher:
@@ -196,8 +217,8 @@ def _dispatcher(
         ledger=stores.ledger,
         runs=runs,
         forwards=forwards,
-        configuration=lambda: configuration,
-        sources=lambda: sources,
+        configuration=reloading.configuration,
+        sources=lambda: reloading.loaded.readable,
         now=_now,
         log=structlog.get_logger("service"),
         counts=counts.dispatch,
@@ -209,12 +230,13 @@ def _dispatcher(
 async def _door(parts: Parts, listener: socket.socket | None) -> AsyncIterator[Open]:
     settings, inbox = parts.settings, parts.stores.inbox
     async with (
-        GroupCommit(inbox, partial(_backlog, parts.sources), parts.counts.door) as commit,
+        GroupCommit(inbox, partial(_backlog, parts.reloading), parts.counts.door) as commit,
         RefusalLog(inbox) as refused,
     ):
         at_the_door = partial(_at_the_door, parts, refused)
         ringing = Ringing(commit, parts.dispatcher.poke)
-        after_all = _recovering(parts, at_the_door, ringing)
+        ring = indoors(at_the_door, ringing)
+        after_all = _recoveries(parts, ring)
         application = app.build(
             at_the_door(ringing),
             Readiness(inbox.pulse, _now),
@@ -231,12 +253,12 @@ async def _door(parts: Parts, listener: socket.socket | None) -> AsyncIterator[O
         url = url_of(host_of(listener), port_of(listener))
         async with serving(application, listener):
             parts.state.announce(_addresses(settings, url))
-            yield Open(url=url, recovering=after_all)
+            yield Open(url=url, ring=ring, recoveries=after_all)
 
 
 def _at_the_door(parts: Parts, refused: RefusalLog, keeps: Keeps) -> ASGIApp:
     return door(
-        lambda: parts.sources,
+        lambda: parts.reloading.loaded.sources,
         keeps,
         refused.refuse,
         _now,
@@ -247,17 +269,15 @@ def _at_the_door(parts: Parts, refused: RefusalLog, keeps: Keeps) -> ASGIApp:
     )
 
 
-def _recovering(
-    parts: Parts, at_the_door: Callable[[Keeps], ASGIApp], keeps: Keeps
-) -> list[Recovering]:
+def _recoveries(parts: Parts, ring: Ring) -> Recoveries:
     def tell(source: str, recovered: Recovered) -> None:
         counts = parts.counts.dispatch
         counts.recovered(source, recovered.reinjected, words.Recovered.RUNG)
         counts.recovered(source, recovered.asked_again, words.Recovered.ASKED)
         counts.recovered(source, recovered.failed, words.Recovered.FAILED)
 
-    ring = indoors(at_the_door, keeps)
-    return recovering(parts.sources, ring, parts.stores.inbox, _now, parts.log, tell=tell)
+    inbox, log = parts.stores.inbox, parts.log
+    return Recoveries(lambda sources: recovering(sources, ring, inbox, _now, log, tell=tell))
 
 
 def _seldom_collect() -> None:
@@ -268,12 +288,16 @@ def _seldom_collect() -> None:
 
 
 def _loops(parts: Parts, opened: Open) -> list[asyncio.Task[object]]:
+    ticking = _clock(parts, opened.ring)
     works = [
+        ticking.keep(),
+        ticking.hear(),
         parts.dispatcher.work(),
         parts.hearing.work(),
         _nightly(parts),
         _releaser(parts).work(),
-        *(one.work() for one in opened.recovering),
+        opened.recoveries.work(parts.reloading.newer),
+        parts.reloading.work(),
     ]
     return [asyncio.create_task(work) for work in works]
 
@@ -285,6 +309,19 @@ def _addresses(settings: Settings, url: str) -> Addresses:
         temporal=settings.temporal or "",
         temporal_ui=settings.temporal_ui,
     )
+
+
+def _clock(parts: Parts, ring: Ring) -> clock.Clock:
+    settings = parts.settings
+    means = clock.Means(
+        schedules=Schedules(parts.client, settings.task_queue),
+        connect=partial(temporal.connect, settings.temporal or "", settings.namespace),
+        ringing=Ticking(ring, parts.state.operator_secret(), _now),
+        rules=lambda: parts.reloading.configuration().rules,
+        inbox=parts.stores.inbox,
+        log=parts.log,
+    )
+    return clock.Clock(means)
 
 
 def _releaser(parts: Parts) -> Releaser:
@@ -300,17 +337,17 @@ def _releaser(parts: Parts) -> Releaser:
 
 async def _nightly(parts: Parts) -> None:
     inbox, referred = parts.stores.inbox, retention.referred_in(parts.stores.ledger)
-    keep = partial(_kept, parts.sources)
+    keep = partial(_kept, parts.reloading)
     await retention.nightly(lambda: retention.prune(inbox, referred, keep, _now()), _now, parts.log)
 
 
-def _backlog(sources: Mapping[str, Source], name: str) -> int | None:
-    source = sources.get(name)
+def _backlog(reloading: Reloading, name: str) -> int | None:
+    source = reloading.loaded.sources.get(name)
     return None if source is None else source.backlog
 
 
-def _kept(sources: Mapping[str, Source], name: str) -> timedelta | None:
-    source = sources.get(name)
+def _kept(reloading: Reloading, name: str) -> timedelta | None:
+    source = reloading.loaded.readable.get(name)
     return retention.DEFAULT_KEEP if source is None else source.keep
 
 
@@ -319,4 +356,4 @@ def _now() -> datetime:
 
 
 def _new_id() -> str:
-    return f"evt_{secrets.token_hex(8)}"
+    return event_id(_now(), secrets.token_bytes(6))

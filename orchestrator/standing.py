@@ -1,7 +1,7 @@
 """How the service stands, for `/status` and for the gauges of `/metrics`; it changes nothing."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,9 +9,12 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from orchestrator import views
-from orchestrator.inbox.standing import standing_of
+from orchestrator.configuration.broken import broken
+from orchestrator.configuration.reloading import Rejected
+from orchestrator.inbox.standing import held_back, standing_of
+from orchestrator.ledger import slots
 from orchestrator.parts import Parts
-from orchestrator.recovery.recovering import Recovering
+from orchestrator.recovery.renewing import Recoveries
 from orchestrator.telemetry import reach
 
 LOOK_AT_TEMPORAL = 2.0
@@ -19,7 +22,7 @@ LOOK_AT_TEMPORAL = 2.0
 Status = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
-def status_of(parts: Parts, recovering: Sequence[Recovering]) -> Status:
+def status_of(parts: Parts, recoveries: Recoveries) -> Status:
     """What `/status` answers."""
 
     async def status() -> Mapping[str, Any]:
@@ -30,8 +33,9 @@ def status_of(parts: Parts, recovering: Sequence[Recovering]) -> Status:
                 "waiting": await inbox.waiting(),
                 "paused": views.paused(await inbox.pauses()),
             },
+            "slots": await _slots(parts),
             "silence": [one.told() for one in parts.hearing.standing()],
-            "recovery": [one.standing().told() for one in recovering],
+            "recovery": [one.told() for one in recoveries.standing()],
             "forwards": _forwards(parts),
             "temporal": {
                 "address": settings.temporal,
@@ -50,7 +54,12 @@ def status_of(parts: Parts, recovering: Sequence[Recovering]) -> Status:
 def read_gauges(parts: Parts, now: Callable[[], datetime]) -> None:
     """Have the registry read, at every scrape, what is not counted as it happens."""
     registry, stores = parts.counts.registry, parts.stores
-    registry.read("inbox", standing_of(stores.inbox_database, lambda: sorted(parts.sources), now))
+    reloading = parts.reloading
+
+    def named() -> list[str]:
+        return sorted(reloading.loaded.sources)
+
+    registry.read("inbox", standing_of(stores.inbox_database, named, now))
     registry.read("temporal", reach.temporal(lambda: reachable(parts.client)))
     registry.read(
         "breakers",
@@ -80,12 +89,41 @@ def _forwards(parts: Parts) -> list[dict[str, Any]]:
     ]
 
 
+async def _slots(parts: Parts) -> list[dict[str, Any]]:
+    """Each rule that limits how many of its runs are open at once, or of which something is held."""
+    held = await parts.stores.inbox_database.read(held_back)
+    taken = await parts.stores.ledger.read(slots.taken)
+    return [
+        {
+            "rule": rule.name,
+            "open": taken.get(rule.id, 0),
+            "concurrent": rule.limits.concurrent,
+            "held": held.get(rule.name, 0),
+        }
+        for rule in parts.reloading.loaded.configuration.rules
+        if rule.limits.concurrent is not None or rule.name in held
+    ]
+
+
 def _configuration(parts: Parts) -> dict[str, Any]:
-    configuration = parts.configuration
+    loaded, rejected = parts.reloading.loaded, parts.reloading.rejected
+    configuration = loaded.configuration
     return {
         "digest": configuration.digest,
+        "number": loaded.number,
+        "loaded_at": loaded.at.isoformat(),
         "rules": [rule.name for rule in configuration.rules],
         "sources": sorted(configuration.sources),
         "mistakes": [str(mistake) for mistake in configuration.mistakes],
         "warnings": [str(warning) for warning in configuration.warnings],
+        "broken": [one.told() for one in broken(configuration.mistakes, loaded.reading.texts)],
+        "rejected": None if rejected is None else _rejected(rejected),
+    }
+
+
+def _rejected(rejected: Rejected) -> dict[str, Any]:
+    return {
+        "digest": rejected.digest,
+        "at": rejected.at.isoformat(),
+        "broken": [one.told() for one in broken(rejected.mistakes, rejected.texts)],
     }

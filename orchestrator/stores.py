@@ -6,11 +6,14 @@ at the door can't starve a run; on Postgres they share one database.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePath
-from typing import Self
+from typing import Any, Self
 
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.load import load
+from orchestrator.configuration.reading import read, stamps_of
+from orchestrator.configuration.reloading import Reloading
 from orchestrator.database import Database, sqlite_url
 from orchestrator.inbox import schema as inbox_schema
 from orchestrator.inbox.sql import SqlInbox
@@ -53,6 +56,24 @@ def configuration_reader(
         return last[0][1]
 
     return read
+
+
+def reloading_of(
+    directory: Path,
+    environment: Callable[[], Mapping[str, str]],
+    dotenv: Path,
+    ledger: Database,
+    now: Callable[[], datetime],
+    log: Any,
+) -> Reloading:
+    """The configuration of a process that stays: not read yet. `environment` is asked anew each time."""
+    return Reloading(
+        read=lambda: read(directory, environment(), read_secret_file),
+        stamp=lambda beside: stamps_of(directory, {*beside, dotenv}),
+        ledger=ledger,
+        now=now,
+        log=log,
+    )
 
 
 def read_secret_file(path: PurePath) -> str | None:

@@ -48,7 +48,8 @@ class Child:
     """One process to keep running. `ready` returns when it does its work, or raises `OperatorError`.
 
     `listener` is a socket of ours that each process of the child inherits, as systemd would hand it over; its
-    environment must say so. We hold it while they come and go, so whoever connects meanwhile waits.
+    environment must say so. We hold it while they come and go, so whoever connects meanwhile waits. One that `reloads`
+    reads its configuration again at SIGHUP, once it is ready.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Child:
     patience: float
     quiet_when_stopping: bool = False
     listener: int | None = None
+    reloads: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,14 @@ class Supervisor:
     def restart(self, name: str) -> None:
         """Ask one child to stop and start it again when it has; the others go on."""
         self._news.put_nowait(_Anew(name))
+
+    def reload(self) -> None:
+        """Have every child that reloads read its configuration again; one that is starting reads it anyway."""
+        for child in self.children:
+            standing = self._standings.get(child.name)
+            if child.reloads and standing is not None and standing.phase is Phase.UP:
+                with suppress(ProcessLookupError):
+                    self._running[child.name].process.send_signal(signal.SIGHUP)
 
     async def run(self) -> None:
         """Return when everything is stopped again.

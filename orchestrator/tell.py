@@ -133,6 +133,8 @@ def standing(decision: dict[str, Any]) -> str | None:
 
 
 def _action(decision: dict[str, Any]) -> str:
+    if called := decision.get("call"):
+        return f"call {shape([one['tool'] for one in called])} ({decision['state']})"
     action, to = decision["action"], decision.get("to")
     return f"{action} → {to} ({decision['state']})" if to else str(action)
 

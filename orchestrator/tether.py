@@ -37,6 +37,8 @@ def become(parent: int, command: Sequence[str]) -> None:
     # The parent may have died before the line above: then no signal will ever come.
     if os.getppid() != parent:
         sys.exit(ORPHANED)
+    # A reload that comes before the command can hear it must not end it.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
     os.execvp(command[0], list(command))  # noqa: S606 - the command is our own supervisor's
 
@@ -48,7 +50,7 @@ def watch(command: Sequence[str], descriptors: Sequence[int] = ()) -> int:
     with subprocess.Popen(  # noqa: S603 - as above
         line, stdin=subprocess.DEVNULL, pass_fds=descriptors
     ) as process:
-        for name in (signal.SIGTERM, signal.SIGINT):
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(name, lambda number, _: process.send_signal(number))
         threading.Thread(target=_kill_at_end_of_input, args=[process], daemon=True).start()
         return process.wait()

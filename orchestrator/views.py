@@ -6,20 +6,34 @@ It reads the inbox and the ledger and changes neither.
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from orchestrator.configuration.broken import rules_in
+from orchestrator.configuration.files import kept_files
 from orchestrator.database import Transaction
 from orchestrator.dispatch.decide import OTHERS
 from orchestrator.inbox.inbox import Action, Decision, DecisionState, Entry, Refusal
 from orchestrator.inbox.orders import Pausable, Pause
-from orchestrator.ledger import artifacts, calls, claims, conversations, turns, waits
+from orchestrator.ledger import (
+    artifacts,
+    calls,
+    claims,
+    configurations,
+    conversations,
+    transcript,
+    turns,
+    waits,
+)
 from orchestrator.ledger.conversations import Conversation
+from orchestrator.ledger.transcript import Line
 from orchestrator.ledger.turns import Turn
 from orchestrator.rules.match import about_on
 from orchestrator.rules.operators import like
 from orchestrator.rules.rule import Finding, deciding
 from orchestrator.rules.rulebook import Page, pages_of
+from orchestrator.rules.steps import are_called, steps_in
 from orchestrator.stores import Stores
 from workflows.messages import RunState
 
@@ -40,12 +54,14 @@ async def why(stores: Stores, entry: Entry) -> Shown:
     (shown,) = await events(stores, [entry])
     ids = [decision["id"] for decision in shown["decisions"]]
     taken = await stores.ledger.read(claims.claimed, ids)
+    by = await _decided_by(stores, entry)
     rang, asked, others = f"{entry.source}/{entry.type}", [], []
     for decision in shown["decisions"]:
         pages = await stores.ledger.read(_pages, decision)
         if pages is None:
             cost = await stores.ledger.read(_cost, decision["run_id"])
-            asked.append({**decision, "run": cost, "claimed": taken.get(decision["id"])})
+            told = {"run": cost, "claimed": taken.get(decision["id"]), **by[decision["id"]]}
+            asked.append({**decision, **told})
         else:
             others += [
                 _not_asked(decision, page, rang) for page in pages if not like(rang, page.on)
@@ -54,6 +70,25 @@ async def why(stores: Stores, entry: Entry) -> Shown:
     acted = any(decision["action"] != Action.IGNORE for decision in decisions)
     near = None if acted else nearest(decisions)
     return {**shown, "decisions": decisions, "nearest": near["rule"] if near else None}
+
+
+async def _decided_by(stores: Stores, entry: Entry) -> dict[str, Shown]:
+    """By decision, the digest of the files that made it and how its rule stood in them."""
+    made = (await stores.inbox.decisions([entry.id])).get(entry.id, [])
+    digests = {decision.configuration for decision in made}
+    rules = {digest: await stores.ledger.read(_rules_of, digest) for digest in digests}
+    return {
+        decision.id: {
+            "configuration": decision.configuration or None,
+            "text": rules[decision.configuration].get(decision.rule),
+        }
+        for decision in made
+    }
+
+
+def _rules_of(connection: Transaction, digest: str) -> dict[str, str]:
+    kept = configurations.find(connection, digest)
+    return {} if kept is None else rules_in(kept_files(Path(), kept.content).texts)
 
 
 def nearest(decisions: Sequence[Shown]) -> Shown | None:
@@ -207,6 +242,11 @@ def run(connection: Transaction, run_id: str, ui: str | None, namespace: str) ->
     }
 
 
+def log(connection: Transaction, run_id: str) -> list[Shown]:
+    """A run as a conversation: every line so far, oldest first. Raises LookupError."""
+    return [_spoken(line) for line in transcript.of_run(connection, run_id)]
+
+
 def temporal_url(ui: str | None, namespace: str, workflow_id: str) -> str | None:
     """Where the Temporal UI shows a run; None when nobody said where the UI is."""
     if ui is None:
@@ -263,8 +303,17 @@ def _decision(entry: Entry, decision: Decision, reached: dict[tuple[str, str], s
         "run_id": named or (None if decision.action is Action.IGNORE else found),
         "trace": [finding(line) for line in decision.trace],
         **({"to": decision.with_.get("to")} if decision.action is Action.FORWARD else {}),
+        **({"call": _called(decision)} if _calls(decision) else {}),
         **({"pages": decision.with_.get("pages")} if decision.cause == OTHERS else {}),
     }
+
+
+def _calls(decision: Decision) -> bool:
+    return decision.action is Action.START and are_called(decision.playbook)
+
+
+def _called(decision: Decision) -> list[Shown]:
+    return [{"tool": step.tool, "args": dict(step.args)} for step in steps_in(decision.with_)]
 
 
 def _standing(entry: Entry, decision: Decision, pauses: Sequence[Pause]) -> Shown:
@@ -292,6 +341,20 @@ def _call(call: calls.Call) -> Shown:
         "attempts": call.attempt,
         "arguments": dict(call.arguments),
         "artifact": call.artifact,
+    }
+
+
+def _spoken(line: Line) -> Shown:
+    at = None if line.at is None else _iso(line.at)
+    body = dict(line.body)
+    until = {"until": _iso(body["until"])} if "until" in body else {}
+    return {
+        "name": line.name,
+        "voice": str(line.voice),
+        "turn": line.turn,
+        "at": at,
+        **body,
+        **until,
     }
 
 

@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import metadata
+from pathlib import Path
 
 import structlog
 from temporalio.client import Client, Interceptor
@@ -25,13 +27,19 @@ from orchestrator.agent.counting import CountedModel
 from orchestrator.agent.late import LateHands, LateModel
 from orchestrator.agent.means import Means, Model
 from orchestrator.agent.ourselves import learn_ourselves
+from orchestrator.agent.pacing import credential_of
 from orchestrator.configuration.configuration import Configuration
+from orchestrator.configuration.reloading import Loaded, Reloading
 from orchestrator.errors import OperatorError
 from orchestrator.logs import Journal
 from orchestrator.rules.caps import Price
-from orchestrator.settings import Settings
+from orchestrator.secrets import Secret
+from orchestrator.settings import Settings, environment
+from orchestrator.sources.operator import operator_source
+from orchestrator.sources.schedule import schedule_source
+from orchestrator.sources.source import OPERATOR, SCHEDULE
 from orchestrator.state import StateDirectory
-from orchestrator.stores import Stores, configuration_reader
+from orchestrator.stores import Stores, reloading_of
 from orchestrator.telemetry.instruments import RunInstruments
 from orchestrator.telemetry.port import metrics_port
 from orchestrator.telemetry.registry import Registry
@@ -59,11 +67,14 @@ class Parks(logging.Filter):
         return not (isinstance(error, ApplicationError) and error.type == PERSON)
 
 
-async def work(settings: Settings, environment: Mapping[str, str], journal: Journal) -> None:
+async def work(settings: Settings, dotenv: Path, journal: Journal) -> None:
     """Work until SIGTERM; then finish what is under way, within 20 s."""
     registry = registry_of("worker", metadata.version("doorbell"), _now, lambda: journal.dropped)
-    async with telemetry(registry, "worker", environment, _now) as told, _port(settings, registry):
-        await _work(settings, environment, told)
+    # Until we can hear it, a reload has nothing to tell us: we read what is there anyway.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    at_start = environment(dotenv)
+    async with telemetry(registry, "worker", at_start, _now) as told, _port(settings, registry):
+        await _work(settings, dotenv, told)
 
 
 @asynccontextmanager
@@ -75,25 +86,26 @@ async def _port(settings: Settings, registry: Registry) -> AsyncIterator[None]:
         yield
 
 
-async def _work(settings: Settings, environment: Mapping[str, str], told: Telemetry) -> None:
+async def _work(settings: Settings, dotenv: Path, told: Telemetry) -> None:
     log = structlog.get_logger("worker")
     logging.getLogger("temporalio.activity").addFilter(Parks())
     state = StateDirectory(settings.state.resolve())
     stores = Stores.open(state, settings.database)
-    read = configuration_reader(settings.config, environment)
-    model, hands = _late(settings, environment, state, read())
+    reloading = await _reloading(settings, dotenv, stores)
+    model, hands = _late(settings, environment(dotenv), state, reloading.configuration())
     counts = RunInstruments(told.registry)
-    counted = CountedModel(model, counts, _declared(read))
-    means = _means(settings, stores, read, counted, hands, counts)
+    counted = CountedModel(model, counts, _declared(reloading.configuration))
+    means = _means(settings, stores, reloading, counted, hands, counts)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.ask)
     try:
         client = await _connected(settings, stopping, told.interceptors)
         if client is not None:
             async with worker_of(client, settings.task_queue, means):
                 log.info("worker.ready", task_queue=settings.task_queue)
-                await _until(stopping, model, hands, means)
+                await _until(stopping, model, hands, means, reloading)
         log.info("worker.stopped")
     finally:
         await hands.close()
@@ -101,13 +113,50 @@ async def _work(settings: Settings, environment: Mapping[str, str], told: Teleme
         stores.close()
 
 
-async def _until(stopping: asyncio.Event, model: LateModel, hands: LateHands, means: Means) -> None:
+async def _until(
+    stopping: asyncio.Event,
+    model: LateModel,
+    hands: LateHands,
+    means: Means,
+    reloading: Reloading,
+) -> None:
     async with asyncio.TaskGroup() as arriving:
         arriving.create_task(model.ready())
         arriving.create_task(hands.ready())
-        asking = arriving.create_task(learn_ourselves(means, structlog.get_logger("worker")))
+        following = arriving.create_task(_following(means, reloading))
+        looking = arriving.create_task(reloading.work())
         await stopping.wait()
-        asking.cancel()
+        following.cancel()
+        looking.cancel()
+
+
+async def _following(means: Means, reloading: Reloading) -> None:
+    """Reach the servers that are configured now, and ask them as whom they write, until cancelled."""
+    log, loaded = structlog.get_logger("worker"), reloading.loaded
+    while True:
+        means.hands.learn(loaded.configuration.servers)
+        async with asyncio.TaskGroup() as now:
+            asking = now.create_task(learn_ourselves(means, log))
+            loaded = await _other_servers(reloading, loaded)
+            asking.cancel()
+
+
+async def _other_servers(reloading: Reloading, loaded: Loaded) -> Loaded:
+    """What is in force as soon as its servers aren't these any more."""
+    servers = loaded.configuration.servers
+    while loaded.configuration.servers == servers:
+        loaded = await reloading.newer(loaded.number)
+    return loaded
+
+
+async def _reloading(settings: Settings, dotenv: Path, stores: Stores) -> Reloading:
+    log, at = structlog.get_logger("worker"), settings.config
+    made = reloading_of(at, partial(environment, dotenv), dotenv, stores.ledger, _now, log)
+    # Nobody rings here: what was kept is only read, and that takes no secret.
+    unset = Secret("file:operator.secret", "")
+    made.built_in = {OPERATOR: operator_source(unset), SCHEDULE: schedule_source(unset)}
+    await made.start()
+    return made
 
 
 def worker_of(client: Client, task_queue: str, means: Means) -> Worker:
@@ -129,6 +178,9 @@ def worker_of(client: Client, task_queue: str, means: Means) -> Worker:
             outside.note,
             outside.open_wait,
             outside.end_wait,
+            outside.ask_person,
+            outside.heed,
+            outside.expire,
             outside.limits,
             outside.proposals,
             outside.record,
@@ -158,10 +210,6 @@ def _late(
     state: StateDirectory,
     configuration: Configuration,
 ) -> tuple[LateModel, LateHands]:
-    if configuration.mistakes:
-        structlog.get_logger("worker").warning(
-            "configuration.mistakes", count=len(configuration.mistakes)
-        )
     logs = state.logs / "hands"
     logs.mkdir(parents=True, exist_ok=True)
     key = settings.anthropic_api_key
@@ -176,7 +224,7 @@ def _late(
 def _means(
     settings: Settings,
     stores: Stores,
-    read: Callable[[], Configuration],
+    reloading: Reloading,
     model: Model,
     hands: LateHands,
     counts: RunInstruments,
@@ -186,11 +234,18 @@ def _means(
         ledger=stores.ledger,
         model=model,
         hands=hands,
-        configuration=read,
+        configuration=reloading.configuration,
+        abreast=reloading.abreast,
         now=time.time,
         scripted=settings.scripted,
+        credential=_credential(settings),
         counts=counts,
     )
+
+
+def _credential(settings: Settings) -> str:
+    key = settings.anthropic_api_key
+    return credential_of(key.get_secret_value() if key else None, settings.anthropic_base_url)
 
 
 def _now() -> datetime:

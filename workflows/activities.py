@@ -6,6 +6,7 @@ takes a `CallRequest` and returns a `CallOutcome`.
 
 from temporalio import activity
 
+from workflows.approvals import Asked, Asking, Expired, Expiring, Heeded, Word
 from workflows.messages import (
     Answer,
     Ask,
@@ -83,6 +84,11 @@ class Outside:
         raise NotImplementedError
 
     @activity.defn
+    async def expect(self, request: WaitRequest) -> Done:
+        """Register the wait for the event that answers this call later, before the call is made."""
+        raise NotImplementedError
+
+    @activity.defn
     async def open_wait(self, request: WaitRequest) -> Waiting:
         """Register the wait of this call."""
         raise NotImplementedError
@@ -90,6 +96,21 @@ class Outside:
     @activity.defn
     async def end_wait(self, request: EndWait) -> WaitEnded:
         """End a wait by compare-and-set, and answer its call if this way was the first."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def ask_person(self, asking: Asking) -> Asked:
+        """Ask people about this call; asked again, the same request, unless it expired and may be put again."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def heed(self, word: Word) -> Heeded:
+        """Let a person's word count, once, if they may say it and it came in time."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def expire(self, request: Expiring) -> Expired:
+        """End a request whose time is up, unless a word that came in time is on its way."""
         raise NotImplementedError
 
     @activity.defn

@@ -6,7 +6,7 @@ call's row to `sent` just before the bytes leave, so a second attempt sees what 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 from workflows.activities import PERSON, Outside
+from workflows.approvals import Asked, Asking, Heeded, Standing
 from workflows.messages import (
     Answer,
     CallOutcome,
@@ -24,8 +25,9 @@ from workflows.messages import (
     Settle,
     ToolCall,
     ToolCard,
+    WaitRequest,
 )
-from workflows.policy import Propose, Refuse, Send, Verdict, WaitFor
+from workflows.policy import AskPerson, Finish, Propose, Refuse, Send, Verdict, WaitFor
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -94,11 +96,11 @@ async def any_of(condition: Callable[[], bool], timeout: float, summary: str) ->
 def carry_out(
     run_id: str, verdicts: tuple[Verdict, ...], first: int
 ) -> list["asyncio.Task[CallOutcome]"]:
-    """Begin all verdicts but the waits, in parallel; they stand in the order of the calls."""
+    """Begin all verdicts but those that wait for somebody, in parallel; they stand in the order of the calls."""
     return [
         asyncio.create_task(_one(run_id, verdict, first + number))
         for number, verdict in enumerate(verdicts)
-        if not isinstance(verdict, WaitFor)
+        if not isinstance(verdict, WaitFor | AskPerson)
     ]
 
 
@@ -125,15 +127,35 @@ async def give_up(run_id: str, calls: Iterable[ToolCall], reason: str) -> list[C
 
 
 async def apply(run_id: str, proposals: Proposals) -> None:
-    """Make the calls that a preview recorded, exactly, one after the other."""
+    """Make the calls that a preview recorded, exactly, one after the other; nobody waits where people are asked."""
     cards = {card.alias: card for card in proposals.tools}
     for number, call in enumerate(proposals.calls, start=1):
+        if call.approve:
+            asking = Asking(run_id=run_id, call_id=call.call_id)
+            asked = await local(Outside.ask_person, asking, f"ask: {call.alias}")
+            if asked.standing is not Standing.APPROVED:
+                continue
         await _send(run_id, call, cards[call.alias], number)
+
+
+async def consented(run_id: str, heeded: Heeded) -> None:
+    """Make the call that somebody consented to, where no conversation waits for it."""
+    if heeded.call is not None and heeded.card is not None:
+        await _send(run_id, heeded.call, heeded.card, 1)
+
+
+def standing(asked: Asked, now: Standing) -> Asked:
+    """The same request, as it stands now."""
+    return replace(asked, standing=now)
 
 
 async def _one(run_id: str, verdict: Verdict, number: int) -> CallOutcome:
     match verdict:
         case Send(call, card):
+            if card.callback:
+                # Before the bytes leave, so that its event is found however early it comes.
+                expected = WaitRequest(run_id=run_id, call_id=call.call_id)
+                await local(Outside.expect, expected, f"callback: {call.alias}")
             return await _send(run_id, call, card, number)
         case Propose(call, _):
             request = CallRequest(run_id=run_id, call_id=call.call_id)
@@ -141,7 +163,11 @@ async def _one(run_id: str, verdict: Verdict, number: int) -> CallOutcome:
         case Refuse(call, text):
             answer = Answer(run_id=run_id, call_id=call.call_id, state=CallState.REFUSED, text=text)
             return await local(Outside.answer, answer, f"refused: {call.alias}")
-        case WaitFor(call):
+        case Finish(call):
+            text = "The conversation ends here."
+            answer = Answer(run_id=run_id, call_id=call.call_id, state=CallState.DONE, text=text)
+            return await local(Outside.answer, answer, "finish")
+        case WaitFor(call) | AskPerson(call, _):
             return CallOutcome(call_id=call.call_id, state=CallState.INTENDED)
 
 

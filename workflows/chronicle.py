@@ -31,6 +31,7 @@ class Chronicle:
         event_id: str | None = None,
         nudge: bool = False,
         folded: tuple[str, ...] = (),
+        wait_id: str | None = None,
     ) -> None:
         state = loop.state
         note = Note(
@@ -40,6 +41,7 @@ class Chronicle:
             text=text,
             event_id=event_id,
             folded=folded,
+            wait_id=wait_id,
         )
         if (await calls.local(Outside.note, note, "note")).said:
             loop.noted(nudge=nudge)

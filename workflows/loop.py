@@ -27,7 +27,7 @@ from workflows.messages import (
     ToolCard,
 )
 from workflows.playbook import Budget, Effect, OverBudget, Stage
-from workflows.policy import Propose, Refuse, Send, Verdict, WaitFor, judge
+from workflows.policy import AskPerson, Finish, Refuse, Send, Verdict, WaitFor, judge, using
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,7 @@ class State:
 
     `turn` counts the turns begun; `calls` are still unanswered; `unwritten` are the write tools whose newest call
     was meant to happen and did not. `refusal` is a cap's, beside the budget's own; `over` is what the rule wants then.
+    `failure` says why it can't end as anything but failed; `claimed` is the outcome with which the model has ended it.
     """
 
     run_id: str
@@ -65,6 +66,9 @@ class State:
     nudged: bool = False
     refusal: str = ""
     over: OverBudget = OverBudget.PARK
+    failure: str = ""
+    clock: money.Clock = field(default_factory=money.Clock)
+    claimed: Outcome | None = None
 
     @classmethod
     def of(cls, opened: Opened) -> "State":
@@ -130,12 +134,9 @@ class Loop:
         state = self.state
         if state.calls:
             return Act(self._verdicts())
-        if state.refusal and state.stop is not Stop.OVER_BUDGET:
-            return End(Outcome.NEEDS_ATTENTION, state.refusal)
-        if state.stop in {Stop.END_TURN, Stop.STOP_SEQUENCE}:
-            return End(self._outcome(), "")
-        if state.stop in _UNFINISHED:
-            return End(Outcome.NEEDS_ATTENTION, _UNFINISHED[state.stop])
+        ended = self._ended()
+        if ended is not None:
+            return ended
         refusal = self._refusal()
         return self._over(refusal) if refusal else AskModel(state.turn + 1, self._nudge())
 
@@ -157,17 +158,19 @@ class Loop:
         """Every call of the turn has its result in the ledger."""
         verdicts = {verdict.call.call_id: verdict for verdict in self._verdicts()}
         tally, writes, used = self.state.tally, dict(self.state.writes), self.state.tool_calls
-        unwritten = list(self.state.unwritten)
+        unwritten, claimed = list(self.state.unwritten), self.state.claimed
         for outcome in outcomes:
             verdict = verdicts[outcome.call_id]
             tally = _counted(tally, verdict, outcome)
-            if not isinstance(verdict, Send | Propose):
+            claimed = verdict.call.ends if isinstance(verdict, Finish) else claimed
+            card = using(verdict)
+            if card is None or outcome.state is CallState.DENIED:
                 continue
             # What was refused on the way never left, and uses nothing up.
             left = outcome.state is not CallState.REFUSED
             used += left
-            if verdict.card.effect is not Effect.READ:
-                alias = verdict.card.alias
+            if card.effect is not Effect.READ:
+                alias = card.alias
                 writes[alias] = writes.get(alias, 0) + left
                 unwritten = [name for name in unwritten if name != alias]
                 unwritten += [alias] if outcome.state in _UNWRITTEN else []
@@ -178,6 +181,7 @@ class Loop:
             writes=writes,
             tool_calls=used,
             unwritten=tuple(unwritten),
+            claimed=claimed,
         )
 
     def noted(self, *, nudge: bool = False) -> int:
@@ -185,13 +189,52 @@ class Loop:
         ordinal = self.state.notes
         stop = None if self.state.stop in {Stop.END_TURN, Stop.STOP_SEQUENCE} else self.state.stop
         self.state = replace(
-            self.state, notes=ordinal + 1, stop=stop, nudged=self.state.nudged or nudge
+            self.state,
+            notes=ordinal + 1,
+            stop=stop,
+            nudged=self.state.nudged or nudge,
+            claimed=None,
         )
         return ordinal
 
     def resumed(self, budget: Budget) -> None:
         """A person said go on, under the limits in force now."""
         self.state = replace(self.state, budget=budget, stop=None, nudged=False, refusal="")
+
+    def failed(self, reason: str) -> None:
+        """Nothing more is asked of the model: the run ends as failed."""
+        self.state = replace(self.state, failure=reason)
+
+    def at(self, now: float) -> None:
+        """What time it is, in seconds since 1970."""
+        self.state = replace(self.state, clock=self.state.clock.at(now))
+
+    def rests(self, now: float) -> None:
+        """It stands still from now on: for an event, or for a person."""
+        self.state = replace(self.state, clock=self.state.clock.resting(now))
+
+    def works(self, now: float) -> None:
+        """It goes on."""
+        self.state = replace(self.state, clock=self.state.clock.working(now))
+
+    @property
+    def left(self) -> float | None:
+        """Seconds for which it may stay open yet; None for ever."""
+        return money.left(self.state.budget, self.state.clock)
+
+    def _ended(self) -> End | None:
+        """How it ended with its last turn, if it did."""
+        state = self.state
+        if state.failure:
+            return End(Outcome.FAILED, state.failure)
+        if state.claimed is not None:
+            return self._claimed(state.claimed)
+        if state.refusal and state.stop is not Stop.OVER_BUDGET:
+            return End(Outcome.NEEDS_ATTENTION, state.refusal)
+        if state.stop in {Stop.END_TURN, Stop.STOP_SEQUENCE}:
+            return End(self._outcome(), "")
+        unfinished = _UNFINISHED.get(state.stop) if state.stop else None
+        return None if unfinished is None else End(Outcome.NEEDS_ATTENTION, unfinished)
 
     def _refusal(self) -> str | None:
         """Why no turn may begin, if none may."""
@@ -217,7 +260,7 @@ class Loop:
         state = self.state
         if state.nudged or state.turn == 0:
             return None
-        used = money.nearly(state.budget, state.spent, state.turn, state.tool_calls)
+        used = money.nearly(state.budget, state.spent, state.turn, state.tool_calls, state.clock)
         if used is None:
             return None
         return f"You have used {used}. Finish now: do only what is still necessary, then say what you did."
@@ -236,13 +279,21 @@ class Loop:
                 tool_calls=used,
                 writes=writes,
                 waiting=waiting,
+                alone=len(state.calls) == 1,
             )
             waiting = waiting or isinstance(verdict, WaitFor)
-            if isinstance(verdict, Send | Propose):
+            if using(verdict) is not None:
                 used += 1
                 writes[call.alias] = writes.get(call.alias, 0) + 1
             verdicts.append(verdict)
         return tuple(verdicts)
+
+    def _claimed(self, claimed: Outcome) -> End:
+        """What the model says of it, unless it is worse than that."""
+        found = self._outcome()
+        if claimed is Outcome.NEEDS_ATTENTION and found is not Outcome.NEEDS_ATTENTION:
+            return End(claimed, "the agent says that somebody must look at it")
+        return End(found, "")
 
     def _outcome(self) -> Outcome:
         tally = self.state.tally
@@ -261,21 +312,32 @@ def awaits(step: Step, kind: Kind) -> bool:
 
     The ledger can know a wait before Temporal does: when a worker dies in between, its event comes before it.
     """
-    begins = isinstance(step, Act) and any(isinstance(one, WaitFor) for one in step.verdicts)
-    return begins and kind is Kind.WOKEN
+    if not isinstance(step, Act):
+        return False
+    if kind is Kind.WOKEN:
+        return any(map(waits, step.verdicts))
+    return kind is Kind.ANSWER and any(isinstance(one, AskPerson) for one in step.verdicts)
+
+
+def waits(verdict: Verdict) -> bool:
+    """Whether an event, or time, answers the call, or completes its answer."""
+    match verdict:
+        case WaitFor():
+            return True
+        case Send(_, card) | AskPerson(_, ToolCard() as card):
+            return card.callback
+        case _:
+            return False
 
 
 def _counted(tally: Tally, verdict: Verdict, outcome: CallOutcome) -> Tally:
     if isinstance(verdict, Refuse):
         return replace(tally, denied=tally.denied + verdict.denied)
     match outcome.state:
-        case CallState.DONE:
-            return replace(tally, done=tally.done + 1)
-        case CallState.PROPOSED:
-            return replace(tally, proposed=tally.proposed + 1)
-        case CallState.UNKNOWN:
-            return replace(tally, unknown=tally.unknown + 1)
+        case CallState.DONE | CallState.PROPOSED | CallState.UNKNOWN | CallState.DENIED as counted:
+            name = counted.value
         case CallState.FAILED | CallState.REFUSED:
-            return replace(tally, failed=tally.failed + 1)
-        case CallState.INTENDED | CallState.SENT:
+            name = "failed"
+        case CallState.INTENDED | CallState.SENT | CallState.PENDING:
             return tally
+    return replace(tally, **{name: getattr(tally, name) + 1})

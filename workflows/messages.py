@@ -17,6 +17,21 @@ BUILTIN = "doorbell"
 WAIT = "doorbell__wait"
 """The alias of the tool by which the model parks its run."""
 
+ASK = "doorbell__ask"
+"""The alias of the tool by which the model asks a person."""
+
+EVENT = "doorbell__event"
+"""The alias of the tool by which the model reads more of an event it has heard."""
+
+SLEEP = "doorbell__sleep_until"
+"""The alias of the tool by which the model parks its run for a time."""
+
+FINISH = "doorbell__finish"
+"""The alias of the tool by which the model ends its conversation with a word on how it went."""
+
+BUILT_INS = (WAIT, SLEEP, ASK, EVENT, FINISH)
+"""The tools that are offered beside those of servers; each counts among a playbook's forty."""
+
 
 class Kind(StrEnum):
     """What stands in a mailbox: an event of the run's key, the event a wait asked for, a person's word."""
@@ -26,6 +41,7 @@ class Kind(StrEnum):
     RESUME = "resume"
     APPLY = "apply"
     CANCEL = "cancel"
+    ANSWER = "answer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +110,17 @@ class OpenRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCard:
-    """What the loop must know of a tool to decide about a call; its schema stays in the ledger."""
+    """What the loop must know of a tool to decide about a call; its schema stays in the ledger.
+
+    `callback` says that an event brings the real answer of a call, later than its result.
+    """
 
     alias: str
     server: str
     name: str
     effect: Effect
     max: int | None = None
+    callback: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,11 +181,17 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
-    """One tool call the model asked for; unless `usable`, its answer says already what is wrong with it."""
+    """One tool call the model asked for; unless `usable`, its answer says already what is wrong with it.
+
+    `ends` is the outcome that the model claims, where the call ends its conversation. With `approve` a person must
+    consent to it first.
+    """
 
     call_id: str
     alias: str
     usable: bool = True
+    ends: "Outcome | None" = None
+    approve: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +211,10 @@ class Reply:
 
 
 class CallState(StrEnum):
-    """A call's life: `intended -> sent -> done | failed`; the other words are how it ended unsent or unseen."""
+    """A call's life: `intended -> sent -> done | failed`; the other words are how it ended unsent or unseen.
+
+    One that waits for a person is `pending`; then it is `intended` again, or `denied`.
+    """
 
     INTENDED = "intended"
     SENT = "sent"
@@ -194,6 +223,8 @@ class CallState(StrEnum):
     UNKNOWN = "unknown"
     PROPOSED = "proposed"
     REFUSED = "refused"
+    PENDING = "pending"
+    DENIED = "denied"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +269,8 @@ class Answer:
 class Note:
     """Words or an event for the model, standing before its next turn. Repeating one changes nothing.
 
-    `folded` are events that are only told of: another that came after them is acted on.
+    `folded` are events that are only told of: another that came after them is acted on. `wait_id` is the wait whose
+    call was answered before its event came.
     """
 
     run_id: str
@@ -247,6 +279,7 @@ class Note:
     text: str = ""
     event_id: str | None = None
     folded: tuple[str, ...] = ()
+    wait_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,20 +291,28 @@ class Noted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitRequest:
-    """Register the wait that the model asked for with this call."""
+    """Register the wait that the model asked for with this call, or that follows on it.
+
+    It lasts at most `seconds`, the time that is left to the conversation, where that is limited.
+    """
 
     run_id: str
     call_id: str
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """An open wait: what it wants, in words, and for how many more seconds."""
+    """An open wait: what it wants, in words, and for how many more seconds.
+
+    `ended` is how its call ended, where there is nothing to wait for any more.
+    """
 
     wait_id: str
     call_id: str
     wants: str
     seconds: float
+    ended: CallState | None = None
 
 
 class WaitEnd(StrEnum):

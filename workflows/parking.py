@@ -5,19 +5,20 @@ wait is in the ledger, so nothing of it is lost with the history.
 """
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
 
 from workflows import calls
 from workflows.activities import Outside
+from workflows.approvals import Heeded, Word
 from workflows.carried import Carried, RunInput
 from workflows.chronicle import Chronicle
 from workflows.flow import Flow
 from workflows.intake import Intake
-from workflows.loop import Loop
+from workflows.loop import Act, Loop, waits
 from workflows.mail import interrupts
 from workflows.messages import (
     CallOutcome,
@@ -33,12 +34,12 @@ from workflows.messages import (
     Waiting,
     WaitRequest,
 )
-from workflows.policy import WaitFor
+from workflows.waits import Waits
 
-FIRST_GRACE = timedelta(seconds=5)
-LONGEST_GRACE = timedelta(minutes=5)
 BY_A_PERSON = "cancelled by a person"
 OUTDONE = "superseded by a newer event"
+SUMMARY = 200
+"""Bytes of a timer's summary; the server takes twice as many."""
 HISTORY_LIMIT = 2_000
 """Events after which a run continues as new, well before Temporal's own limits."""
 
@@ -84,7 +85,9 @@ class Parking(Chronicle):
         return BY_A_PERSON if self.mailbox.wants_cancel(self.run_id) else OUTDONE
 
     async def _park(self, loop: Loop, reason: str) -> None:
+        loop.rests(workflow.time())
         if await self._parked(reason):
+            loop.works(workflow.time())
             ref = RunRef(run_id=self.run_id)
             loop.resumed((await calls.local(Outside.limits, ref, "limits in force")).budget)
 
@@ -111,59 +114,89 @@ class Parking(Chronicle):
             elif await self._claim(entry, Claim.CONSUMED):
                 break
         if entry.kind is Kind.CANCEL:
-            await self._end(self.run_id, Outcome.CANCELLED, BY_A_PERSON)
+            await self._close(Outcome.CANCELLED, BY_A_PERSON)
             return False
         await self._record(RunState.RUNNING, "resumed by a person")
         return True
 
-    async def _wait(self, verdict: WaitFor) -> CallOutcome:
-        call_id = verdict.call.call_id
-        request = WaitRequest(run_id=self.run_id, call_id=call_id)
-        waiting = await calls.local(Outside.open_wait, request, "wait: register")
-        await self._record(RunState.WAITING, waiting.wants)
-        deadline, grace = workflow.now() + timedelta(seconds=waiting.seconds), FIRST_GRACE
-        while True:
-            end = await self._woken(waiting, deadline)
-            if end is None:
-                continue
-            ended = await calls.local(Outside.end_wait, end, f"wait: {end.end}")
-            if ended.first or end.end is not WaitEnd.EXPIRED:
-                await self._record(RunState.RUNNING, f"the wait was {end.end}")
-                return CallOutcome(call_id=call_id, state=CallState.DONE)
-            # The time is up, but an event that came in time is on its way from the inbox.
-            deadline, grace = workflow.now() + grace, min(grace * 2, LONGEST_GRACE)
+    async def _rest(self, loop: Loop, act: Act, made: Sequence[CallOutcome]) -> list[CallOutcome]:
+        """Wait until every call of the turn has what it waits for; the outcomes of those that were only waits."""
+        known = {one.call_id for one in made}
+        held = [one.call.call_id for one in act.verdicts if waits(one)]
+        opened = [await self._opened(loop, call_id) for call_id in held]
+        open_ones = Waits(opened, workflow.time())
+        if open_ones:
+            loop.rests(workflow.time())
+            await self._record(RunState.WAITING, open_ones.wants)
+            end = await self._outlasted(open_ones)
+            loop.works(workflow.time())
+            await self._record(RunState.RUNNING, f"the wait was {end}")
+        return [
+            CallOutcome(call_id=one.call_id, state=one.ended or CallState.DONE)
+            for one in opened
+            if one.call_id not in known
+        ]
 
-    async def _woken(self, waiting: Waiting, deadline: datetime) -> EndWait | None:
-        """How the wait ended, or None when what came does not end it."""
-        end = EndWait(run_id=self.run_id, wait_id=waiting.wait_id, end=WaitEnd.EXPIRED)
-        if not await self._stirred(deadline, f"until: {waiting.wants}"):
-            return end if workflow.now() >= deadline or self.mailbox.stirs_at() is None else None
+    async def _opened(self, loop: Loop, call_id: str) -> Waiting:
+        request = WaitRequest(run_id=self.run_id, call_id=call_id, seconds=loop.left)
+        return await calls.local(Outside.open_wait, request, "wait: register")
+
+    async def _outlasted(self, open_ones: Waits) -> WaitEnd:
+        """Until none of them is open; how the last one ended."""
+        how = WaitEnd.EXPIRED
+        while open_ones:
+            for end in await self._woken(open_ones):
+                ended = await calls.local(Outside.end_wait, end, f"wait: {end.end}")
+                if ended.first or end.end is not WaitEnd.EXPIRED:
+                    open_ones.end(end.wait_id)
+                    how = end.end
+                else:
+                    # The time is up, but an event that came in time is on its way from the inbox.
+                    open_ones.linger(end.wait_id, workflow.time())
+        return how
+
+    async def _woken(self, open_ones: Waits) -> list[EndWait]:
+        """Which of them ended, and how; none when what came does not end any."""
+        if not await self._stirred(open_ones.deadline, _short(f"until: {open_ones.wants}")):
+            ripens = self.mailbox.stirs_at() is not None
+            # A timer may fire a little early by this clock.
+            now = workflow.time() if ripens else max(workflow.time(), open_ones.deadline)
+            due = open_ones.due(now)
+            return [] if due is None else self._ends([due], WaitEnd.EXPIRED)
         self._continue_as_new_if_long()
         if await self.intake.outdone():
-            return replace(end, end=WaitEnd.INTERRUPTED)
+            return self._ends(open_ones.ids, WaitEnd.INTERRUPTED)
         await self.intake.turn_away()
         entry = self.intake.heard()
-        return None if entry is None else await self._woken_by(entry, end)
+        return [] if entry is None else await self._woken_by(entry, open_ones)
 
-    async def _woken_by(self, entry: Entry, end: EndWait) -> EndWait | None:
-        if entry.wait_id == end.wait_id:
+    async def _woken_by(self, entry: Entry, open_ones: Waits) -> list[EndWait]:
+        if entry.wait_id is not None and open_ones.has(entry.wait_id):
             self.mailbox.remove(entry)
             mine = await self._claim(entry, Claim.CONSUMED)
-            return replace(end, end=WaitEnd.RESOLVED, event_id=entry.event_id) if mine else None
+            return self._ends([entry.wait_id] if mine else [], WaitEnd.RESOLVED, entry.event_id)
         if interrupts(entry, self.run_id):
             # Claimed here, so that a repeat interrupts nothing; `_heed` takes it with the same token.
             mine = await self.intake.is_new(entry)
-            return replace(end, end=WaitEnd.INTERRUPTED) if mine else None
+            return self._ends(open_ones.ids if mine else [], WaitEnd.INTERRUPTED)
         self.mailbox.remove(entry)
-        if entry.kind is Kind.APPLY:
-            await self._apply(entry)
+        if entry.kind in {Kind.APPLY, Kind.ANSWER}:
+            await self._obey(entry)
         else:
             await self._claim(entry, Claim.LATE)
-        return None
+        return []
 
-    async def _stirred(self, deadline: datetime, summary: str) -> bool:
+    def _ends(
+        self, wait_ids: Iterable[str], how: WaitEnd, event_id: str | None = None
+    ) -> list[EndWait]:
+        return [
+            EndWait(run_id=self.run_id, wait_id=wait_id, end=how, event_id=event_id)
+            for wait_id in wait_ids
+        ]
+
+    async def _stirred(self, deadline: float, summary: str) -> bool:
         """Wait for something to do, until the deadline or until a batch is ripe."""
-        left = max((deadline - workflow.now()).total_seconds(), 0.0)
+        left = max(deadline - workflow.time(), 0.0)
         ripe = self.mailbox.stirs_at()
         if ripe is not None and ripe > workflow.time():
             left = min(left, max(ripe - workflow.time(), 1.0))
@@ -172,6 +205,13 @@ class Parking(Chronicle):
             left,
             summary,
         )
+
+    async def _obey(self, entry: Entry) -> None:
+        """Heed a person's word about calls, whatever is open."""
+        if entry.kind is Kind.APPLY:
+            await self._apply(entry)
+        else:
+            await self._answer(entry)
 
     async def _apply(self, entry: Entry) -> None:
         if await self._claim(entry, Claim.CONSUMED):
@@ -182,6 +222,24 @@ class Parking(Chronicle):
                 await applying
             else:
                 await calls.give_up(run_id, proposals.calls, self._why_stopped())
+
+    async def _answer(self, entry: Entry, waited: Sequence[str] = ()) -> Heeded | None:
+        """Heed a person's word, and make the call it consents to, unless somebody waits for that; None for a repeat."""
+        self.mailbox.remove(entry)
+        if not await self._claim(entry, Claim.CONSUMED):
+            return None
+        run_id = entry.run_id or ""
+        word = Word(run_id=run_id, entry=entry)
+        heeded = await calls.local(Outside.heed, word, "a person's word")
+        if heeded.late:
+            await self._claim(entry, Claim.LATE)
+        elif heeded.call is not None and heeded.approval_id not in waited:
+            making = asyncio.create_task(calls.consented(run_id, heeded))
+            if await self._done(run_id, making):
+                await making
+            else:
+                await calls.give_up(run_id, [heeded.call], self._why_stopped())
+        return heeded
 
     def _is_long(self) -> bool:
         info = workflow.info()
@@ -206,3 +264,7 @@ class Parking(Chronicle):
             parked=parked if loop else "",
         )
         workflow.continue_as_new(RunInput(title=self.title, carried=carried))
+
+
+def _short(text: str) -> str:
+    return text.encode()[:SUMMARY].decode(errors="ignore")

@@ -44,6 +44,13 @@ class OverBudget(StrEnum):
     FAIL = "fail"
 
 
+class Unseen(StrEnum):
+    """What becomes of the parts of a stranger's text that a person would not see."""
+
+    SHOW = "show"
+    STRIP = "strip"
+
+
 class InputType(StrEnum):
     """What a rule may hand to a playbook. `text` may never stand in the prose: it could be a stranger's words."""
 
@@ -89,7 +96,7 @@ class OnTimeout(StrEnum):
 class Approve:
     """A person must say yes to the call: one of `by` (`role:maintainer`, a name), within `ttl` seconds.
 
-    `when` is CEL over the call's `args`; empty means always.
+    `when` is CEL over the call's `args`, `tool` and `effect`; empty means always.
     """
 
     by: tuple[str, ...]
@@ -125,13 +132,22 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextPolicy:
+    """How the model is shown what others wrote: invisible characters and HTML comments."""
+
+    invisible: Unseen = Unseen.SHOW
+    comments: Unseen = Unseen.SHOW
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Playbook:
     """A goal in prose with the means to reach it.
 
     `tools` maps a server's name to the tools the playbook wants from it. `bind` maps `server` or
     `server.tool` to arguments the model can't choose (templates over `with`); `writes` maps `server.tool` to
     its limit, `waits` to the event that answers it later. `optional` are servers it can do without. `prose` is the
-    instructions, a template over `with`. `digest` names exactly this text.
+    instructions, a template over `with`. `digest` names exactly this text. `text` is how the model is shown what
+    others wrote; `approve` who must consent to calls that change something, where `writes` doesn't say.
     """
 
     name: str
@@ -146,3 +162,12 @@ class Playbook:
     optional: tuple[str, ...] = ()
     budget: Budget = field(default_factory=Budget)
     prose: str = ""
+    text: TextPolicy = field(default_factory=TextPolicy)
+    approve: Approve | None = None
+
+    def consent_for(self, tool: str, effect: Effect) -> Approve | None:
+        """Who must consent to calls of `server.tool`: as its own line says, else as all that change something."""
+        limit = self.writes.get(tool)
+        if limit is not None and limit.approve is not None:
+            return limit.approve
+        return None if effect is Effect.READ else self.approve

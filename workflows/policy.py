@@ -1,13 +1,13 @@
 """What may happen to one tool call: a decision, never an act. It knows cards and counts, no arguments.
 
-The decisions: `Send` it, record it as a proposal (`Propose`), `Refuse` it in words the model can use, or
-`Park` the run on it (`WaitFor`).
+The decisions: `Send` it, record it as a proposal (`Propose`), ask a person first (`AskPerson`), `Refuse` it in words
+the model can use, `Park` the run on it (`WaitFor`), or end the conversation with it (`Finish`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from workflows.messages import WAIT, ToolCall, ToolCard
+from workflows.messages import ASK, FINISH, SLEEP, WAIT, ToolCall, ToolCard
 from workflows.playbook import Budget, Effect, Stage
 
 
@@ -43,7 +43,22 @@ class WaitFor:
     call: ToolCall
 
 
-Verdict = Send | Propose | Refuse | WaitFor
+@dataclass(frozen=True, slots=True)
+class AskPerson:
+    """Make the call when a person consents; without a card it is a question, and the answer is all."""
+
+    call: ToolCall
+    card: ToolCard | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Answer it, and end the conversation with the outcome that it claims."""
+
+    call: ToolCall
+
+
+Verdict = Send | Propose | Refuse | WaitFor | AskPerson | Finish
 
 
 def judge(
@@ -55,17 +70,22 @@ def judge(
     tool_calls: int,
     writes: Mapping[str, int],
     waiting: bool,
+    alone: bool = True,
 ) -> Verdict:
     """Decide about one call.
 
     `tool_calls` and `writes` (by alias) count what was allowed before it; `waiting` says that the turn
-    already holds a wait.
+    already holds a wait, `alone` that it holds no other call.
     """
     card = cards.get(call.alias)
     if not call.usable:
         return Refuse(call, "Its arguments can't be used.", denied=False)
-    if call.alias == WAIT:
+    if call.alias in {WAIT, SLEEP}:
         return _one_wait(call, waiting=waiting)
+    if call.alias == FINISH:
+        return _last(call, alone=alone)
+    if call.alias == ASK:
+        return AskPerson(call, None)
     if card is None:
         return Refuse(
             call,
@@ -88,6 +108,13 @@ def _one_wait(call: ToolCall, *, waiting: bool) -> Verdict:
     return WaitFor(call)
 
 
+def _last(call: ToolCall, *, alone: bool) -> Verdict:
+    if not alone:
+        text = f"Call {call.alias} alone, when you have seen the results of all other calls."
+        return Refuse(call, text, denied=False)
+    return Finish(call)
+
+
 def _limited(
     call: ToolCall, card: ToolCard, *, stage: Stage, budget: Budget, tool_calls: int, written: int
 ) -> Verdict:
@@ -96,9 +123,19 @@ def _limited(
             f"The budget of {budget.tool_calls} tool calls is used up; finish with what you know."
         )
         return Refuse(call, text, denied=True)
+    consented = AskPerson(call, card) if call.approve else Send(call, card)
     if card.effect is Effect.READ:
-        return Send(call, card)
+        return consented
     if card.max is not None and written >= card.max:
         text = f"{card.server}.{card.name} may be used {card.max} time(s) in this run, and has been; do not try again."
         return Refuse(call, text, denied=True)
-    return Propose(call, card) if stage is Stage.PREVIEW else Send(call, card)
+    return Propose(call, card) if stage is Stage.PREVIEW else consented
+
+
+def using(verdict: Verdict) -> ToolCard | None:
+    """The tool that a call uses up once it is allowed; None where it uses none."""
+    match verdict:
+        case Send(_, card) | Propose(_, card) | AskPerson(_, card):
+            return card
+        case Refuse() | WaitFor() | Finish():
+            return None

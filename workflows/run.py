@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import calls
     from workflows.activities import Outside
     from workflows.carried import RunInput, RunResult
+    from workflows.consent import Consent
     from workflows.loop import Act, AskModel, End, Loop, State, Stay, Step, awaits, given_up
     from workflows.messages import (
         Ask,
@@ -26,14 +27,13 @@ with workflow.unsafe.imports_passed_through():
         RunRef,
         RunState,
     )
-    from workflows.parking import BY_A_PERSON, OUTDONE, Parking
-    from workflows.policy import WaitFor
+    from workflows.parking import BY_A_PERSON, OUTDONE
 
 IN_TEMPORAL = "cancelled in Temporal"
 
 
 @workflow.defn(name="Run")
-class Run(Parking):
+class Run(Consent):
     """Drive the loop; keep the mailbox; never lose an entry."""
 
     @workflow.init
@@ -84,8 +84,8 @@ class Run(Parking):
     async def _without(self, entry: Entry) -> None:
         """Heed what is no event while no conversation is open."""
         match entry.kind:
-            case Kind.APPLY:
-                await self._apply(entry)
+            case Kind.APPLY | Kind.ANSWER:
+                await self._obey(entry)
             case Kind.WOKEN:
                 await self._claim(entry, Claim.LATE)
                 await calls.local(Outside.gone, RunRef(run_id=entry.run_id or ""), "gone")
@@ -136,6 +136,7 @@ class Run(Parking):
                 await self._close(Outcome.SUPERSEDED, OUTDONE)
                 return
             await self.intake.turn_away()
+            loop.at(workflow.time())
             step, entry = loop.next(), self.intake.heard()
             # A conversation that can't go on leaves what came in to the next one, and a wake-up to its wait.
             if entry is not None and not given_up(step) and not awaits(step, entry.kind):
@@ -166,11 +167,11 @@ class Run(Parking):
         self.mailbox.remove(entry)
         ours = entry.run_id in {None, self.run_id}
         match entry.kind:
-            case Kind.APPLY:
-                await self._apply(entry)
+            case Kind.APPLY | Kind.ANSWER:
+                await self._obey(entry)
             case Kind.WOKEN if ours:
                 if await self._claim(entry, Claim.CONSUMED):
-                    await self._note(loop, event_id=entry.event_id)
+                    await self._note(loop, event_id=entry.event_id, wait_id=entry.wait_id)
             case Kind.CANCEL if ours:
                 if await self._claim(entry, Claim.CONSUMED):
                     await self._close(Outcome.CANCELLED, BY_A_PERSON)
@@ -196,13 +197,19 @@ class Run(Parking):
 
     async def _act(self, loop: Loop, act: Act) -> None:
         self._show(RunState.RUNNING, "using tools")
-        work = calls.carry_out(self.run_id, act.verdicts, loop.state.tool_calls + 1)
-        if await self._done(self.run_id, *work):
-            outcomes = [one.result() for one in work]
-            waits = [verdict for verdict in act.verdicts if isinstance(verdict, WaitFor)]
-            outcomes += [await self._wait(verdict) for verdict in waits]
+        first = loop.state.tool_calls + 1
+        requests = await self._ask_people(loop, act.verdicts, first)
+        work = calls.carry_out(self.run_id, act.verdicts, first)
+        done = await self._done(self.run_id, *work)
+        consented = await self._consented(loop, requests) if done else None
+        if self.loop is None:
+            return
+        if consented is not None:
+            outcomes = [*(one.result() for one in work), *consented]
+            outcomes += await self._rest(loop, act, outcomes)
         else:
-            outcomes = await calls.give_up(self.run_id, loop.state.calls, self._why_stopped())
+            why = loop.state.failure or self._why_stopped()
+            outcomes = await calls.give_up(self.run_id, loop.state.calls, why)
         loop.answered(tuple(outcomes))
         self.story.acted(act.verdicts, outcomes)
 

@@ -59,6 +59,13 @@ def posted(found: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in comment(found).items() if key != "body"}
 
 
+def deployment(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A deployment that was just asked for."""
+    return _kept(
+        found, "id", "sha", "ref", "task", "environment", "description", "created_at", "url"
+    )
+
+
 def user(found: Mapping[str, Any]) -> dict[str, Any]:
     """Who the token belongs to."""
     return _kept(found, "login", "id", "type", "name", "html_url")

@@ -1,4 +1,4 @@
-"""The tool table: six tools, named and called as in GitHub's own MCP server; it reads no environment.
+"""The tool table: seven tools, named and called as in GitHub's own MCP server; it reads no environment.
 
 A playbook written for this server runs unchanged on https://github.com/github/github-mcp-server. GitHub has no
 idempotency keys, so none is claimed: the annotations say what a repeated call really does.
@@ -21,7 +21,7 @@ from mcp_servers.github.api import GitHub, connect, repository
 
 VERSION: Final = "0.1.0"
 INSTRUCTIONS: Final = (
-    "Issues of GitHub repositories. Search before you create. "
+    "Issues and deployments of GitHub repositories. Search before you create. "
     "issue_write replaces the whole list of labels or assignees it is given."
 )
 _PAGE: Final = 100
@@ -149,6 +149,28 @@ async def add_issue_comment(
     return answers.text(answers.posted(await _github(ctx).post(path, {"body": body})))
 
 
+async def create_deployment(
+    *,
+    ctx: Ask,
+    owner: Owner,
+    repo: Repo,
+    ref: Annotated[str, Field(description="Branch, tag or commit to deploy", min_length=1)],
+    environment: Annotated[str, Field(description="Where to", min_length=1)] = "production",
+    task: Annotated[str, Field(description="What to do there", min_length=1)] = "deploy",
+    description: str | None = None,
+    required_contexts: Annotated[
+        list[str] | None,
+        Field(description="Checks that must have passed; all of them unless given, [] for none"),
+    ] = None,
+) -> str:
+    """Ask for a deployment; whoever deploys for the repository says later how it went."""
+    fields = _given(description=description, required_contexts=required_contexts)
+    # Merging the default branch into the ref would be another write, and answers without a deployment.
+    asked = {"ref": ref, "environment": environment, "task": task, "auto_merge": False, **fields}
+    path = repository(owner, repo, "deployments")
+    return answers.text(answers.deployment(await _github(ctx).post(path, asked)))
+
+
 async def get_me(*, ctx: Ask) -> str:
     """Say which GitHub user the token belongs to."""
     return answers.text(answers.user(await _github(ctx).get("/user")))
@@ -176,6 +198,7 @@ TOOLS: Final[tuple[tuple[Callable[..., Any], ToolAnnotations], ...]] = (
     (list_label, _reads("List labels")),
     (issue_write, _writes("Write an issue", destructive=True)),
     (add_issue_comment, _writes("Comment on an issue", destructive=False)),
+    (create_deployment, _writes("Deploy", destructive=True)),
     (get_me, _reads("Who am I")),
 )
 """Each tool's docstring is what the model is told of it."""

@@ -11,7 +11,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from typing_extensions import override
 
-from orchestrator.agent import asking, calling, counting, opening, waiting
+from orchestrator.agent import approving, asking, calling, counting, opening, waiting
 from orchestrator.agent.beating import beating
 from orchestrator.agent.calling import TryAgain
 from orchestrator.agent.definitions import HandsUnreachable
@@ -21,6 +21,8 @@ from orchestrator.database import Transaction
 from orchestrator.errors import OperatorError, PersonError
 from orchestrator.ledger import calls, claims, conversations
 from workflows.activities import Outside
+from workflows.approvals import Asked, Asking, Expired, Expiring, Heeded, Word
+from workflows.calls import MODEL
 from workflows.messages import (
     Answer,
     Ask,
@@ -81,6 +83,7 @@ class Activities(Outside):
     async def prepare(self, ref: RunRef) -> Opened:
         async with beating():
             try:
+                await self._abreast(ref)
                 return await opening.prepare(self._means, ref.run_id)
             except HandsUnreachable as error:
                 if activity.info().attempt < ATTEMPTS_TO_REACH:
@@ -91,6 +94,12 @@ class Activities(Outside):
             except PersonError as error:
                 raise for_a_person(error) from error
 
+    async def _abreast(self, ref: RunRef) -> None:
+        # Whoever decided may have read files that came a moment ago, and named a playbook we have not seen.
+        conversation = await self._means.ledger.read(conversations.find, ref.run_id)
+        if conversation is not None and conversation.frozen is None:
+            await self._means.abreast(conversation.configuration)
+
     @override
     @activity.defn
     async def ask_model(self, ask: Ask) -> Reply:
@@ -100,7 +109,7 @@ class Activities(Outside):
             except PersonError as error:
                 raise for_a_person(error) from error
             except Unavailable as error:
-                raise _later(error) from error
+                raise _later(error, activity.info().attempt) from error
 
     @override
     @activity.defn
@@ -133,6 +142,11 @@ class Activities(Outside):
 
     @override
     @activity.defn
+    async def expect(self, request: WaitRequest) -> Done:
+        return await waiting.expect(self._means, request)
+
+    @override
+    @activity.defn
     async def open_wait(self, request: WaitRequest) -> Waiting:
         return await waiting.open_wait(self._means, request)
 
@@ -140,6 +154,21 @@ class Activities(Outside):
     @activity.defn
     async def end_wait(self, request: EndWait) -> WaitEnded:
         return await waiting.end_wait(self._means, request)
+
+    @override
+    @activity.defn
+    async def ask_person(self, asking: Asking) -> Asked:
+        return await approving.ask(self._means, asking)
+
+    @override
+    @activity.defn
+    async def heed(self, word: Word) -> Heeded:
+        return await approving.heed(self._means, word)
+
+    @override
+    @activity.defn
+    async def expire(self, request: Expiring) -> Expired:
+        return await approving.expire(self._means, request)
 
     @override
     @activity.defn
@@ -155,7 +184,8 @@ class Activities(Outside):
             return Proposals(calls=(), tools=())
         made = await self._means.ledger.write(_apply, ref.run_id, self._means.now())
         opened = await opening.opened(self._means, ref.run_id)
-        return Proposals(calls=made, tools=opened.tools)
+        asking = [await approving.flagged(self._means, ref.run_id, call) for call in made]
+        return Proposals(calls=tuple(asking), tools=opened.tools)
 
     @override
     @activity.defn
@@ -196,8 +226,10 @@ def _apply(connection: Transaction, run_id: str, at: float) -> tuple[ToolCall, .
     return tuple(ToolCall(call_id=call.call_id, alias=call.alias) for call in open_ones)
 
 
-def _later(error: Unavailable) -> ApplicationError:
-    pause = None
+def _later(error: Unavailable, attempt: int) -> ApplicationError:
+    pause, text = None, str(error)
     if error.retry_after is not None:
         pause = timedelta(seconds=min(error.retry_after, LONGEST_PAUSE))
-    return ApplicationError(str(error), type="model unavailable", next_retry_delay=pause)
+    if attempt >= MODEL.attempts:
+        text += f", {attempt} times in a row; it goes on by itself when the model answers again"
+    return ApplicationError(text, type="model unavailable", next_retry_delay=pause)

@@ -6,18 +6,23 @@ the attempt waits until the first request is past its own deadline, and then say
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
+from orchestrator.agent import reading_events
+from orchestrator.agent.consent import changed
+from orchestrator.agent.consented import unconsented
 from orchestrator.agent.definitions import Answered, Lost, NotSent
 from orchestrator.agent.means import Means
+from orchestrator.agent.showing import answer_shown, policy_of
 from orchestrator.agent.subjects import subject_full
+from orchestrator.agent.untrusted import shown
 from orchestrator.database import Transaction
 from orchestrator.errors import DoorbellError
-from orchestrator.ledger import artifacts, calls
+from orchestrator.ledger import approvals, artifacts, calls
 from orchestrator.ledger.calls import Call, Result
-from workflows.messages import CallOutcome, CallRequest, CallState, Settle
+from workflows.messages import EVENT, CallOutcome, CallRequest, CallState, Settle
 from workflows.playbook import Effect
 
 MARGIN = 5.0
@@ -26,8 +31,19 @@ MARGIN = 5.0
 LOOK_EVERY = 0.5
 ATTEMPTS_WITHOUT_ANSWER = 3
 FINAL = frozenset(
-    {CallState.DONE, CallState.FAILED, CallState.UNKNOWN, CallState.PROPOSED, CallState.REFUSED}
+    {
+        CallState.DONE,
+        CallState.FAILED,
+        CallState.UNKNOWN,
+        CallState.PROPOSED,
+        CallState.REFUSED,
+        CallState.DENIED,
+    }
 )
+
+Check = Callable[[Means, Call], Awaitable[str | None]]
+CHECKS: Sequence[Check] = (unconsented, subject_full)
+"""Asked just before a call leaves; a person's consent first."""
 
 UNKNOWN = (
     "The outcome of this call is unknown: it was sent, and then no answer came ({reason})."
@@ -54,6 +70,8 @@ async def call(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
     found = await _one(means, request)
     if found.state in FINAL:
         return _outcome(found)
+    if found.alias == EVENT:
+        return await _finish(means, request, Kept(result=await reading_events.read(means, found)))
     repeatable = found.effect is not Effect.WRITE_ONCE
     taken = await means.ledger.write(
         calls.take, request.run_id, request.call_id, attempt, again=repeatable
@@ -61,10 +79,9 @@ async def call(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
     if not taken:
         return await _another_attempts(means, request, attempt)
     began = means.now()
-    if found.effect is not Effect.READ:
-        refusal = await subject_full(means, found)
-        if refusal is not None:
-            return await _finish(means, request, Kept(result=_words(CallState.REFUSED, refusal)))
+    refusal = await _refused(means, found)
+    if refusal is not None:
+        return await _finish(means, request, Kept(result=_words(CallState.REFUSED, refusal)))
     kept = await _sent(means, found, request, attempt)
     if kept is None:
         return await _another_attempts(means, request, attempt)
@@ -72,6 +89,15 @@ async def call(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
     took = means.now() - began
     means.counts.tool_call(found.server, found.tool, found.effect, outcome.state, took)
     return outcome
+
+
+async def _refused(means: Means, found: Call) -> str | None:
+    """Why it may not leave now, whatever was decided before: the first check that says so."""
+    for check in (unconsented,) if found.effect is Effect.READ else CHECKS:
+        refusal = await check(means, found)
+        if refusal is not None:
+            return refusal
+    return None
 
 
 async def propose(means: Means, request: CallRequest) -> CallOutcome:
@@ -116,13 +142,14 @@ async def _sent(means: Means, found: Call, request: CallRequest, attempt: int) -
         before_send=just_before_the_bytes_leave,
         progress=None,
     )
+    policy = await means.ledger.read(policy_of, run_id)
     match outcome:
         case Answered():
-            return _answered(outcome)
+            return _answered(answer_shown(outcome, policy))
         case NotSent(reason=reason):
-            return await _unsent(means, request, attempt, reason)
+            return await _unsent(means, request, attempt, shown(reason, policy))
         case Lost(reason=reason):
-            return _lost(found, reason, attempt)
+            return _lost(found, shown(reason, policy), attempt)
         case _:
             assert_never(outcome)
 
@@ -180,7 +207,7 @@ async def _finish(means: Means, request: CallRequest | Settle, kept: Kept) -> Ca
 
 
 def _keep(connection: Transaction, request: CallRequest | Settle, kept: Kept, at: float) -> None:
-    result = kept.result
+    result = _with_changes(connection, request, kept.result)
     if kept.full:
         digest = artifacts.put(connection, kept.full, kept.media_type, at)
         result = Result(
@@ -191,6 +218,16 @@ def _keep(connection: Transaction, request: CallRequest | Settle, kept: Kept, at
             size=len(kept.full),
         )
     calls.finish(connection, request.run_id, request.call_id, result, at)
+
+
+def _with_changes(connection: Transaction, request: CallRequest | Settle, result: Result) -> Result:
+    """The same result, behind a word on what a person changed of the call; nothing where nobody did."""
+    approval = approvals.of_call(connection, request.run_id, request.call_id)
+    if approval is None or approval.before is None:
+        return result
+    made = calls.one(connection, request.run_id, request.call_id)
+    words = {"type": "text", "text": changed(approval, made.arguments)}
+    return replace(result, content=[words, *result.content])
 
 
 def _answered(outcome: Answered) -> Kept:

@@ -9,7 +9,6 @@ import binascii
 import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -45,7 +44,7 @@ def answered(result: Mapping[str, Any], *, limit: int = LIMIT) -> Answered:
     if not blocks and result.get("structuredContent") is not None:
         blocks = [_text(_json(result["structuredContent"]))]
     blocks = [_text("(no output)")] if not blocks else list(_affordable(blocks, is_error=is_error))
-    content, truncated = _capped(blocks, limit, artifact_id(full))
+    content, truncated = capped(blocks, limit, artifact_id(full))
     return Answered(
         content=content,
         is_error=is_error,
@@ -162,7 +161,8 @@ def _affordable(blocks: Iterable[Block], *, is_error: bool) -> Iterator[Block]:
             yield block
 
 
-def _capped(blocks: list[Block], limit: int, artifact: str) -> tuple[tuple[Block, ...], bool]:
+def capped(blocks: list[Block], limit: int, artifact: str) -> tuple[tuple[Block, ...], bool]:
+    """The blocks with at most `limit` characters of text, and whether that took anything away."""
     texts = [block["text"] for block in blocks if block["type"] == "text"]
     if sum(len(text) for text in texts) <= limit:
         return tuple(blocks), False
@@ -211,15 +211,3 @@ def described(title: str | None, description: str | None) -> str:
     """What the model reads about a tool, capped."""
     words = _clean((description or title or "").strip())
     return words if len(words) <= MAX_DESCRIPTION else words[: MAX_DESCRIPTION - 1] + "…"
-
-
-def hidden_characters(text: str) -> tuple[str, ...]:
-    """The characters of a text that a person wouldn't see but a model reads, each named once."""
-    found = dict.fromkeys(char for char in text if _hidden(char))
-    return tuple(f"U+{ord(char):04X} {unicodedata.name(char, 'CONTROL')}" for char in found)
-
-
-def _hidden(char: str) -> bool:
-    if 0xE0100 <= ord(char) <= 0xE01EF:  # noqa: PLR2004 - variation selectors that can carry bytes
-        return True
-    return unicodedata.category(char) in {"Cc", "Cf", "Co", "Cs"} and char not in "\n\r\t"

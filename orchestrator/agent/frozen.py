@@ -4,16 +4,19 @@ Frozen are prompt, schemas and binds. Live at every act are caps and configurati
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from orchestrator.agent.toolset import WAIT as WAIT_DEFINITION
+from orchestrator.agent.builtins import BUILT_INS
+from orchestrator.agent.consent import wanted
+from orchestrator.agent.misfits import misfit
 from orchestrator.agent.toolset import Tool, check_arguments, complaints, full_arguments
-from orchestrator.ledger.calls import Intent
-from workflows.messages import BUILTIN, WAIT, ToolCall, ToolCard
-from workflows.playbook import Budget, Effect
+from orchestrator.ledger.calls import Call, Intent
+from orchestrator.rules.steps import Step
+from workflows.messages import BUILTIN, EVENT, FINISH, WAIT, Outcome, ToolCall, ToolCard
+from workflows.playbook import Budget, Callback, Effect, Playbook, TextPolicy
 
 VERSION = 1
 
@@ -27,7 +30,9 @@ class Frozen:
 
     `sources` are those that may ring, for waits; none were written down at first, and then any may.
     `trusted` is whether the author of the event that opened it was known to the rule, None where nobody asked;
-    `subject` is what that event was about.
+    `subject` is what that event was about. With `steps` no model is asked: they are called, one after the other.
+    `built_ins` are the aliases of those that were offered; `text` is how others' words are shown. `waits` are the
+    events that answer a tool's call later, by `server.tool`; `inputs` is the `with` of their keys.
     """
 
     version: int
@@ -41,6 +46,11 @@ class Frozen:
     sources: tuple[str, ...] = ()
     trusted: bool | None = None
     subject: str = ""
+    steps: tuple[Step, ...] = ()
+    built_ins: tuple[str, ...] = (WAIT,)
+    text: TextPolicy = field(default_factory=TextPolicy)
+    waits: Mapping[str, Callback] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +77,9 @@ def load(data: bytes) -> Frozen:
 
 def definitions(frozen: Frozen) -> list[dict[str, Any]]:
     """The tools as the Messages API wants them; the last one carries the cache breakpoint of all."""
-    listed = [dict(tool.definition) for tool in frozen.tools] + [dict(WAIT_DEFINITION)]
-    ordered = sorted(listed, key=lambda definition: str(definition["name"]))
+    listed = [_described(tool, frozen.waits.get(_full(tool))) for tool in frozen.tools]
+    listed += [BUILT_INS[name] for name in frozen.built_ins]
+    ordered = sorted(map(dict, listed), key=lambda definition: str(definition["name"]))
     ordered[-1] = {**ordered[-1], "cache_control": {"type": "ephemeral", "ttl": "1h"}}
     return ordered
 
@@ -80,31 +91,75 @@ def system(frozen: Frozen) -> list[dict[str, Any]]:
     ]
 
 
+def _described(tool: Tool, callback: Callback | None) -> Mapping[str, Any]:
+    if callback is None:
+        return tool.definition
+    events = ", ".join(callback.events)
+    later = f"This run sleeps until the event that answers a call has come ({events}); the result shows both."
+    said = f"{tool.definition.get('description', '')}\n\n{later}".strip()
+    return {**tool.definition, "description": said}
+
+
+def _full(tool: Tool) -> str:
+    return f"{tool.server}.{tool.name}"
+
+
 def cards(frozen: Frozen) -> tuple[ToolCard, ...]:
-    """What the loop must know of the tools."""
-    return tuple(
+    """What the loop must know of the tools, and of the built-in ones that are calls like theirs."""
+    listed = [
         ToolCard(
-            alias=tool.alias, server=tool.server, name=tool.name, effect=tool.effect, max=tool.max
+            alias=tool.alias,
+            server=tool.server,
+            name=tool.name,
+            effect=tool.effect,
+            max=tool.max,
+            callback=_full(tool) in frozen.waits,
         )
         for tool in frozen.tools
-    )
+    ]
+    if EVENT in frozen.built_ins:
+        reading = ToolCard(alias=EVENT, server=BUILTIN, name=_plain(EVENT), effect=Effect.READ)
+        listed.append(reading)
+    return tuple(listed)
 
 
 def planned(
-    frozen: Frozen, run_id: str, turn: int, content: Sequence[Mapping[str, Any]], hops: int = 0
+    frozen: Frozen,
+    run_id: str,
+    turn: int,
+    content: Sequence[Mapping[str, Any]],
+    hops: int = 0,
+    live: Playbook | None = None,
 ) -> tuple[Planned, ...]:
     """The tool calls of a reply, in its order, with the full arguments that would be sent.
 
-    `hops` is how many runs of ours led to this one; what is written carries it on.
+    `hops` is how many runs of ours led to this one; what is written carries it on. `live` is the playbook as it
+    stands in the files now: it may want people's consent where the pinned one didn't.
     """
     tools = {tool.alias: tool for tool in frozen.tools}
     plans = []
     for position, block in enumerate(asked(content)):
         tool = tools.get(str(block["name"]))
         name = f"{turn}.{position}"
-        marker = f"<!-- doorbell:{run_id}.{turn}.{hops} -->"
-        plans.append(_planned(name, position, block, tool, marker, frozen.sources))
+        plan = _planned(name, position, block, tool, _marker(run_id, turn, hops), frozen)
+        plans.append(plan if tool is None else _consented(plan, tool, live))
     return tuple(plans)
+
+
+def completed(tool: Tool, given: Mapping[str, Any], call: Call, hops: int) -> dict[str, Any]:
+    """The full arguments of a call that somebody changed, of these: with our marker, and the bound ones."""
+    turn = int(call.call_id.partition(".")[0])
+    return _complete(tool, given, _marker(call.run_id, turn, hops))
+
+
+def _consented(plan: Planned, tool: Tool, live: Playbook | None) -> Planned:
+    if not plan.call.usable or wanted(tool, live, plan.intent.arguments) is None:
+        return plan
+    return replace(plan, call=replace(plan.call, approve=True))
+
+
+def _marker(run_id: str, turn: int, hops: int) -> str:
+    return f"<!-- doorbell:{run_id}.{turn}.{hops} -->"
 
 
 def asked(content: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -121,11 +176,11 @@ def _planned(
     block: Mapping[str, Any],
     tool: Tool | None,
     marker: str,
-    sources: Sequence[str],
+    frozen: Frozen,
 ) -> Planned:
     alias, given = str(block["name"]), block.get("input")
     arguments = given if isinstance(given, dict) else {}
-    server, name, effect, complaint = _unlisted(alias, given, sources)
+    server, name, effect, complaint = _unlisted(alias, given, frozen)
     if tool is not None:
         complaint = check_arguments(tool, given)
         server, name, effect = tool.server, tool.name, tool.effect
@@ -139,26 +194,27 @@ def _planned(
         effect=effect,
         arguments=arguments,
     )
-    call = ToolCall(call_id=call_id, alias=_short(alias), usable=complaint is None)
+    call = ToolCall(
+        call_id=call_id,
+        alias=_short(alias),
+        usable=complaint is None,
+        ends=Outcome(arguments["outcome"]) if alias == FINISH and complaint is None else None,
+    )
     return Planned(intent=intent, call=call, complaint=complaint)
 
 
-def _unlisted(
-    alias: str, given: Any, sources: Sequence[str]
-) -> tuple[str, str, Effect, str | None]:
-    if alias == WAIT:
-        complaint = complaints(WAIT, WAIT_DEFINITION["input_schema"], given)
-        return BUILTIN, "wait", Effect.READ, complaint or _deaf(given, sources)
+def _unlisted(alias: str, given: Any, frozen: Frozen) -> tuple[str, str, Effect, str | None]:
+    if alias in frozen.built_ins:
+        complaint = complaints(alias, BUILT_INS[alias]["input_schema"], given)
+        complaint = complaint or misfit(alias, given, frozen.sources)
+        return BUILTIN, _plain(alias), Effect.READ, complaint
     unknown = f"There is no tool {alias!r}; use one of the tools you were given."
     return "", alias, Effect.READ, unknown
 
 
-def _deaf(given: Mapping[str, Any], sources: Sequence[str]) -> str | None:
-    """A wait for events that nobody can send would sleep to its end."""
-    strange = sorted({str(event).partition("/")[0] for event in given["events"]} - set(sources))
-    if not sources or not strange:
-        return None
-    return f"Nobody rings as {strange[0]!r}; events come from {', '.join(sources)} (source/type)."
+def _plain(alias: str) -> str:
+    """The name of a built-in tool without the server's that stands for us."""
+    return alias.removeprefix(f"{BUILTIN}__")
 
 
 def _short(alias: str) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from temporalio.exceptions import ApplicationError
 
@@ -17,8 +17,17 @@ from orchestrator.events import Event
 from orchestrator.inbox.inbox import Entry, Inbox, event_of
 from orchestrator.servers import Server
 from orchestrator.sources.authors import author_in
+from orchestrator.sources.operator import OperatorDialect
+from orchestrator.sources.schedule import ScheduleDialect
+from orchestrator.sources.source import OPERATOR, SCHEDULE, Dialect
 from orchestrator.telemetry.instruments import RunInstruments, uncounted_runs
 from workflows.activities import PERSON
+
+BUILT_IN: Final[Mapping[str, Dialect]] = {
+    OPERATOR: OperatorDialect(),
+    SCHEDULE: ScheduleDialect(),
+}
+"""How the events of our own sources are read, which stand in no file."""
 
 
 class Model(Protocol):
@@ -57,11 +66,16 @@ class Hands(Protocol):
         """End every connection."""
 
 
+async def as_it_is(_digest: str) -> None:
+    """What is in force is as new as it gets."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """The worker's parts. `configuration` reads the files as they are now; `now` is seconds since 1970.
+    """The worker's parts. `configuration` answers with what is in force; `now` is seconds since 1970.
 
-    `pause` sleeps so many seconds, `jitter` gives a number in [0, 1).
+    `credential` names what the model is asked with, and doesn't tell it. `abreast` makes the configuration as new as
+    the decision made by the one of a digest. `pause` sleeps so many seconds, `jitter` gives a number in [0, 1).
     """
 
     inbox: Inbox
@@ -71,6 +85,8 @@ class Means:
     configuration: Callable[[], Configuration]
     now: Callable[[], float]
     scripted: bool
+    credential: str = ""
+    abreast: Callable[[str], Awaitable[None]] = as_it_is
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
     counts: RunInstruments = field(default_factory=uncounted_runs)
@@ -86,10 +102,15 @@ async def event(means: Means, event_id: str) -> tuple[Entry, Event]:
     entry = await means.inbox.entry(event_id)
     if entry is None:
         raise PersonError(f"event {event_id!r} is no longer in the inbox")
-    source = means.configuration().sources.get(entry.source)
+    dialect = _dialect(means, entry.source)
+    data = dialect.read(entry.headers, entry.body).data
+    return entry, event_of(entry, data, author_in(dialect, data))
+
+
+def _dialect(means: Means, name: str) -> Dialect:
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    source = means.configuration().readable().get(name)
     if source is None:
-        raise PersonError(
-            f"source {entry.source!r} is no longer configured; put it back into sources.yaml"
-        )
-    data = source.dialect.read(entry.headers, entry.body).data
-    return entry, event_of(entry, data, author_in(source.dialect, data))
+        raise PersonError(f"source {name!r} is no longer configured; put it back into sources.yaml")
+    return source.dialect

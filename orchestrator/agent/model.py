@@ -4,6 +4,7 @@ The vendor's errors become two: `Unavailable` (try again, perhaps later) and `Re
 something). A broken, truncated or silent stream is `Unavailable`: nothing of it was acted on.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ import httpx2
 from anthropic import AsyncAnthropic
 from anthropic.types import Message
 
-from orchestrator.agent.reply import Rejected, Request, Said, Unavailable
+from orchestrator.agent.reply import Rejected, Request, Said, TooLong, Unavailable
 from orchestrator.errors import DoorbellError
 
 READ_TIMEOUT = 120.0
@@ -38,8 +39,14 @@ _MENDS = {
     402: "billing needs attention at the provider",
     403: "the API key may not use this model",
     404: "there is no such model at this address; correct `model:` in the playbook or ANTHROPIC_BASE_URL",
-    413: "the conversation is larger than the API takes",
 }
+_BAD_REQUEST, _TOO_MANY, _TOO_LARGE = 400, 429, 413
+# As Anthropic, llama.cpp, vLLM and gateways before them say it.
+_TOO_LONG = re.compile(
+    r"prompt is too long|exceeds? (the |its )?(available )?(model'?s? )?context|context (length|limit|window|size)"
+    r"|exceed_context_size|maximum context|too many (input )?tokens",
+    re.IGNORECASE,
+)
 
 
 class Claude:
@@ -102,6 +109,7 @@ def _said(message: Message, request_id: str | None) -> Said:
         stop=str(message.stop_reason),
         usage=message.usage.to_dict(mode="json"),
         request_id=request_id,
+        details=None if message.stop_details is None else message.stop_details.to_dict(mode="json"),
     )
 
 
@@ -114,12 +122,17 @@ def _status(error: anthropic.APIStatusError) -> DoorbellError:
     )
     again = {"true": True, "false": False}.get(headers.get("x-should-retry", ""), again)
     if again:
-        return Unavailable(
-            f"the model answered {status} {kind}", _retry_after(headers), begun=status == OK
+        pause = _retry_after(headers)
+        slowed = pause is not None or status == _TOO_MANY or kind == "rate_limit_error"
+        text = f"the model answered {status} {kind}"
+        return Unavailable(text, pause, begun=status == OK, slowed=slowed)
+    invalid = status == _BAD_REQUEST or kind == "invalid_request_error"
+    if status == _TOO_LARGE or (invalid and _TOO_LONG.search(str(error.body))):
+        return TooLong(
+            f"the model's provider answered {status} {kind}: the conversation is too long"
         )
-    return Rejected(
-        f"the model's provider answered {status} {kind}: {_MENDS.get(status, 'look at the worker log')}"
-    )
+    mend = _MENDS.get(status, "look at the worker log")
+    return Rejected(f"the model's provider answered {status} {kind}: {mend}", invalid=invalid)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

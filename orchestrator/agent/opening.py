@@ -4,10 +4,11 @@ import asyncio
 from dataclasses import replace
 
 from orchestrator.agent import frozen as pins
-from orchestrator.agent import prompt
+from orchestrator.agent import prompt, stepping
 from orchestrator.agent.frozen import Frozen
 from orchestrator.agent.means import Means, event
 from orchestrator.agent.toolset import curate
+from orchestrator.agent.untrusted import event_shown
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.database import Transaction
 from orchestrator.errors import PersonError
@@ -16,9 +17,11 @@ from orchestrator.ledger import artifacts, conversations, turns
 from orchestrator.ledger.conversations import Conversation, Opening
 from orchestrator.playbooks import admitted
 from orchestrator.rules.rule import Trust
+from orchestrator.rules.steps import are_called, steps_in, tools_of
 from orchestrator.rules.trust import is_known
+from orchestrator.sources.source import OPERATOR
 from orchestrator.templates import Template, render_tree
-from workflows.messages import Opened, OpenRequest, RunRef, RunState
+from workflows.messages import BUILT_INS, Opened, OpenRequest, RunRef, RunState
 from workflows.playbook import Playbook, Stage
 
 
@@ -40,7 +43,7 @@ async def begin(means: Means, request: OpenRequest) -> RunRef:
         key=decision.key or decision.event_id,
         source=entry.source,
         stage=decision.stage or Stage.PREVIEW,
-        scripted=means.scripted,
+        scripted=means.scripted and not are_called(decision.playbook),
         configuration=decision.configuration,
     )
     begun = await means.ledger.write(conversations.begin, opening, means.now())
@@ -100,23 +103,51 @@ def _frozen(connection: Transaction, run_id: str) -> tuple[Conversation, Frozen]
 
 async def _freeze(means: Means, conversation: Conversation) -> None:
     configuration = await asyncio.to_thread(means.configuration)
-    playbook = configuration.playbooks.get(conversation.playbook)
-    if playbook is None:
-        raise PersonError(
-            f"there is no sound playbook {conversation.playbook!r}; run `doorbell check`"
-        )
     # Mending servers.yaml must be enough for a run that is resumed.
     means.hands.learn(configuration.servers)
     decision = await means.inbox.decision(conversation.decision_id)
     if decision is None:
         raise PersonError(f"decision {conversation.decision_id!r} is no longer in the inbox")
-    frozen = await _pinned(means, playbook, decision, configuration, Stage(conversation.stage))
+    if are_called(conversation.playbook):
+        frozen = await _stepped(means, conversation.playbook, decision, configuration)
+    else:
+        playbook = _sound(configuration, conversation.playbook)
+        frozen = await _pinned(means, playbook, decision, configuration, Stage(conversation.stage))
     _, happened = await event(means, conversation.event_id)
-    trusted = is_known(trust_of(configuration, conversation.rule), happened)
+    by_hand = happened.source == OPERATOR
+    trusted = by_hand or is_known(trust_of(configuration, conversation.rule), happened)
     frozen = replace(frozen, trusted=trusted, subject=happened.subject or "")
-    words = f"Rule {conversation.rule!r} was rung by this event."
-    block = prompt.event_block(happened, words, trusted=trusted)
+    rung = f"Rule {conversation.rule!r} was rung by this event."
+    words = "A person started this run by hand." if by_hand else rung
+    block = prompt.event_block(event_shown(happened, frozen.text), words, trusted=trusted)
     await means.ledger.write(_pin, conversation, frozen, block, means.now())
+
+
+def _sound(configuration: Configuration, name: str) -> Playbook:
+    playbook = configuration.playbooks.get(name)
+    if playbook is None:
+        raise PersonError(f"there is no sound playbook {name!r}; run `doorbell check`")
+    return playbook
+
+
+async def _stepped(
+    means: Means, title: str, decision: Decision, configuration: Configuration
+) -> Frozen:
+    steps = steps_in(decision.with_)
+    discovered = await asyncio.gather(*(means.hands.discover(name) for name in tools_of(steps)))
+    return Frozen(
+        version=pins.VERSION,
+        playbook=title,
+        playbook_digest="",
+        model=stepping.NO_MODEL,
+        max_tokens=0,
+        budget=stepping.budget_of(steps),
+        system="",
+        tools=stepping.toolset(
+            steps, {found.server: found for found in discovered}, configuration.servers
+        ),
+        steps=steps,
+    )
 
 
 async def _pinned(
@@ -141,6 +172,10 @@ async def _pinned(
         system=prompt.system(prose, stage),
         sources=tuple(sorted(configuration.sources)),
         tools=tools,
+        built_ins=BUILT_INS,
+        text=playbook.text,
+        waits=dict(playbook.waits),
+        inputs=scope["with"],
     )
 
 

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from orchestrator.agent import frozen as pins
@@ -12,6 +12,7 @@ from orchestrator.agent import prices, prompt
 from orchestrator.agent.frozen import Frozen
 from orchestrator.agent.purse import Room
 from orchestrator.agent.reply import Request
+from orchestrator.agent.weighing import Weight, weight
 from orchestrator.ledger.shortfalls import Need
 from orchestrator.ledger.turns import Charge
 from orchestrator.rules.caps import Price
@@ -37,28 +38,50 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A turn that is to be asked: the pin, the conversation so far, what the run may spend and has spent."""
+    """A turn that is to be asked: the pin, the conversation so far, what the run may spend and has spent.
+
+    `cut` are the tokens at which its first reply was cut; then twice as much is asked for.
+    """
 
     frozen: Frozen
     messages: Sequence[prompt.Message]
     budget: Budget
     spent: Spent
     declared: Price | None = None
+    cut: int = 0
+    static: Weight = field(init=False)
+    said: Weight = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Weighed once: a long conversation takes milliseconds, and everybody below asks.
+        static = weight(pins.system(self.frozen), pins.definitions(self.frozen))
+        object.__setattr__(self, "static", static)
+        object.__setattr__(self, "said", weight(list(self.messages)))
+
+    @property
+    def weight(self) -> Weight:
+        """What the whole request weighs."""
+        return self.static + self.said
 
     @property
     def kept_long(self) -> int:
         """Tokens of what is the same in every turn."""
-        return prompt.tokens(pins.system(self.frozen), pins.definitions(self.frozen))
+        return self.static.tokens
 
     @property
     def needed(self) -> int:
         """Tokens of all that would be read."""
-        return self.kept_long + prompt.tokens(list(self.messages))
+        return self.weight.tokens
+
+    @property
+    def most(self) -> int:
+        """Tokens of the longest reply that is asked for."""
+        return self.frozen.max_tokens * (2 if self.cut else 1)
 
     @property
     def useful(self) -> int:
         """Tokens of the shortest reply that is asked for while a cap nears its end."""
-        return min(USEFUL_REPLY, self.frozen.max_tokens)
+        return max(min(USEFUL_REPLY, self.most), min(self.cut + 1, self.most))
 
     def charge(self, output_tokens: int) -> Charge:
         """What it costs at most when so many tokens may be said."""
@@ -105,11 +128,14 @@ def prepare(question: Question, room: Room = ROOMY, *, last_words: bool = False)
 
     With `last_words` the model may use no tool, and what it says may be short.
     """
-    by_run = _clamped(question, question.frozen.max_tokens, _own(question))
-    if by_run < min(SMALLEST_REPLY, question.frozen.max_tokens):
+    by_run = _clamped(question, question.most, _own(question))
+    if by_run < min(SMALLEST_REPLY, question.most):
         return None
     most = min(by_run, USEFUL_REPLY) if last_words else by_run
     least = min(SMALLEST_REPLY if last_words else USEFUL_REPLY, most)
+    if question.cut and not last_words:
+        # Shorter than that it would be cut at the same place, and paid for again.
+        least = max(least, question.useful)
     allowed = _clamped(question, most, room)
     return None if allowed < least else _prepared(question, allowed, last_words=last_words)
 

@@ -1,4 +1,7 @@
-"""What a turn costs, as declared or by the list that ships with genai-prices; an unknown price is None, never 0."""
+"""What a turn costs, as declared or by the list that ships with genai-prices; an unknown price is None, never 0.
+
+The same list says how long a conversation a model takes.
+"""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -27,6 +30,14 @@ def counted(usage: Mapping[str, Any]) -> tuple[int, int]:
     """All input tokens of a usage, cached ones included, and its output tokens."""
     parts = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
     return sum(int(usage.get(part) or 0) for part in parts), int(usage.get("output_tokens") or 0)
+
+
+def window(model: str) -> int | None:
+    """Tokens that a conversation with the model may have, by the same list; None where that doesn't say."""
+    try:
+        return calc_price(Usage(), model_ref=model, provider_id=PROVIDER).model.context_window
+    except LookupError:
+        return None
 
 
 def estimated(

@@ -14,68 +14,36 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
+from orchestrator.agent.builtins import BUILT_INS
 from orchestrator.agent.convert import alias, described
 from orchestrator.agent.definitions import Discovered, ToolDefinition
 from orchestrator.agent.schemas import repair
+from orchestrator.agent.untrusted import hidden_characters, shown, texts
 from orchestrator.errors import PersonError
 from orchestrator.servers import Server
-from workflows.playbook import MAX_TOOL_TOKENS, MAX_TOOLS, Effect, Playbook, WriteLimit
+from workflows.playbook import (
+    MAX_TOOL_TOKENS,
+    MAX_TOOLS,
+    Approve,
+    Effect,
+    Playbook,
+    TextPolicy,
+    WriteLimit,
+)
 
 CHARACTERS_PER_TOKEN = 3.6
 MAX_COMPLAINTS = 5
 MAX_COMPLAINT = 300
 
-# Python's `$` also matches before a last line break, and such a text would match no event.
-EVENT_PATTERN = r"^[A-Za-z0-9_-]{1,50}/[A-Za-z0-9_.?*-]{1,50}(?!\n)$"
-TIMEOUT_PATTERN = r"^[1-9][0-9]{0,4}[smhd](?!\n)$"
-
-WAIT: dict[str, Any] = {
-    "name": "doorbell__wait",
-    "description": (
-        "Wait for something to happen outside: a person's reply, a payment, a finished deployment. Call it"
-        " when you can't go on until then; don't poll with other tools. Waiting is free: the run sleeps, for"
-        " minutes or weeks, and the conversation goes on where it stopped. It wakes with the next event, from"
-        " somebody else, that belongs to this run's subject and whose `source/type` matches one of `events`;"
-        " the result is that event. Your own writes never wake it. If the time runs out first, the result"
-        " says so, and you decide what to do."
-    ),
-    "input_schema": {
-        "type": "object",
-        "properties": {
-            "events": {
-                "type": "array",
-                "items": {"type": "string", "pattern": EVENT_PATTERN, "maxLength": 100},
-                "minItems": 1,
-                "maxItems": 8,
-                "description": (
-                    "Which events end the wait, as source/type; * stands for anything:"
-                    ' ["github/issue_comment.created"] or ["github/issues.*"].'
-                ),
-            },
-            "reason": {
-                "type": "string",
-                "maxLength": 500,
-                "description": "What you are waiting for, in one sentence for the people who watch this run.",
-            },
-            "timeout": {
-                "type": "string",
-                "pattern": TIMEOUT_PATTERN,
-                "default": "7d",
-                "description": "How long at most: 30m, 12h, 7d. 7d when left out, 30d at most.",
-            },
-        },
-        "required": ["events", "reason"],
-        "additionalProperties": False,
-    },
-}
-"""The built-in tool: it counts as one of the 40."""
+_SAID = frozenset({"title", "description", "$comment"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
     """One tool as the model sees it (`definition`), and what we add or forbid behind its back.
 
-    `max` is how often a conversation may call it, None for any number; `tokens` what its definition costs.
+    `max` is how often a conversation may call it, None for any number; `tokens` what its definition costs. `approve`
+    says who must consent to a call first, and to which.
     """
 
     alias: str
@@ -86,6 +54,7 @@ class Tool:
     bound: Mapping[str, Any] = field(default_factory=dict)
     max: int | None = None
     tokens: int = 0
+    approve: Approve | None = None
 
 
 Toolset = tuple[Tool, ...]
@@ -189,6 +158,7 @@ def _tools(
 ) -> Iterator[Tool]:
     for definition in wanted:
         full_name = f"{definition.server}.{definition.name}"
+        problems += _unseen(full_name, definition)
         try:
             schema = repair(definition.input_schema)
         except ValueError as wrong:
@@ -197,8 +167,15 @@ def _tools(
         pinned = _pinned(definition, schema, bound)
         problems += _misfits(full_name, schema, pinned)
         effect = effect_of(definition, servers)
-        yield _tool(
-            definition, effect, _without(schema, pinned), pinned, playbook.writes.get(full_name)
+        yield _tool(definition, effect, _without(schema, pinned), pinned, playbook)
+
+
+def _unseen(full_name: str, definition: ToolDefinition) -> Iterator[str]:
+    said = (definition.name, definition.title, definition.description, definition.input_schema)
+    if found := hidden_characters("\n".join(texts(said))):
+        yield (
+            f"the definition of {full_name} has characters that nobody sees and a model reads:"
+            f" {', '.join(found[:MAX_COMPLAINTS])}; ask whoever runs the server to take them out"
         )
 
 
@@ -207,24 +184,45 @@ def _tool(
     effect: Effect,
     schema: dict[str, Any],
     pinned: Mapping[str, Any],
-    limit: WriteLimit | None,
+    playbook: Playbook,
 ) -> Tool:
-    name = alias(definition.server, definition.name)
-    shown = {
+    name, full_name = (
+        alias(definition.server, definition.name),
+        f"{definition.server}.{definition.name}",
+    )
+    limit = playbook.writes.get(full_name, WriteLimit())
+    offered = {
         "name": name,
-        "description": described(definition.title, definition.description),
-        "input_schema": schema,
+        "description": shown(described(definition.title, definition.description), playbook.text),
+        "input_schema": _told(schema, playbook.text),
     }
     return Tool(
         alias=name,
         server=definition.server,
         name=definition.name,
         effect=effect,
-        definition=shown,
+        definition=offered,
         bound=pinned,
-        max=None if effect is Effect.READ else (limit or WriteLimit()).max,
-        tokens=tokens(shown),
+        max=None if effect is Effect.READ else limit.max,
+        tokens=tokens(offered),
+        approve=playbook.consent_for(full_name, effect),
     )
+
+
+def _told(schema: Any, policy: TextPolicy) -> Any:
+    """The same schema with what it says to its reader shown; what it means stays."""
+    match schema:
+        case Mapping():
+            return {
+                key: shown(value, policy)
+                if key in _SAID and isinstance(value, str)
+                else _told(value, policy)
+                for key, value in schema.items()
+            }
+        case list():
+            return [_told(one, policy) for one in schema]
+        case _:
+            return schema
 
 
 def effect_of(definition: ToolDefinition, servers: Mapping[str, Server]) -> Effect:
@@ -284,19 +282,19 @@ def _argument_names(tool: ToolDefinition) -> Iterator[str]:
 
 
 def _collisions(tools: list[Tool]) -> Iterator[str]:
-    for name, count in Counter([tool.alias for tool in tools] + [WAIT["name"]]).items():
+    for name, count in Counter([*(tool.alias for tool in tools), *BUILT_INS]).items():
         if count > 1:
             same = ", ".join(f"{tool.server}.{tool.name}" for tool in tools if tool.alias == name)
             yield f"more than one tool would be called {name!r}: {same}; rename a server"
 
 
 def _overspent(tools: list[Tool], wanted: int) -> Iterator[str]:
-    if wanted + 1 > MAX_TOOLS:
+    if wanted + len(BUILT_INS) > MAX_TOOLS:
         yield (
-            f"expected at most {MAX_TOOLS} tools with the built-in {WAIT['name']}, got {wanted + 1};"
-            " list fewer, or split the playbook"
+            f"expected at most {MAX_TOOLS} tools with the built-in {', '.join(BUILT_INS)},"
+            f" got {wanted + len(BUILT_INS)}; list fewer, or split the playbook"
         )
-    spent = sum(tool.tokens for tool in tools) + tokens(WAIT)
+    spent = sum(tool.tokens for tool in tools) + sum(map(tokens, BUILT_INS.values()))
     if spent > MAX_TOOL_TOKENS:
         dearest = sorted(tools, key=lambda tool: -tool.tokens)[:5]
         prices = ", ".join(f"{tool.server}.{tool.name} {tool.tokens}" for tool in dearest)

@@ -3,20 +3,20 @@
 It wakes nobody: that is the dispatcher's part, which finds the wait by its key.
 """
 
-import hashlib
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from orchestrator.agent import calling, counting, prompt
-from orchestrator.agent.means import Means, event
-from orchestrator.agent.opening import trust_of
+from orchestrator.agent import callbacks, calling, counting, prompt, told
+from orchestrator.agent.means import Means
 from orchestrator.database import Transaction
-from orchestrator.errors import PersonError, SenderError
 from orchestrator.inbox.inbox import DecisionState, Entry, EntryState
+from orchestrator.inbox.rows import clean
 from orchestrator.ledger import calls, conversations, turns, waits
+from orchestrator.ledger.calls import Call
 from orchestrator.ledger.waits import Wait
-from orchestrator.rules.trust import is_known
 from workflows.messages import (
+    BUILTIN,
+    SLEEP,
     CallState,
     Done,
     EndWait,
@@ -34,7 +34,7 @@ DEFAULT = "7d"
 LONGEST = timedelta(days=30)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LOOKED_AT = 50
-FOLDED_TOLD = 20
+KEYS_TOLD = 10
 ON_ITS_WAY = frozenset({DecisionState.READY, DecisionState.DELIVERED})
 
 
@@ -48,29 +48,66 @@ def duration(text: str) -> timedelta:
     return min(timedelta(**{UNITS[found[2]]: int(found[1])}), LONGEST)
 
 
+def asleep_until(text: str, at: float) -> float:
+    """When a sleep ends: at a moment with its offset, or after a time span; 30 days from now at the latest."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return at + duration(text).total_seconds()
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return min(max(moment.timestamp(), at), at + LONGEST.total_seconds())
+
+
 async def open_wait(means: Means, request: WaitRequest) -> Waiting:
     """Register the wait of this call, or return the one registered before."""
-    wait = await means.ledger.write(_begun, request, means.now())
-    wants = f"{', '.join(wait.patterns)} for {wait.key}"
+    call = await means.ledger.read(calls.one, request.run_id, request.call_id)
+    if call.server != BUILTIN:
+        return await callbacks.opened(means, call, request.seconds)
+    refusal = await _refused(means, call)
+    if refusal is not None:
+        result = calling.answer_words(CallState.REFUSED, refusal)
+        await means.ledger.write(calls.finish, call.run_id, call.call_id, result, means.now())
+        ended = CallState.REFUSED
+        return Waiting(wait_id="", call_id=call.call_id, wants="", seconds=0.0, ended=ended)
+    wait = await means.ledger.write(_begun, call, request.seconds, means.now())
     return Waiting(
         wait_id=wait.wait_id,
         call_id=request.call_id,
-        wants=wants,
+        wants=_wants(wait),
         seconds=max(wait.deadline_at - means.now(), 0.0),
+        ended=None if wait.state == waits.OPEN else CallState.DONE,
     )
+
+
+async def expect(means: Means, request: WaitRequest) -> Done:
+    """Register the wait for the event that answers a call later, before the call is made."""
+    return await callbacks.expect(means, request)
+
+
+def _wants(wait: Wait) -> str:
+    if wait.patterns:
+        return f"{', '.join(wait.patterns)} for {wait.key}"
+    return f"{datetime.fromtimestamp(wait.deadline_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 async def end_wait(means: Means, ending: EndWait) -> WaitEnded:
     """End a wait; if this way is the first, its call is answered."""
     wait = await means.ledger.read(waits.one, ending.wait_id)
-    if ending.end is WaitEnd.EXPIRED and wait.state == "open" and await _coming(means, wait):
+    if ending.end is WaitEnd.EXPIRED and wait.state == waits.OPEN and await _coming(means, wait):
         return WaitEnded(first=False)
+    if (await means.ledger.read(calls.one, wait.run_id, wait.call_id)).server != BUILTIN:
+        return await _counted(means, ending, first=await callbacks.ended(means, wait, ending))
     block, position = None, 0
     if ending.event_id is not None:
-        block, position = await _block(
+        block, position = await told.block(
             means, wait.run_id, ending.event_id, "This is what you waited for."
         )
     first = await means.ledger.write(_ended, wait, ending, block, position, means.now())
+    return await _counted(means, ending, first=first)
+
+
+async def _counted(means: Means, ending: EndWait, *, first: bool) -> WaitEnded:
     if first:
         counting.wait_ended(means, ending.end)
     return WaitEnded(first=first)
@@ -94,56 +131,60 @@ async def note(means: Means, noted: Note) -> Noted:
         text = await _folded(means, noted.folded)
     if noted.event_id is not None:
         words = "Another event of this run's key came in."
-        text, position = await _block(means, noted.run_id, noted.event_id, words)
+        text, position = await told.block(means, noted.run_id, noted.event_id, words)
     said = await means.ledger.write(_noted, noted, text, position, means.now())
     return Noted(said=said)
 
 
 async def _folded(means: Means, event_ids: tuple[str, ...]) -> str:
-    told = [await _named(means, event_id) for event_id in event_ids[:FOLDED_TOLD]]
-    if len(event_ids) > FOLDED_TOLD:
-        told.append(f"and {len(event_ids) - FOLDED_TOLD} more")
     events = "1 more event was" if len(event_ids) == 1 else f"{len(event_ids)} more events were"
-    return f"{events} folded in, older than the newest of them: {'; '.join(told)}."
+    names = await told.named(means, event_ids)
+    return f"{events} folded in, older than the newest of them: {names}."
 
 
-async def _named(means: Means, event_id: str) -> str:
-    entry = await means.inbox.entry(event_id)
-    if entry is None:
-        return event_id
-    # A type may be a stranger's text: nothing of it but what a name is made of is said outside the event's block.
-    type_ = re.sub(r"[^A-Za-z0-9._-]+", "-", entry.type)[:60]
-    return f"{event_id} ({entry.source}/{type_}, {entry.received_at:%Y-%m-%d %H:%M:%S} UTC)"
+async def _refused(means: Means, call: Call) -> str | None:
+    """Why nobody could ever end this wait by the key it names; None where its key is one of the run's own."""
+    key = call.arguments.get("key")
+    if key is None:
+        return None
+    own = await _own_keys(means, call.run_id)
+    if key in own:
+        return None
+    return (
+        f"This run may wait on the keys of the events it has heard: {', '.join(own[:KEYS_TOLD])}."
+        f" {str(key)!r} is none of them."
+    )
 
 
-async def _block(means: Means, run_id: str, event_id: str, words: str) -> tuple[str, int]:
-    try:
-        entry, happened = await event(means, event_id)
-    except (PersonError, SenderError) as error:
-        return f"Event {event_id} came in, but it can no longer be read: {error}", 0
-    conversation = await means.ledger.read(conversations.find, run_id)
-    rule = "" if conversation is None else conversation.rule
-    trusted = is_known(trust_of(means.configuration(), rule), happened)
-    return prompt.event_block(happened, words, trusted=trusted), entry.position
+async def _own_keys(means: Means, run_id: str) -> list[str]:
+    conversation = await means.ledger.read(conversations.one, run_id)
+    heard = await means.ledger.read(conversations.heard, run_id)
+    called = await means.ledger.read(waits.of_run, run_id)
+    entries = [await means.inbox.entry(event_id) for event_id in heard]
+    published = (key for entry in entries if entry is not None for key in entry.keys)
+    own = (conversation.key, *(wait.key for wait in called), *published)
+    return list(dict.fromkeys(key for key in own if key))
 
 
-def _begun(connection: Transaction, request: WaitRequest, at: float) -> Wait:
-    call = calls.one(connection, request.run_id, request.call_id)
-    conversation = conversations.one(connection, request.run_id)
-    span = duration(str(call.arguments.get("timeout", DEFAULT)))
-    name = hashlib.sha256(f"{request.run_id}/{request.call_id}".encode()).hexdigest()[:16]
+def _begun(connection: Transaction, call: Call, seconds: float | None, at: float) -> Wait:
+    conversation = conversations.one(connection, call.run_id)
+    given = call.arguments
+    deadline = at + duration(str(given.get("timeout", DEFAULT))).total_seconds()
+    if call.alias == SLEEP:
+        deadline = asleep_until(str(given.get("until")), at)
     wait = Wait(
-        wait_id=f"wait_{name}",
-        run_id=request.run_id,
+        wait_id=waits.wait_id_of(call.run_id, call.call_id),
+        run_id=call.run_id,
         workflow_id=conversation.workflow_id,
-        call_id=request.call_id,
-        patterns=tuple(str(pattern) for pattern in call.arguments.get("events", ())),
-        key=conversation.key,
+        call_id=call.call_id,
+        patterns=tuple(str(pattern) for pattern in given.get("events", ())),
+        key=clean(str(given.get("key", conversation.key))),
         since=conversation.position,
         opened_at=at,
-        deadline_at=at + span.total_seconds(),
-        state="open",
+        deadline_at=deadline if seconds is None else min(deadline, at + seconds),
+        state=waits.OPEN,
         event_id=None,
+        cel=str(given.get("when", "")),
     )
     return waits.begin(connection, wait)
 
@@ -156,9 +197,11 @@ def _ended(
     position: int,
     at: float,
 ) -> bool:
-    if not waits.end(connection, wait.wait_id, ending.end, ending.event_id):
+    if not waits.end(connection, wait.wait_id, ending.end, ending.event_id, at):
         return False
     text = prompt.waited(ending.end, block)
+    if ending.end is WaitEnd.EXPIRED and not wait.patterns:
+        text = f"It is {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC now."
     result = calling.answer_words(CallState.DONE, text)
     calls.finish(connection, wait.run_id, wait.call_id, result, at)
     if ending.event_id is not None:
@@ -167,6 +210,8 @@ def _ended(
 
 
 def _noted(connection: Transaction, noted: Note, text: str, position: int, at: float) -> bool:
+    if noted.wait_id is not None and waits.find(connection, noted.wait_id) is not None:
+        waits.settle(connection, noted.wait_id, WaitEnd.RESOLVED, noted.event_id, at)
     place, event_id = (noted.run_id, noted.turn, noted.ordinal), noted.event_id
     if turns.free(connection, *place) and (
         event_id is None

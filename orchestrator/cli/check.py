@@ -15,12 +15,14 @@ from rich.table import Table
 
 from orchestrator.cli.options import DOTENV, WIDE, config_option, json_option, settings_from
 from orchestrator.cli.proving import Offer, Proof, proved
+from orchestrator.cli.times import clock_of, said_on
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.load import load
 from orchestrator.errors import Mistake
 from orchestrator.rules.rule import Destination, Rule
 from orchestrator.settings import environment
 from orchestrator.stores import read_secret_file
+from workflows.messages import BUILT_INS
 from workflows.playbook import Playbook, Stage
 
 BROKEN = 2
@@ -37,11 +39,12 @@ def check(*, config: Path | None, online: bool, strict: bool, as_json: bool) -> 
     told = environment(DOTENV)
     configuration = load(directory, told, read_secret_file)
     offer = _offer(configuration, told) if online else None
-    proof = proved(configuration, directory, datetime.now(UTC), offer)
+    now = datetime.now(UTC)
+    proof = proved(configuration, directory, now, offer)
     if as_json:
-        click.echo(json.dumps(report(configuration, proof), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(report(configuration, proof, now), ensure_ascii=False, indent=2))
     else:
-        _print(directory, configuration, proof)
+        _print(directory, configuration, proof, now)
     if proof.mistakes or (strict and proof.warnings):
         sys.exit(BROKEN)
 
@@ -52,7 +55,7 @@ def _offer(configuration: Configuration, told: Mapping[str, str]) -> Offer:
     return offer
 
 
-def report(configuration: Configuration, proof: Proof) -> dict[str, Any]:
+def report(configuration: Configuration, proof: Proof, now: datetime) -> dict[str, Any]:
     """What `--json` prints."""
     return {
         "ok": not proof.mistakes,
@@ -80,9 +83,11 @@ def report(configuration: Configuration, proof: Proof) -> dict[str, Any]:
                 "id": rule.id,
                 "name": rule.name,
                 "on": list(rule.on),
+                "schedule": clock_of(rule, now),
                 "does": rule.does,
                 "playbook": rule.playbook,
                 "forward": None if rule.forward is None else _forward(rule.forward),
+                "call": [step.tool for step in rule.call],
                 "stage": rule.stage.value if rule.forward is None else None,
                 "key": rule.key,
                 "file": rule.file,
@@ -113,7 +118,7 @@ def _mistake(mistake: Mistake) -> dict[str, Any]:
     }
 
 
-def _print(directory: Path, configuration: Configuration, proof: Proof) -> None:
+def _print(directory: Path, configuration: Configuration, proof: Proof, now: datetime) -> None:
     wide = None if sys.stdout.isatty() else WIDE
     out, wrong = Console(soft_wrap=True, width=wide), Console(stderr=True, soft_wrap=True)
     for warning in proof.warnings:
@@ -121,7 +126,7 @@ def _print(directory: Path, configuration: Configuration, proof: Proof) -> None:
     for mistake in proof.mistakes:
         wrong.print(f"[red]mistake[/red] {escape(str(mistake))}", highlight=False)
     if configuration.rules:
-        out.print(_rules(configuration))
+        out.print(_rules(configuration, now))
     counts = ", ".join(
         _counted(count, what)
         for count, what in (
@@ -139,22 +144,24 @@ def _print(directory: Path, configuration: Configuration, proof: Proof) -> None:
         out.print(f"not checked: {escape(said)}", highlight=False)
 
 
-def _rules(configuration: Configuration) -> Table:
+def _rules(configuration: Configuration, now: datetime) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("rule", "on", "does", "tools", "at most", "stage"):
         table.add_column(column, overflow="fold")
     for rule in configuration.rules:
-        on, does = escape("\n".join(rule.on)), escape(rule.does)
+        on, does = escape("\n".join(said_on(rule.on, clock_of(rule, now)))), escape(rule.does)
         playbook = configuration.playbooks.get(rule.playbook or "")
         table.add_row(escape(rule.name), on, does, *_cost(rule, playbook))
     return table
 
 
 def _cost(rule: Rule, playbook: Playbook | None) -> tuple[str, str, str]:
-    if playbook is None:
+    if playbook is None and not rule.call:
         return "", "", "[bold red]live[/bold red]"
-    count = sum(map(len, playbook.tools.values())) + 1
     stage = "[bold red]live[/bold red]" if rule.stage is Stage.LIVE else "preview"
+    if playbook is None:
+        return _counted(len(rule.call), "call"), "no model", stage
+    count = sum(map(len, playbook.tools.values())) + len(BUILT_INS)
     return f"{count} of 40", f"${playbook.budget.usd:.2f}", stage
 
 

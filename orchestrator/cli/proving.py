@@ -80,5 +80,8 @@ def _unasked(configuration: Configuration) -> tuple[str, ...]:
 
 
 def used(configuration: Configuration) -> list[str]:
-    """The servers that playbooks use."""
-    return sorted({name for one in configuration.playbooks.values() for name in one.tools})
+    """The servers that playbooks and calls use."""
+    of_playbooks = {name for one in configuration.playbooks.values() for name in one.tools}
+    return sorted(
+        of_playbooks | {step.server for rule in configuration.rules for step in rule.call}
+    )

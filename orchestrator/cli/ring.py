@@ -18,7 +18,9 @@ from orchestrator.state import StateDirectory
 PATIENCE = 10.0
 
 
-def say(state: StateDirectory, kind: str, named: str) -> dict[str, Any]:
+def say(
+    state: StateDirectory, kind: str, named: str, more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Say something of `sources.operator.NAMES`, such as `run.resume`, about an id or name; returns the door's receipt.
 
     Raises OperatorError when the service isn't up: it is the one that writes the inbox.
@@ -28,7 +30,8 @@ def say(state: StateDirectory, kind: str, named: str) -> dict[str, Any]:
         raise OperatorError(
             "the service is not running here: start it with `doorbell up`, then say it again"
         )
-    body = json.dumps({"type": kind, NAMES[kind]: named, "by": getuser()}).encode()
+    said = {"type": kind, NAMES[kind]: named, "by": getuser(), **(more or {})}
+    body = json.dumps(said).encode()
     identity = f"cli-{secrets.token_hex(8)}"
     now = datetime.now(UTC)
     signed = standard_webhooks.sign(state.operator_secret(), identity, body, now)

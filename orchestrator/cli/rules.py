@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ from orchestrator.cli.options import (
 )
 from orchestrator.cli.rules_test import test
 from orchestrator.cli.rules_try import try_
+from orchestrator.cli.times import clock_of, said_on
 from orchestrator.cli.why import why
 from orchestrator.errors import OperatorError
 from orchestrator.rules.rule import Rule
@@ -84,6 +86,7 @@ def _shown(rule: Rule, waiting: dict[str, int], held: set[str]) -> dict[str, Any
     return {
         "name": rule.name,
         "on": list(rule.on),
+        "schedule": clock_of(rule, datetime.now(UTC)),
         "does": rule.does,
         "stage": str(rule.stage),
         "place": f"{rule.file}:{rule.line}",
@@ -96,7 +99,7 @@ def _table(found: Sequence[dict[str, Any]]) -> Table:
     rows = [
         (
             one["name"],
-            ", ".join(one["on"]),
+            ", ".join(said_on(one["on"], one["schedule"])),
             one["does"],
             one["stage"],
             one["place"],

@@ -19,6 +19,8 @@ from orchestrator.rehearsal.testing import Around, Verdict, judged
 from orchestrator.rules.load import closest
 from orchestrator.rules.rule import Finding
 from orchestrator.settings import environment
+from orchestrator.sources.schedule import schedule_source
+from orchestrator.sources.source import SCHEDULE
 from orchestrator.stores import read_secret_file
 from orchestrator.tell import plain, value
 
@@ -57,7 +59,11 @@ def verdicts_of(
         if name not in known and not configuration.mistakes:
             raise OperatorError(f"unknown rule {name!r}{closest(name, known)}")
     around = Around(
-        sources={**configuration.shut, **configuration.sources},
+        sources={
+            **configuration.shut,
+            **configuration.sources,
+            SCHEDULE: schedule_source(),
+        },
         fixture=partial(fixture_in, directory),
         now=now,
     )
@@ -119,6 +125,7 @@ def _print(configuration: Configuration, verdicts: Sequence[Verdict]) -> None:
     click.echo(
         f"{passed} passed, {failed} failed, {broken} broken; rules without a test: {untested}"
     )
+    click.echo("not judged: limits, dedupe, loops, and what was learned of our own actors")
     proofs = Counter(verdict.proof for verdict in verdicts if verdict.proof is not None)
     if proofs:
         said = ", ".join(f"{count} {proof}" for proof, count in sorted(proofs.items()))

@@ -30,7 +30,8 @@ from orchestrator.inbox.sought import Sought
 from orchestrator.rehearsal.backtest import Backtest, Change, Shift, pairs_of
 from orchestrator.settings import environment
 from orchestrator.sources.authors import author_in
-from orchestrator.sources.source import OPERATOR, Source
+from orchestrator.sources.schedule import schedule_source
+from orchestrator.sources.source import OPERATOR, SCHEDULE, Source
 from orchestrator.stores import read_secret_file
 from orchestrator.tell import plain, table
 
@@ -79,7 +80,7 @@ def try_(
     """
     settings = settings_from(**flags)
     today, candidate = _both(settings.config, file)
-    sources = {**today.shut, **today.sources}
+    sources = {**today.shut, **today.sources, SCHEDULE: schedule_source()}
     compared = Backtest(pairs=pairs_of(*_differing(today, candidate, file)), sources=sources)
     start = since or moment(SINCE, datetime.now(UTC))
     found = asyncio.run(_tried(compared, Sought(source=source, since=start), limit, flags))
@@ -213,6 +214,7 @@ def _print(backtest: Backtest, found: Found) -> None:
             _print_examples([s for s in found.shifts if (s.rule, s.change) == (pair.name, change)])
     unread = f", {found.unread} can't be read today" if found.unread else ""
     click.echo(f"{found.asked} events asked{unread}; nothing was started")
+    click.echo("not judged: limits, dedupe, loops, and what was learned of our own actors")
 
 
 def _print_examples(shifts: Sequence[Shift]) -> None:

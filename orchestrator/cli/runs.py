@@ -11,15 +11,19 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator import views
+from orchestrator.cli.log import log
 from orchestrator.cli.naming import run_named
 from orchestrator.cli.options import console, local, print_json, settings_from, stores_of
+from orchestrator.cli.retry import retry
 from orchestrator.cli.ring import say
+from orchestrator.cli.start import start
 from orchestrator.database import Transaction
 from orchestrator.ledger import conversations
 from orchestrator.ledger.conversations import Conversation
 from orchestrator.tell import plain, table, value, when
 from workflows.messages import CallState, RunState
 
+NO_MODEL = "none"
 FIELD = 4_000
 """Characters of one field of a proposal that are shown."""
 COLOURS = {"running": "cyan", "waiting": "blue", "parked": "yellow", "ended": "green"}
@@ -58,6 +62,11 @@ def show(*, as_json: bool, run: str, **flags: Any) -> None:
         print_json(found)
     else:
         _print(console(), found)
+
+
+runs.add_command(start)
+runs.add_command(log)
+runs.add_command(retry)
 
 
 def _word(name: str, said: str) -> Callable[..., None]:
@@ -177,6 +186,8 @@ def _print(out: Console, run: dict[str, Any]) -> None:
 
 
 def _spent(run: dict[str, Any]) -> str:
+    if run["model"] == NO_MODEL:
+        return f"{run['turns']} turns, no model: what is called stands in the rule"
     spent = run["spent"]
     tokens = f"{spent['input_tokens']} in ({spent['cached_tokens']} from the cache), {spent['output_tokens']} out"
     return f"{run['turns']} turns, {tokens}, USD {spent['usd']:.4f}"

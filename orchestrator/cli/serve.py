@@ -11,7 +11,6 @@ from orchestrator.cli.options import (
     settings_from,
     state_option,
 )
-from orchestrator.settings import environment
 
 
 @click.command("serve")
@@ -27,4 +26,4 @@ def serve(**flags: object) -> None:
     """Run the service: the door and the dispatcher."""
     journal = logs.configure("service")
     settings = settings_from(**flags)
-    uvloop.run(service.serve(settings, environment(DOTENV), journal))
+    uvloop.run(service.serve(settings, DOTENV, journal))

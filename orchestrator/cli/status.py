@@ -43,7 +43,9 @@ def _asked(state: StateDirectory) -> dict[str, Any]:
 def _well(told: dict[str, Any]) -> bool:
     if told["service"] is None:
         return False
-    return bool(told["temporal"]["reachable"] and not told["configuration"]["mistakes"])
+    configuration = told["configuration"]
+    sound = not configuration["mistakes"] and not configuration.get("rejected")
+    return bool(told["temporal"]["reachable"] and sound)
 
 
 def _text(told: dict[str, Any]) -> str:
@@ -64,13 +66,46 @@ def _text(told: dict[str, Any]) -> str:
             for one in told["inbox"].get("paused", [])
         ),
         f"model     {said}",
+        *_in_force(configuration),
         f"rules     {', '.join(configuration['rules']) or 'none'}",
+        *map(_slots, told.get("slots", [])),
         *map(_silence, told.get("silence", [])),
         *map(_recovery, told.get("recovery", [])),
-        *(f"mistake   {mistake}" for mistake in configuration["mistakes"]),
+        *_broken("mistake ", configuration.get("broken", [])),
         *(f"warning   {warning}" for warning in configuration["warnings"]),
     ]
     return "\n".join(lines)
+
+
+def _in_force(configuration: dict[str, Any]) -> list[str]:
+    loaded_at, rejected = configuration.get("loaded_at"), configuration.get("rejected")
+    when = "" if loaded_at is None else f", since {loaded_at}"
+    said = [f"files     {configuration['digest'][:12]}{when}"]
+    if rejected is not None:
+        count = len(rejected["broken"])
+        said.append(
+            f"REJECTED  {rejected['digest'][:12]} at {rejected['at']}: {count} mistake{'' if count == 1 else 's'}; "
+            "the files above stay in force, whole"
+        )
+        said += _broken("mistake ", rejected["broken"])
+    return said
+
+
+def _broken(word: str, found: list[dict[str, Any]]) -> list[str]:
+    """Each mistake, and once under the last of one text that text."""
+    lines = []
+    for one, after in zip(found, [*found, {}][1:], strict=True):
+        name = f" ({one['name']})" if one["name"] else ""
+        lines.append(f"{word}  {one['file']}:{one['line']}{name}: {one['reason']}")
+        if one["text"] != after.get("text"):
+            lines += [f"          | {line}" for line in one["text"].splitlines()]
+    return lines
+
+
+def _slots(one: dict[str, Any]) -> str:
+    most = one["concurrent"]
+    runs = f"{one['open']} runs open" if most is None else f"{one['open']} of {most} runs open"
+    return f"limit     {one['rule']}: {runs}, {one['held']} held"
 
 
 def _silence(one: dict[str, Any]) -> str:

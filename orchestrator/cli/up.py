@@ -40,6 +40,8 @@ WORKER_BOOT = timedelta(seconds=60)
 STOP_ORDER = ("service", "worker", "temporal")
 PATIENCE: Mapping[str, float] = {"service": 15.0, "worker": 35.0, "temporal": 10.0}
 """Seconds between SIGTERM and SIGKILL: longer than what each allows itself to drain."""
+HANGUP_TAKES = 0.1
+"""Seconds."""
 PASSED_ON = ("PATH", "HOME", "TMPDIR")
 """Of our environment, what the Temporal server sees: no key of ours, and no `TEMPORAL_*` that would redirect it."""
 
@@ -68,16 +70,30 @@ def up(*, as_json: bool, **flags: Any) -> None:
     """Run everything on this machine: Temporal, the door and a worker."""
     settings = settings_from(**flags)
     _ = trusted_of(settings.trusted_proxies)
-    refuse_if_broken(settings)
+    refuse_if_nobody_could_ring(settings)
     asyncio.run(_up(settings, as_json=as_json))
 
 
-def refuse_if_broken(settings: Settings) -> None:
-    """Raise `ConfigurationError` with every mistake; a directory that isn't there yet is not a broken one."""
-    if settings.config.is_dir():
-        configuration = load(settings.config, environment(DOTENV), read_secret_file)
-        if configuration.mistakes:
-            raise ConfigurationError(configuration.mistakes)
+def refuse_if_nobody_could_ring(settings: Settings) -> None:
+    """Say what is broken; what is sound runs all the same, so that one slip keeps no door shut after a reboot.
+
+    A directory that isn't there yet is not a broken one: it is read when it comes. Raises `ConfigurationError`.
+    """
+    if not settings.config.is_dir():
+        return
+    configuration = load(settings.config, environment(DOTENV), read_secret_file)
+    if not configuration.mistakes:
+        return
+    if not configuration.sources and not configuration.shut:
+        raise ConfigurationError(configuration.mistakes)
+    for mistake in configuration.mistakes:
+        click.echo(f"mistake {mistake}", err=True)
+    count = len(configuration.mistakes)
+    click.echo(
+        f"{count} mistake{'' if count == 1 else 's'} in {settings.config}: what is broken does NOT run, the rest does. "
+        f"Mend the files: they are read again as they change.",
+        err=True,
+    )
 
 
 async def _up(settings: Settings, *, as_json: bool) -> None:
@@ -107,13 +123,42 @@ async def _supervise(
         on_pids=lambda pids: state.record_pids({"up": os.getpid(), **pids}),
     )
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stop)
     loop.add_signal_handler(signal.SIGUSR2, supervisor.restart, "service")
+    hear_hangups(loop, on_terminal=has_terminal(), stop=supervisor.stop, reload=supervisor.reload)
     try:
         await supervisor.run()
     finally:
         state.record_pids({})
+
+
+def hear_hangups(
+    loop: asyncio.AbstractEventLoop,
+    *,
+    on_terminal: bool,
+    stop: Callable[[], None],
+    reload: Callable[[], None],
+) -> None:
+    """SIGHUP means two things: the terminal we were started on is gone, or somebody wants a reload."""
+
+    def mean() -> None:
+        if on_terminal and not has_terminal():
+            stop()
+        else:
+            reload()
+
+    # Whoever closes a terminal sends it a moment before it is gone.
+    loop.add_signal_handler(signal.SIGHUP, loop.call_later, HANGUP_TAKES, mean)
+
+
+def has_terminal() -> bool:
+    """Whether this process has a terminal that could be closed under it."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def door_of(settings: Settings, environment: Mapping[str, str], pid: int) -> socket.socket:
@@ -183,7 +228,8 @@ def environment_of(settings: Settings, inherited: Mapping[str, str]) -> dict[str
 def _children(
     settings: Settings, settled: Settings, state: StateDirectory, ports: Ports, listener: int
 ) -> list[Child]:
-    told = environment_of(settled, environment(DOTENV))
+    # They read `.env` themselves, each time anew.
+    told = environment_of(settled, environment())
     door = partial(_door_ready, settled.host, ports.door)
     service = _child("service", [*PROGRAM, "serve"], {**told, **HANDED_OVER}, door)
     ours = [
@@ -196,7 +242,14 @@ def _children(
 def _child(
     name: str, command: list[str], told: Mapping[str, str], ready: Callable[[], Awaitable[None]]
 ) -> Child:
-    return Child(name=name, command=command, environment=told, ready=ready, patience=PATIENCE[name])
+    return Child(
+        name=name,
+        command=command,
+        environment=told,
+        ready=ready,
+        patience=PATIENCE[name],
+        reloads=True,
+    )
 
 
 def _temporal(settings: Settings, state: StateDirectory, ports: Ports) -> Child:

@@ -12,7 +12,6 @@ from orchestrator.cli.options import (
     settings_from,
     state_option,
 )
-from orchestrator.settings import environment
 
 
 @click.command("work")
@@ -25,4 +24,4 @@ def work(**flags: object) -> None:
     """Run a worker: the agent runs and their tools."""
     journal = logs.configure("worker")
     settings = settings_from(**flags)
-    asyncio.run(worker.work(settings, environment(DOTENV), journal))
+    asyncio.run(worker.work(settings, DOTENV, journal))

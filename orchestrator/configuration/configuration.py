@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.configuration.document import Document
+from orchestrator.configuration.people import Person
 from orchestrator.errors import Mistake
 from orchestrator.rules.caps import Allowance
 from orchestrator.rules.rule import Rule
@@ -17,7 +18,8 @@ class Configuration:
     """What stood in the files: the sound parts usable, the mistakes and warnings beside them.
 
     `digest` names exactly these texts. A rule with a mistake is not in `rules`; the sound ones are. `shut` are the
-    sources whose secret is unset: nobody can ring them, though they can be read. `documents` know where things stand.
+    sources whose secret is unset: nobody can ring them, though they can be read. `others` stand in no file and can be
+    read: they are built in, or gone since while deliveries of theirs are kept. `documents` know where things stand.
     """
 
     digest: str
@@ -28,5 +30,11 @@ class Configuration:
     mistakes: tuple[Mistake, ...] = ()
     warnings: tuple[Mistake, ...] = ()
     shut: Mapping[str, Source] = field(default_factory=dict)
+    others: Mapping[str, Source] = field(default_factory=dict)
     allowance: Allowance = field(default_factory=Allowance)
+    people: Mapping[str, Person] = field(default_factory=dict)
     documents: Mapping[str, Document] = field(default_factory=dict, repr=False, compare=False)
+
+    def readable(self) -> dict[str, Source]:
+        """Every source whose deliveries can be read, whether or not it may ring."""
+        return {**self.others, **self.shut, **self.sources}

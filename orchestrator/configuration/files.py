@@ -9,6 +9,8 @@ from orchestrator.errors import Mistake
 SOURCES = "sources.yaml"
 SERVERS = "servers.yaml"
 LIMITS = "limits.yaml"
+PEOPLE = "people.yaml"
+NAMED = (SOURCES, SERVERS, LIMITS, PEOPLE)
 MAX_FILE = 1024 * 1024
 
 
@@ -25,13 +27,17 @@ class Files:
         """The path that a person can open."""
         return str(self.root / name)
 
-    def digest(self) -> str:
-        """The name of exactly these texts, whatever their line ends."""
-        hashed = sha256()
+    def content(self) -> bytes:
+        """All texts as one, whatever their line ends; `kept_files` reads it."""
+        said = []
         for name in sorted(self.texts):
             text = "\n".join(self.texts[name].splitlines())
-            hashed.update(f"{name}\0{len(text)}\0{text}\0".encode(errors="replace"))
-        return hashed.hexdigest()
+            said.append(f"{name}\0{len(text)}\0{text}\0")
+        return "".join(said).encode(errors="replace")
+
+    def digest(self) -> str:
+        """The name of exactly these texts: the SHA-256 of their `content`."""
+        return sha256(self.content()).hexdigest()
 
 
 def files_of(directory: Path) -> Files:
@@ -46,20 +52,30 @@ def files_of(directory: Path) -> Files:
     return files
 
 
+def kept_files(root: Path, content: bytes) -> Files:
+    """The files whose `content` was kept."""
+    files, rest = Files(root=root), content.decode()
+    while rest:
+        name, size, rest = rest.split("\0", 2)
+        files.texts[name], rest = rest[: int(size)], rest[int(size) + 1 :]
+    return files
+
+
 def _sort(files: Files, path: Path, name: PurePath) -> None:
     if not path.is_file() or any(part.startswith(".") for part in name.parts):
         return
     if _counts(name):
         _read(files, path, name.as_posix())
     elif name.suffix in {".yaml", ".yml"} or name.parts[0] == "playbooks":
-        said = f"this file is never read; expected {SOURCES}, {SERVERS}, {LIMITS}, rules/*.yaml or playbooks/*.md"
+        known = ", ".join(NAMED)
+        said = f"this file is never read; expected {known}, rules/*.yaml or playbooks/*.md"
         files.warnings.append(_at(str(path), said))
 
 
 def _counts(name: PurePath) -> bool:
     match name.parts:
         case (only,):
-            return only in {SOURCES, SERVERS, LIMITS}
+            return only in NAMED
         case ("rules", _):
             return name.suffix == ".yaml"
         case ("playbooks", _):

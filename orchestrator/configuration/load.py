@@ -9,9 +9,10 @@ from pathlib import Path, PurePosixPath
 from orchestrator.configuration import document as yaml
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.document import Document
-from orchestrator.configuration.files import LIMITS, SERVERS, SOURCES, Files, files_of
+from orchestrator.configuration.files import LIMITS, PEOPLE, SERVERS, SOURCES, Files, files_of
 from orchestrator.configuration.forwards import Secrets
 from orchestrator.configuration.limits import allowance_of
+from orchestrator.configuration.people import Person, people_of
 from orchestrator.configuration.playbooks import playbook_of, prose_flaws_of
 from orchestrator.configuration.rates import second_backstops
 from orchestrator.configuration.rules import Surroundings, rules_of
@@ -47,7 +48,12 @@ def configured(files: Files, environment: Mapping[str, str], read_file: ReadFile
     unread = any(mistake.file == files.named(LIMITS) for mistake in files.mistakes)
     allowance, flaws = allowance_of(reading.document(LIMITS, None), unread=unread)
     reading.note(LIMITS, flaws)
-    playbooks, playbook_names = reading.playbooks(servers.names, frozenset(servers.things))
+    proving = [name for name, sure in vouching.items() if sure]
+    people = people_of(reading.document(PEOPLE, None), proving)
+    reading.note(PEOPLE, people.flaws)
+    playbooks, playbook_names = reading.playbooks(
+        servers.names, frozenset(servers.things), people.things
+    )
     around = Surroundings(
         sources=frozenset(sources.names),
         publishes=sources.publishes,
@@ -55,6 +61,8 @@ def configured(files: Files, environment: Mapping[str, str], read_file: ReadFile
         playbook_names=playbook_names,
         vouching={name: vouching[name] for name in sources.things},
         secrets=Secrets(environment=environment, read_file=read_file),
+        servers=frozenset(servers.things),
+        server_names=frozenset(servers.names),
     )
     return Configuration(
         digest=files.digest(),
@@ -66,6 +74,7 @@ def configured(files: Files, environment: Mapping[str, str], read_file: ReadFile
         warnings=tuple(sorted(set(reading.warnings))),
         shut=sources.shut,
         allowance=allowance,
+        people=people.things,
         documents=reading.documents,
     )
 
@@ -100,11 +109,11 @@ class _Reading:
         self.warnings += [document.mistake(flaw) for flaw in warnings]
 
     def playbooks(
-        self, servers: Iterable[str], sound: frozenset[str]
+        self, servers: Iterable[str], sound: frozenset[str], people: Mapping[str, Person]
     ) -> tuple[dict[str, Playbook], frozenset[str]]:
         known = frozenset(servers)
         read = {
-            PurePosixPath(name).stem: self._playbook(name, known)
+            PurePosixPath(name).stem: self._playbook(name, known, people)
             for name in self._files.texts
             if name.startswith("playbooks/")
         }
@@ -115,7 +124,9 @@ class _Reading:
         }
         return usable, frozenset(read)
 
-    def _playbook(self, name: str, servers: frozenset[str]) -> Playbook | None:
+    def _playbook(
+        self, name: str, servers: frozenset[str], people: Mapping[str, Person]
+    ) -> Playbook | None:
         text, file = self._files.texts[name], self._files.named(name)
         pages = split(text)
         if pages.matter is None:
@@ -128,7 +139,7 @@ class _Reading:
         if document.value is None and document.mistakes:
             return None
         playbook, flaws = playbook_of(
-            PurePosixPath(name).stem, text, document, pages.prose, servers
+            PurePosixPath(name).stem, text, document, pages.prose, servers, people
         )
         self.note(name, flaws)
         prose = prose_flaws_of(document, pages.prose)

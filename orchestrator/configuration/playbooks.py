@@ -1,23 +1,32 @@
 """playbooks/*.md as playbooks; it knows which servers there are, and asks none which tools it has."""
 
 from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
+from orchestrator.configuration.approve import approve_of, strangers
+from orchestrator.configuration.callbacks import callback_flaws, callbacks_of
 from orchestrator.configuration.document import Document, Place
-from orchestrator.configuration.shapes import PlaybookShape
+from orchestrator.configuration.people import Person
+from orchestrator.configuration.playbook_shapes import PlaybookShape
 from orchestrator.configuration.shaping import NAME, shaped
 from orchestrator.errors import Flaw
 from orchestrator.playbooks import digest_of, prose_flaws
 from orchestrator.rules.load import closest
 from orchestrator.templates import TemplateError, templates_of
-from workflows.playbook import MAX_TOOLS, Budget, Playbook, WriteLimit
+from workflows.messages import BUILT_INS
+from workflows.playbook import MAX_TOOLS, Budget, Playbook, TextPolicy, WriteLimit
 
-BUILT_IN_TOOLS = 1
-"""`doorbell__wait`."""
+BUILT_IN_TOOLS = len(BUILT_INS)
 
 
 def playbook_of(
-    name: str, text: str, document: Document, prose: str, servers: Collection[str]
+    name: str,
+    text: str,
+    document: Document,
+    prose: str,
+    servers: Collection[str],
+    people: Mapping[str, Person],
 ) -> tuple[Playbook | None, list[Flaw]]:
     """The playbook of one file's text, taken apart, and everything wrong with its front matter."""
     shape, flaws = shaped(PlaybookShape, document.value, ())
@@ -27,7 +36,14 @@ def playbook_of(
         )
     if shape is None:
         return None, flaws
-    flaws += [*_tools(shape, servers), *_binds(shape), *_writes(shape), *_inputs(shape)]
+    flaws += [
+        *_tools(shape, servers),
+        *_binds(shape),
+        *_writes(shape),
+        *_inputs(shape),
+        *_callbacks(shape),
+    ]
+    flaws += _approvals(shape, people)
     if flaws or not document.sound(()):
         return None, flaws
     return _playbook(name, text, shape, prose), []
@@ -48,14 +64,22 @@ def _playbook(name: str, text: str, shape: PlaybookShape, prose: str) -> Playboo
         inputs=dict(shape.inputs),
         tools={server: tuple(tools) for server, tools in shape.tools.items()},
         bind={target: dict(arguments) for target, arguments in shape.bind.items()},
-        writes={tool: WriteLimit(max=limit.max) for tool, limit in shape.writes.items()},
+        writes={
+            tool: WriteLimit(max=limit.max, approve=approve_of(limit.approve))
+            for tool, limit in shape.writes.items()
+        },
+        waits=callbacks_of(shape.waits),
         budget=Budget(
             usd=shape.budget.usd,
             tokens=shape.budget.tokens,
             turns=shape.budget.turns,
             tool_calls=shape.budget.tool_calls,
+            active=_seconds(shape.budget.active),
+            open=_seconds(shape.budget.open),
         ),
         prose=prose,
+        text=TextPolicy(invisible=shape.text.invisible, comments=shape.text.comments),
+        approve=approve_of(shape.approve),
     )
 
 
@@ -66,12 +90,13 @@ def _tools(shape: PlaybookShape, servers: Collection[str]) -> Iterator[Flaw]:
                 ("tools", server), f"unknown server {server!r}{closest(server, servers)}", key=True
             )
         yield from _listed(server, tools)
-    count = sum(map(len, shape.tools.values()))
-    if count > MAX_TOOLS - BUILT_IN_TOOLS:
+    listed = sum(map(len, shape.tools.values()))
+    count = listed + BUILT_IN_TOOLS
+    if count > MAX_TOOLS:
         yield Flaw(
             ("tools",),
-            f"{count} tools are listed; with doorbell__wait that is {count + BUILT_IN_TOOLS}, and a playbook may "
-            f"have {MAX_TOOLS}. Nothing is cut by itself: take {count - MAX_TOOLS + BUILT_IN_TOOLS} off the list",
+            f"{listed} tools are listed; with the built-in {', '.join(BUILT_INS)} that is {count}, and a playbook may "
+            f"have {MAX_TOOLS}. Nothing is cut by itself: take {count - MAX_TOOLS} off the list",
             key=True,
         )
 
@@ -110,9 +135,26 @@ def _bound(shape: PlaybookShape, value: Any, at: Place) -> Iterator[Flaw]:
             yield Flaw(at, f"with.{name} is not among the inputs{closest(name, shape.inputs)}")
 
 
+def _callbacks(shape: PlaybookShape) -> Iterator[Flaw]:
+    for target, callback in shape.waits.items():
+        at: Place = ("waits", target)
+        yield from _target(shape, target, at)
+        yield from callback_flaws(callback, shape.inputs, at)
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()
+
+
 def _writes(shape: PlaybookShape) -> Iterator[Flaw]:
     for target in shape.writes:
         yield from _target(shape, target, ("writes", target))
+
+
+def _approvals(shape: PlaybookShape, people: Mapping[str, Person]) -> Iterator[Flaw]:
+    yield from strangers(shape.approve, people, ("approve",))
+    for target, limit in shape.writes.items():
+        yield from strangers(limit.approve, people, ("writes", target, "approve"))
 
 
 def _target(shape: PlaybookShape, target: str, at: Place) -> Iterator[Flaw]:

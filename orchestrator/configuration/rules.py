@@ -1,16 +1,18 @@
 """rules/*.yaml as rules; it knows which sources and playbooks there are, and matches nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.configuration.calls import call_flaws, mode_of, steps_of
 from orchestrator.configuration.document import Document, Place
 from orchestrator.configuration.examples import example_flaws, examples_of
 from orchestrator.configuration.flow import coalesce_of, flow_flaws
 from orchestrator.configuration.forwards import Secrets, destination_of, misfits, unset_warnings
 from orchestrator.configuration.limits import caps_of
 from orchestrator.configuration.rates import dedupe_of, limits_of, on_of, rate_flaws, runs_only
-from orchestrator.configuration.shapes import ForwardShape, RuleShape
+from orchestrator.configuration.scheduled import rung_by, schedule_flaws, schedule_of
+from orchestrator.configuration.shapes import ForwardShape, RuleShape, StepShape
 from orchestrator.configuration.shaping import NAME, Found, entries, shaped
 from orchestrator.configuration.sources import kind_of
 from orchestrator.configuration.trust import trust_of, unjudged
@@ -19,9 +21,11 @@ from orchestrator.playbooks import MEANING, fits
 from orchestrator.rules.load import closest, condition_of
 from orchestrator.rules.operators import like
 from orchestrator.rules.rule import Condition, Rule
-from orchestrator.sources.source import OPERATOR
+from orchestrator.sources.source import OPERATOR, SCHEDULE
 from orchestrator.templates import Template, TemplateError, templates_of
 from workflows.playbook import InputType, Playbook
+
+ACTIONS = "`run:`, `forward:` or `call:`"
 
 NAMES = frozenset({"event", "id", "source", "type", "subject", "actor", "headers"})
 """The one vocabulary, as templates of a rule may use it."""
@@ -34,7 +38,8 @@ ONLY_RUN = ("with", "flow", "stage")
 class Surroundings:
     """What rules are held against. `playbooks` are the sound ones, `playbook_names` all that stand there.
 
-    `vouching` is which sources say who wrote a text and how they stand to its repository.
+    `vouching` is which sources say who wrote a text and how they stand to its repository; `servers` are the sound
+    ones, `server_names` all that stand there.
     """
 
     sources: frozenset[str]
@@ -43,6 +48,8 @@ class Surroundings:
     playbook_names: frozenset[str]
     secrets: Secrets
     vouching: Mapping[str, bool] = field(default_factory=dict)
+    servers: frozenset[str] = frozenset()
+    server_names: frozenset[str] = frozenset()
 
 
 def rules_of(document: Document, around: Surroundings) -> Found[Rule]:
@@ -65,6 +72,8 @@ def rules_of(document: Document, around: Surroundings) -> Found[Rule]:
 
 
 def _usable(shape: RuleShape, around: Surroundings) -> bool:
+    if shape.call is not None:
+        return all(step.server in around.servers for step in steps_of(shape))
     return shape.forward is not None or shape.run in around.playbooks
 
 
@@ -75,16 +84,18 @@ def _rule(
     return Rule(
         id=shape.id or name,
         name=name,
-        on=on_of(shape),
+        on=rung_by(on_of(shape), shape.id or name),
         when=condition,
         playbook=shape.run,
         forward=None if forward is None else destination_of(forward, around.secrets),
+        call=steps_of(shape),
         with_=dict(shape.with_),
         key=None if shape.key is None else shape.key.text,
-        mode=shape.flow.mode,
+        mode=mode_of(shape),
         coalesce=coalesce_of(shape.flow),
         trust=trust_of(shape.trust),
         stage=shape.stage,
+        schedule=schedule_of(shape.schedule),
         caps=caps_of(shape.limits),
         limits=limits_of(shape.limits),
         dedupe=dedupe_of(shape),
@@ -98,6 +109,7 @@ def _rule(
 def _misfits(shape: RuleShape, around: Surroundings, at: Place) -> Iterator[Flaw]:
     for index, pattern in enumerate(shape.on):
         yield from _on(pattern, around, (*at, "on", index))
+    yield from schedule_flaws(shape.on, shape.schedule, at)
     if shape.id is not None and NAME.fullmatch(shape.id) is None:
         yield Flaw((*at, "id"), f"expected a name as a rule may have it, got {shape.id!r}")
     yield from _key(shape.key, (*at, "key"))
@@ -106,19 +118,22 @@ def _misfits(shape: RuleShape, around: Surroundings, at: Place) -> Iterator[Flaw
     if shape.dedupe is not None:
         yield from _vocabulary(shape.dedupe.key.text, (*at, "dedupe", "key"))
     yield from example_flaws(shape.tests, (*at, "tests"))
-    match shape.run, shape.forward:
-        case str() as playbook, None:
+    match shape.run, shape.forward, shape.call:
+        case str() as playbook, None, None:
             yield from _run(playbook, shape, around, at)
-        case None, ForwardShape() as forward:
+        case None, ForwardShape() as forward, None:
             yield from _only_run(shape, at)
             yield from runs_only(shape, at)
             yield from misfits(forward, around.secrets, (*at, "forward"))
-        case None, None:
-            yield Flaw(at, "expected one action, `run:` or `forward:`, got neither", key=True)
+        case None, None, list() as steps:
+            yield from call_flaws(shape, around.server_names, at)
+            yield from _args(steps, (*at, "call"))
+        case None, None, None:
+            yield Flaw(at, f"expected one action, {ACTIONS}, got none", key=True)
         case _:
             yield Flaw(
                 at,
-                "expected one action, `run:` or `forward:`, got both: make two rules of it",
+                f"expected one action, {ACTIONS}, got several: make a rule of each",
                 key=True,
             )
 
@@ -133,6 +148,12 @@ def _run(playbook: str, shape: RuleShape, around: Surroundings, at: Place) -> It
         yield from _inputs(shape, around.playbooks[playbook].inputs, at)
 
 
+def _args(steps: Sequence[StepShape], at: Place) -> Iterator[Flaw]:
+    for index, step in enumerate(steps):
+        for name, value in step.args.items():
+            yield from _vocabulary(value, (*at, index, "args", name))
+
+
 def _only_run(shape: RuleShape, at: Place) -> Iterator[Flaw]:
     for key in ONLY_RUN:
         if ("with_" if key == "with" else key) in shape.model_fields_set:
@@ -145,6 +166,8 @@ def _only_run(shape: RuleShape, at: Place) -> Iterator[Flaw]:
 def _on(pattern: str, around: Surroundings, at: Place) -> Iterator[Flaw]:
     source, slash, type_ = pattern.partition("/")
     known = around.sources | {OPERATOR}
+    if source == SCHEDULE:
+        return
     if not slash or not source or not type_:
         yield Flaw(at, f"expected source/type, such as github/issues.opened, got {pattern!r}")
     elif not any(like(name, source) for name in known):
@@ -197,6 +220,8 @@ def _constant(value: Any) -> bool:
 
 def _warnings(shape: RuleShape, around: Surroundings, at: Place) -> Iterator[Flaw]:
     yield from unjudged(shape.trust, shape.on, around.vouching, (*at, "trust"))
+    if shape.call is not None:
+        return
     if shape.forward is None:
         # A run may wait on its key; a forward's key only orders.
         yield from _kind_warnings(shape, around, at)

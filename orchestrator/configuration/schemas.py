@@ -11,12 +11,12 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticOmit, core_schema
 from typing_extensions import override
 
+from orchestrator.configuration.playbook_shapes import PlaybookShape
 from orchestrator.configuration.quantities import Dollars, Duration
 from orchestrator.configuration.shapes import (
     HmacShape,
     KeyShape,
     LimitsFileShape,
-    PlaybookShape,
     RuleShape,
     ServerShape,
     SourceShape,

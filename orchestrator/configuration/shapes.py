@@ -24,18 +24,18 @@ from orchestrator.configuration.quantities import (
     duration,
     like,
 )
+from orchestrator.configuration.scheduled import ScheduleShape, Zone
 from orchestrator.configuration.trust import OwnActorShape, TrustShape
 from orchestrator.errors import OperatorError
-from orchestrator.rules import days
 from orchestrator.rules.caps import UTC
+from orchestrator.rules.steps import MOST, OnError
 from orchestrator.secrets import REFERENCE
 from orchestrator.signatures.sns import TOPIC
 from orchestrator.sources.source import CATCH_UP
 from orchestrator.templates import Template
 from workflows.flow import Mode
-from workflows.playbook import Budget, Effect, InputType, OverBudget, Stage
+from workflows.playbook import Effect, OverBudget, Stage
 
-DEFAULT_BUDGET = Budget()
 MINUTE = timedelta(minutes=1)
 RECOVER_EVERY = timedelta(minutes=10)
 RECOVER_LEAST = timedelta(seconds=10)
@@ -254,15 +254,6 @@ class FlowShape(Shape):
     coalesce: CoalesceShape | None = None
 
 
-def _zone(value: Any) -> str:
-    if not isinstance(value, str) or not days.known(value):
-        raise ValueError(f"expected a time zone such as Europe/Berlin or UTC, got {value!r}")
-    return value
-
-
-Zone = Annotated[str, BeforeValidator(_zone)]
-
-
 class DayCapsShape(Shape):
     """What may be spent in a day, in all and on one actor's events."""
 
@@ -322,12 +313,20 @@ class ForwardShape(Shape):
     headers: Mapping[str, Text] = Field(default_factory=dict)
 
 
+class StepShape(Shape):
+    """One tool call of a `call:`; `args` hold templates."""
+
+    tool: Words
+    args: Mapping[str, Any] = Field(default_factory=dict)
+    on_error: OnError = OnError.END
+
+
 class ExpectShape(Shape):
     """What a rule's test expects: of an event that matches what is done, of another one what decided against it."""
 
     match: Annotated[bool, Field(strict=True)]
     key: Words | None = None
-    action: Literal["run", "forward"] | None = None
+    action: Literal["run", "forward", "call"] | None = None
     with_: Mapping[str, Any] | None = Field(default=None, alias="with")
     failed: Words | None = None
 
@@ -340,7 +339,7 @@ class ExampleShape(Shape):
 
 
 class RuleShape(Shape):
-    """One entry of a rule file, with exactly one of `run` and `forward`; `when` is read on its own."""
+    """One entry of a rule file, with exactly one of `run`, `forward` and `call`; `when` is read on its own."""
 
     id: Words | None = None
     on: Annotated[list[Words], BeforeValidator(listed), Field(min_length=1)] = Field(
@@ -349,6 +348,8 @@ class RuleShape(Shape):
     when: Any = Field(default_factory=dict)
     run: Words | None = None
     forward: ForwardShape | None = None
+    call: Annotated[list[StepShape], Field(min_length=1, max_length=MOST)] | None = None
+    schedule: ScheduleShape | None = None
     with_: Mapping[str, Any] = Field(default_factory=dict, alias="with")
     key: Parsed | None = None
     flow: FlowShape = FlowShape()
@@ -358,30 +359,3 @@ class RuleShape(Shape):
     dedupe: RuleDedupeShape | None = None
     backstop: Annotated[bool, Field(strict=True)] = False
     tests: list[ExampleShape] = Field(default_factory=list)
-
-
-class WriteShape(Shape):
-    """How often a run may use one write tool."""
-
-    max: Positive = 1
-
-
-class BudgetShape(Shape):
-    """What one run may spend."""
-
-    usd: Dollars = DEFAULT_BUDGET.usd
-    tokens: Positive = DEFAULT_BUDGET.tokens
-    turns: Positive = DEFAULT_BUDGET.turns
-    tool_calls: Count = DEFAULT_BUDGET.tool_calls
-
-
-class PlaybookShape(Shape):
-    """The front matter of a playbook."""
-
-    model: Words
-    max_tokens: Positive = 8192
-    inputs: Mapping[str, InputType] = Field(default_factory=dict)
-    tools: Mapping[str, list[Words]] = Field(default_factory=dict)
-    bind: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
-    writes: Mapping[str, WriteShape] = Field(default_factory=dict)
-    budget: BudgetShape = BudgetShape()

@@ -19,7 +19,7 @@ from orchestrator.signatures.unsigned import UnsignedScheme
 from orchestrator.sources.declared import DeclaredDialect
 from orchestrator.sources.preset import Options, Preset, bound, handshake_of
 from orchestrator.sources.presets import DEFAULT_MAX_BODY, PRESETS
-from orchestrator.sources.source import KEEP, OPERATOR, Dialect, Recover, Source
+from orchestrator.sources.source import BUILT_IN, KEEP, Dialect, Recover, Source
 from orchestrator.templates import Template
 
 DIALECT_KEYS = ("id", "type", "subject", "actor", "keys")
@@ -78,8 +78,8 @@ def _add(found: FoundSources, name: str, value: object, around: _Surroundings) -
 
 
 def _named_wrong(name: str, at: Place) -> Iterator[Flaw]:
-    if name == OPERATOR:
-        yield Flaw(at, f"{OPERATOR!r} is built in: give this source another name", key=True)
+    if name in BUILT_IN:
+        yield Flaw(at, f"{name!r} is built in: give this source another name", key=True)
 
 
 def _source(

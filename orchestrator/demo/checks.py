@@ -117,12 +117,17 @@ def _roles(request: Mapping[str, Any]) -> str | None:
             return f"messages.{n}.role: Input should be 'user' or 'assistant'"
     if messages[0]["role"] != "user":
         return 'messages: first message must use the "user" role'
-    if messages[-1]["role"] == "assistant":
+    if messages[-1]["role"] == "assistant" and not _paused(messages[-1]):
         return (
             "This model does not support assistant message prefill. "
             "The conversation must end with a user message."
         )
     return None
+
+
+def _paused(message: Mapping[str, Any]) -> bool:
+    """Whether this is a turn that paused for the provider's own tools; that one goes on from where it was."""
+    return any(str(block.get("type")).startswith("server_tool_use") for block in blocks(message))
 
 
 def _contents(request: Mapping[str, Any]) -> str | None:
@@ -132,10 +137,15 @@ def _contents(request: Mapping[str, Any]) -> str | None:
             return f"messages.{n}.content: Input should be a valid list"
         if isinstance(content, list) and len(_mappings(content)) < len(content):
             return f"messages.{n}.content: Input should be a valid list of blocks"
-        if not content and message["role"] == "user":
-            return f"messages.{n}: user messages must have non-empty content"
+        if not content:
+            return (
+                f"messages.{n}: all messages must have non-empty content "
+                "except for the optional final assistant message"
+            )
         if any(not block.get("text") for block in blocks(message, "text")):
             return "messages: text content blocks must be non-empty"
+        if any(not str(block["text"]).strip() for block in blocks(message, "text")):
+            return "messages: text content blocks must contain non-whitespace text"
     return None
 
 

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 import structlog
 
-from orchestrator.demo import github_search
+from orchestrator.demo import github_deployments, github_search
 from orchestrator.demo.github_objects import Object, account
 from orchestrator.demo.github_state import GitHubState, Ring
 
@@ -258,6 +258,15 @@ def _post_labels(state: GitHubState, call: _Call) -> _Answer:
     return _Answer(body=state.issues[call.number]["labels"], rings=tuple(rings))
 
 
+def _post_deployment(state: GitHubState, call: _Call) -> _Answer:
+    fields = _fields(call.body, "Deployment")
+    if not isinstance(fields.get("ref"), str) or not fields["ref"]:
+        raise _invalid("Deployment", "ref", "missing_field")
+    state.record(call.method, call.path, fields)
+    deployment, ring = github_deployments.ask(state, fields)
+    return _Answer(status=201, body=deployment, rings=(ring,))
+
+
 def _fields(body: Any, resource: str) -> Object:
     """The fields of a write, with label and assignee objects as their names. Raises _Refused."""
     if not isinstance(body, dict):
@@ -306,6 +315,7 @@ _ROUTES: Final = tuple(
         ("GET", r"/search/issues", _search),
         ("GET", rf"{_REPO}/labels", _labels),
         ("POST", rf"{_REPO}/issues", _post_issue),
+        ("POST", rf"{_REPO}/deployments", _post_deployment),
         ("GET", _NUMBER, _issue),
         ("PATCH", _NUMBER, _patch_issue),
         ("GET", rf"{_NUMBER}/comments", _comments),

@@ -76,6 +76,7 @@ class GitHubState:
     issues: dict[int, Object]
     labels: dict[str, Object]
     comments: dict[int, list[Object]] = field(default_factory=dict)
+    deployments: dict[int, Object] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
     now: Callable[[], datetime] = utc_now
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.demo.checks import MODEL, counting_problem, problem
-from orchestrator.demo.prefixes import Cache, prefixes
+from orchestrator.demo.prefixes import Cache, prefixes, tokens
 from orchestrator.demo.wire import (
     STATUS,
     Cut,
@@ -34,6 +34,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+WINDOW = 1_000_000
+"""Tokens of the longest conversation, as the models of 2026 take it."""
 
 MAX_BODY = 32 * 1024 * 1024
 """Bytes of one request, as the API limits them."""
@@ -74,9 +77,10 @@ def messages_app(
     *,
     now: Callable[[], datetime],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    window: int = WINDOW,
 ) -> App:
-    """An ASGI app that answers like the Messages API, with the script as its model."""
-    server = _Server(script=script, sleep=sleep, cache=Cache(now=now))
+    """An ASGI app that answers like the Messages API, with the script as its model; `window` is in tokens."""
+    server = _Server(script=script, sleep=sleep, cache=Cache(now=now), window=window)
 
     # A plain function: servers take a bound method for the older, two-step ASGI.
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,6 +94,7 @@ class _Server:
     script: Script
     sleep: Callable[[float], Awaitable[None]]
     cache: Cache
+    window: int
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,7 +111,9 @@ class _Server:
         _admit(exchange)
         match exchange.verb, exchange.path:
             case "POST", "/v1/messages":
-                await self._create(exchange, _request(exchange, problem))
+                request = _request(exchange, problem)
+                self._measure(exchange, request)
+                await self._create(exchange, request)
             case "POST", "/v1/messages/count_tokens":
                 row = prefixes(_request(exchange, counting_problem))
                 await _json(exchange, 200, {"input_tokens": row[-1].tokens if row else 0})
@@ -114,6 +121,14 @@ class _Server:
                 await _json(exchange, 200, _model(path.removeprefix(MODEL_PATH)))
             case _:
                 raise _RefusedError("not_found_error", "Not Found")
+
+    def _measure(self, exchange: _Exchange, request: Mapping[str, Any]) -> None:
+        # Most requests are surely shorter, and weighing takes time.
+        if tokens(len(exchange.body)) > self.window:
+            found = prefixes(request)[-1].tokens
+            if found > self.window:
+                text = f"prompt is too long: {found} tokens > {self.window} maximum"
+                raise _RefusedError("invalid_request_error", text)
 
     async def _create(self, exchange: _Exchange, request: Mapping[str, Any]) -> None:
         match self.script.reply(request):

@@ -12,13 +12,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from orchestrator.demo.wire import Block, Text, ToolUse, Usage, dumps
+from orchestrator.demo.wire import Block, Raw, Text, ToolUse, Usage, dumps
 
 CHARACTERS_PER_TOKEN = 3.6
 
 # https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching
 MINIMUM = 512
 """Tokens a prefix needs to be cached; a shorter one is silently not."""
+
+IMAGE = 1_600
+"""Tokens of an image or a document, whatever its base64 is."""
 
 LOOKBACK = 20
 """Blocks before a breakpoint in which an older entry is still found."""
@@ -58,7 +61,7 @@ def prefixes(request: Mapping[str, Any]) -> list[Prefix]:
     running, characters, found = hashlib.sha256(), 0, []
     for level, block, ttl in _blocks(request):
         text = dumps(block)
-        characters += len(text)
+        characters += len(text) + sum(map(_looked_at, _attached(block)))
         running.update(f"{level}\0{text}\0".encode("utf-8", "surrogatepass"))
         found.append(Prefix(digest=running.hexdigest(), tokens=tokens(characters), ttl=ttl))
     return _automatic(found, request)
@@ -144,9 +147,30 @@ def _automatic(row: list[Prefix], request: Mapping[str, Any]) -> list[Prefix]:
     return row
 
 
+def _attached(block: Any) -> Iterator[int]:
+    """The characters of base64 of each image and document in a block."""
+    match block:
+        case {"type": "base64", "data": str() as data}:
+            yield len(data)
+        case Mapping():
+            for inner in block.values():
+                yield from _attached(inner)
+        case list():
+            for inner in block:
+                yield from _attached(inner)
+        case _:
+            pass
+
+
+def _looked_at(characters: int) -> int:
+    return math.ceil(IMAGE * CHARACTERS_PER_TOKEN) - characters
+
+
 def _length(block: Block) -> int:
     match block:
         case Text(text):
             return len(text)
         case ToolUse(name, arguments):
             return len(name) + len(dumps(dict(arguments)))
+        case Raw(given):
+            return len(dumps(dict(given)))

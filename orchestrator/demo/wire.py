@@ -43,16 +43,27 @@ class ToolUse:
     input: Mapping[str, Any] = field(default_factory=dict)
 
 
-Block = Text | ToolUse
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A block as the API spells it: a thought, the use of one of the provider's own tools."""
+
+    block: Mapping[str, Any]
+
+
+Block = Text | ToolUse | Raw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What the model says; `delay` is seconds, spread evenly over the pieces of the stream."""
+    """What the model says; `delay` is seconds, spread evenly over the pieces of the stream.
+
+    `details` stand beside a refusal: its category and an explanation.
+    """
 
     blocks: tuple[Block, ...]
     stop_reason: str
     delay: float = 0.0
+    details: Mapping[str, Any] | None = None
 
 
 class Cut(StrEnum):
@@ -119,6 +130,7 @@ def message(request: Mapping[str, Any], reply: Reply, usage: Usage) -> dict[str,
         **_envelope(request),
         "content": content,
         "stop_reason": reply.stop_reason,
+        "stop_details": _details(reply),
         "usage": _usage(usage),
     }
 
@@ -136,7 +148,11 @@ def frames(request: Mapping[str, Any], reply: Reply, usage: Usage) -> Iterator[b
     yield _frame("ping")
     for index, block in enumerate(reply.blocks):
         yield from _block_frames(index, block, request)
-    delta = {"stop_reason": reply.stop_reason, "stop_sequence": None}
+    delta = {
+        "stop_reason": reply.stop_reason,
+        "stop_sequence": None,
+        "stop_details": _details(reply),
+    }
     yield _frame("message_delta", delta=delta, usage=_totals(usage))
     yield _frame("message_stop")
 
@@ -167,6 +183,10 @@ def _envelope(request: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _details(reply: Reply) -> dict[str, Any] | None:
+    return None if reply.details is None else {"type": "refusal", **reply.details}
+
+
 def _block(block: Block, request: Mapping[str, Any], index: int) -> dict[str, Any]:
     match block:
         case Text(text):
@@ -179,6 +199,8 @@ def _block(block: Block, request: Mapping[str, Any], index: int) -> dict[str, An
                 "name": name,
                 "input": dict(arguments),
             }
+        case Raw(given):
+            return dict(given)
 
 
 def _block_frames(index: int, block: Block, request: Mapping[str, Any]) -> Iterator[bytes]:
@@ -195,6 +217,8 @@ def _opened(block: Block) -> dict[str, Any]:
             return {"text": ""}
         case ToolUse():
             return {"input": {}}
+        case Raw():
+            return {}
 
 
 def _deltas(block: Block) -> list[dict[str, str]]:
@@ -205,6 +229,8 @@ def _deltas(block: Block) -> list[dict[str, str]]:
             # The API opens the arguments with an empty piece.
             pieces = ["", *_pieces(dumps(dict(arguments)))]
             return [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
+        case Raw():
+            return []
 
 
 def _pieces(text: str) -> list[str]:

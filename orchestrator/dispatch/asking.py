@@ -3,14 +3,20 @@
 from dataclasses import replace
 from datetime import datetime
 
+from orchestrator.configuration.people import Speaker, speaker
 from orchestrator.database import Transaction
+from orchestrator.dispatch import answers
+from orchestrator.dispatch.answers import Answer
+from orchestrator.dispatch.awaited import Wanted
 from orchestrator.dispatch.causes import caused
-from orchestrator.dispatch.decide import Known, Wanted, decide, decision_id
+from orchestrator.dispatch.decide import Known, decide, decision_id
 from orchestrator.dispatch.means import Means, bug, event_in
+from orchestrator.dispatch.ours import ours_because
 from orchestrator.dispatch.wanting import run_named, wanted
 from orchestrator.events import Event
 from orchestrator.inbox.inbox import Action, Decision, DecisionState, Entry
-from orchestrator.ledger import artifacts, own_actors
+from orchestrator.ledger import approvals, artifacts, own_actors
+from orchestrator.ledger.approvals import Approval, Said
 from orchestrator.rules.rulebook import PAGES, Rulebook
 from orchestrator.sources.source import OPERATOR
 
@@ -36,12 +42,48 @@ async def _asked(
     if isinstance(event, str):
         return [_unreadable(entry, event, again)]
     event = replace(event, received_at=received_at)
+    answer = answers.answer_in(event)
+    if answer is not None and (decided := await _answered(means, event, answer, again)):
+        return [decided]
     known = await _known(means, event, again)
     try:
         return decide(event, position, known)
     except Exception as error:
         means.log.exception("decide.failed", event_id=entry.id)
         return [_unreadable(entry, bug(error), again)]
+
+
+async def _answered(
+    means: Means, event: Event, answer: Answer, again: int | None
+) -> Decision | None:
+    """What becomes of a person's word; None for a comment that names no request of ours."""
+    approval = await means.ledger.read(approvals.by_code, answer.code)
+    if approval is None and event.source != OPERATOR:
+        return None
+    own = means.sources()[event.source].own_actors
+    learned = await means.ledger.read(own_actors.of_source, event.source)
+    who = speaker(event, means.configuration().people)
+    ours = ours_because(event, own | learned)
+    refusal = answers.refusal_of(approval, answer, who, ours)
+    if refusal or approval is None or who is None:
+        return answers.unheard(event, refusal, again)
+    decision = answers.heard(event, approval, answer, who, again)
+    # Before the decision is: as long as its event counts as undecided, or this stands here, no request expires.
+    await means.ledger.write(approvals.heard, _said(decision, approval, answer, who, event))
+    return decision
+
+
+def _said(
+    decision: Decision, approval: Approval, answer: Answer, who: Speaker, event: Event
+) -> Said:
+    return Said(
+        decision_id=decision.id,
+        approval_id=approval.approval_id,
+        event_id=event.id,
+        word=answer.word,
+        person=who.said,
+        at=event.received_at.timestamp(),
+    )
 
 
 async def _known(means: Means, event: Event, again: int | None) -> Known:
@@ -70,7 +112,9 @@ async def _known(means: Means, event: Event, again: int | None) -> Known:
 
 def _looked_up(connection: Transaction, event: Event) -> tuple[list[Wanted], frozenset[str]]:
     """The waits that may want the event, and whom our servers said they write as: for every event, so in one go."""
-    return wanted(connection, event.keys), own_actors.of_source(connection, event.source)
+    return wanted(connection, event.keys, event.received_at.timestamp()), own_actors.of_source(
+        connection, event.source
+    )
 
 
 async def _kept(means: Means, book: Rulebook) -> None:

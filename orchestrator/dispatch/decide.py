@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from orchestrator.dispatch.awaited import Wanted, Weighed, missed, weighed
 from orchestrator.dispatch.late import left_alone, too_late
 from orchestrator.dispatch.limits import nobody_else, tallies_of
 from orchestrator.dispatch.ours import ours_because
@@ -20,10 +21,10 @@ from orchestrator.events import Event
 from orchestrator.inbox.inbox import Action, Decision, DecisionState
 from orchestrator.inbox.tallies import Tally
 from orchestrator.rules.match import inputs_of, key_of, matched
-from orchestrator.rules.operators import like
 from orchestrator.rules.reading import Reading
 from orchestrator.rules.rule import Destination, Finding, Operator, Rule
 from orchestrator.rules.rulebook import Concerned, Rulebook
+from orchestrator.rules.steps import rendered, title_of
 from orchestrator.rules.trust import guards
 from orchestrator.sources.source import OPERATOR
 from workflows.flow import Flow, Mode
@@ -39,23 +40,8 @@ BROKEN = "the rule is broken for this event: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """An open wait, as far as deciding needs it."""
-
-    wait_id: str
-    run_id: str
-    workflow_id: str
-    rule: str
-    playbook: str
-    patterns: tuple[str, ...]
-    key: str
-    since: int
-    deadline_at: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What deciding may know beside the event: rules, open waits, who we are, which runs a person may name.
+    """What deciding may know beside the event: rules, waits, who we are, which runs a person may name.
 
     `again` is the position of the person's word that redelivers the event: then everything is decided anew, however
     late it is. Otherwise rules leave alone what was first sent longer than `catch_up` before it came.
@@ -90,40 +76,26 @@ def decide(event: Event, position: int, known: Known) -> list[Decision]:
     if event.source == OPERATOR:
         return [_person(event, known)]
     ours = ours_because(event, known.own_actors, known.foreign)
-    woken = (
-        []
-        if ours
-        else [_woken(event, wait) for wait in known.waits if wants(wait, event, position)]
-    )
+    reading = Reading(event)
+    waits = [] if ours else known.waits
+    waited = [about_a_wait(event, one) for one in weighed(waits, event, position, reading)]
+    woken = [decision for decision in waited if decision.action is Action.RESUME]
     asking = _Asking(
         event=event,
-        reading=Reading(event),
+        reading=reading,
         known=known,
         ours=ours,
         taken=frozenset(decision.workflow_id for decision in woken),
     )
     decided = _rules(asking)
-    late = too_late(event, known.catch_up) if known.again is None else None
-    if late:
-        decided = [left_alone(decision, late) for decision in decided]
+    stale = too_late(event, known.catch_up) if known.again is None else None
+    if stale:
+        decided = [left_alone(decision, stale) for decision in decided]
     if ours:
         decided.append(_ignored(event, OURSELVES, "", ours))
-    return [_numbered(decision, known.again) for decision in (*woken, *decided)]
-
-
-def wants(wait: Wanted, event: Event, position: int) -> bool:
-    """Whether this event is the one a wait is open for: source, type, key, order and time."""
-    return (
-        position > wait.since
-        and wait.key in event.keys
-        and event.received_at.timestamp() <= wait.deadline_at
-        and any(like(f"{event.source}/{event.type}", pattern) for pattern in wait.patterns)
-    )
-
-
-def woken_later(event: Event, wait: Wanted) -> Decision:
-    """The decision a wait gets for an event that came before it; its id is the same whoever finds it first."""
-    return _woken(event, wait)
+    reached = asking.taken | {one.workflow_id for one in decided if one.action is Action.START}
+    late = [about_a_wait(event, one) for one in missed(waits, event, position, reached)]
+    return [_numbered(decision, known.again) for decision in (*waited, *decided, *late)]
 
 
 def workflow_id_of(rule_id: str, key: str) -> str:
@@ -238,7 +210,7 @@ def _forward(asking: _Asking, rule: Rule, to: Destination, trace: tuple[Finding,
 def _start(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
     event, known = asking.event, asking.known
     key = key_of(rule, event, asking.reading)
-    given = inputs_of(rule, event, asking.reading)
+    given = _given(asking, rule)
     alone = rule.mode is Mode.PARALLEL or key is None
     # Redelivered, what runs alone gets a run of its own again.
     own = event.id if known.again is None else f"{event.id}#{known.again}"
@@ -252,7 +224,7 @@ def _start(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
         action=Action.START,
         reason="folded: it wakes this very run by its wait" if folded else "matched",
         trace=trace,
-        playbook=rule.playbook,
+        playbook=title_of(rule.call) if rule.call else rule.playbook,
         with_=given,
         key=key or event.id,
         stage=rule.stage,
@@ -263,6 +235,13 @@ def _start(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
         tallies=() if folded else _tallies(asking, rule, key),
         flow=_flow(rule, alone=alone),
     )
+
+
+def _given(asking: _Asking, rule: Rule) -> dict[str, Any]:
+    """The inputs of its playbook, or the steps of its `call:`, with every template filled in."""
+    if rule.call:
+        return rendered(rule.call, asking.reading.plain)
+    return inputs_of(rule, asking.event, asking.reading)
 
 
 def _flow(rule: Rule, *, alone: bool) -> Flow:
@@ -286,8 +265,12 @@ def _not(
     return _ignored(event, rule.id, rule.name, reason, trace, known)
 
 
-def _woken(event: Event, wait: Wanted) -> Decision:
-    cause = f"wait:{wait.wait_id}"
+def about_a_wait(event: Event, weighed: Weighed) -> Decision:
+    """The decision on an event that is for a wait; its id is the same whoever finds it, and when."""
+    wait, cause = weighed.wait, f"wait:{weighed.wait.wait_id}"
+    if weighed.but:
+        waits = "" if weighed.but.startswith("late: ") else f"run {wait.run_id} still waits: "
+        return _ignored(event, cause, wait.rule, f"{waits}{weighed.but}")
     return Decision(
         id=decision_id(event.id, cause),
         event_id=event.id,

@@ -22,17 +22,21 @@ async def decide_some(means: Means) -> int:
         # Nothing was written where another doorbell has decided about it in the meantime.
         if written or not found.decisions:
             _tell(means, entry, written)
-            _count(means, entry, written, began)
+            _count(means, entry, found.source or entry.source, written, began)
     return len(entries)
 
 
-def _count(means: Means, entry: Entry, decisions: Sequence[Decision], began: datetime) -> None:
+def _count(
+    means: Means, entry: Entry, about: str, decisions: Sequence[Decision], began: datetime
+) -> None:
     for decision in decisions:
         named = decision.rule or decision.cause
-        means.counts.decided(entry.source, named, decision.action)
+        # What is redelivered is its own source's event; only the word is the person's.
+        source = entry.source if decision.event_id == entry.id else about
+        means.counts.decided(source, named, decision.action)
         why = skipped(decision)
         if why is not None:
-            means.counts.skipped(entry.source, named, why)
+            means.counts.skipped(source, named, why)
     acted = sum(decision.action is not Action.IGNORE for decision in decisions)
     about = {"doorbell.decisions": len(decisions), "doorbell.acted": acted}
     means.tracing.decided(entry.id, began, (means.now() - began).total_seconds(), about)

@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from orchestrator.dispatch.awaited import Weighed, lacking, wants
 from orchestrator.dispatch.causes import caused
-from orchestrator.dispatch.decide import wants, woken_later
+from orchestrator.dispatch.decide import about_a_wait
 from orchestrator.dispatch.means import Means, event_in
 from orchestrator.dispatch.ours import ours_because
 from orchestrator.dispatch.wanting import as_wanted
@@ -11,6 +12,7 @@ from orchestrator.events import Event
 from orchestrator.inbox.inbox import Action, DecisionState, Entry, EntryState
 from orchestrator.ledger import conversations, own_actors, waits
 from orchestrator.ledger.waits import Wait
+from orchestrator.rules.reading import Reading
 
 LOOKED_AT: Final = 50
 
@@ -35,20 +37,24 @@ async def _looked_back(means: Means, wait: Wait) -> bool:
             event = event_in(means, entry)
             if isinstance(event, str) or entry.id in heard or await _is_ours(means, event):
                 continue
+            if not wants(wanted, event, entry.position):
+                continue
             if await _reaches_it_anyway(means, entry, wait):
                 continue
-            if wants(wanted, event, entry.position):
-                await means.inbox.add([woken_later(event, wanted)], means.now())
+            found = Weighed(wanted, lacking(wanted, Reading(event)))
+            await means.inbox.add([about_a_wait(event, found)], means.now())
+            if not found.but:
                 return True
     return True
 
 
 async def _reaches_it_anyway(means: Means, entry: Entry, wait: Wait) -> bool:
-    """Whether a rule sends this event into the waiting run already (one entry for each run and event)."""
+    """Whether the event goes into the waiting run already, by a rule or by another wait (one entry each)."""
     decided = (await means.inbox.decisions([entry.id])).get(entry.id, [])
     return any(
-        decision.action is Action.START
+        decision.action in {Action.START, Action.RESUME}
         and decision.workflow_id == wait.workflow_id
+        and decision.wait_id != wait.wait_id
         and decision.state is not DecisionState.FOLDED
         for decision in decided
     )

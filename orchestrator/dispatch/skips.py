@@ -17,7 +17,13 @@ FAILED: Final[Mapping[str, Skipped]] = {
 }
 """What it was left alone for, by the place in the rule's file that decided."""
 
-GROUPS: Final = (("trust", Skipped.TRUST), ("when", Skipped.NO_MATCH), ("on", Skipped.NO_MATCH))
+GROUPS: Final = (
+    ("trust.max_hops", Skipped.LOOP),
+    ("trust.", Skipped.TRUST),
+    ("when", Skipped.NO_MATCH),
+    ("on", Skipped.NO_MATCH),
+)
+"""The same by how the place begins that failed first, where none of those did."""
 
 
 def skipped(decision: Decision) -> Skipped | None:
@@ -32,5 +38,5 @@ def skipped(decision: Decision) -> Skipped | None:
     if not failed:
         return Skipped.OTHER
     known = FAILED.get(failed[-1])
-    first = failed[0].partition(".")[0]
-    return known or next((word for group, word in GROUPS if first == group), Skipped.OTHER)
+    begun = (word for group, word in GROUPS if failed[0].startswith(group))
+    return known or next(begun, Skipped.OTHER)

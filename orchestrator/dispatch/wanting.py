@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from orchestrator.database import Transaction
-from orchestrator.dispatch.decide import Wanted
+from orchestrator.dispatch.awaited import Wanted
 from orchestrator.ledger import conversations, waits
 from orchestrator.ledger.waits import Wait
 
 
-def wanted(connection: Transaction, keys: Sequence[str]) -> list[Wanted]:
-    """The open waits for any of these keys."""
-    return [as_wanted(connection, wait) for wait in waits.wanting(connection, keys)]
+def wanted(connection: Transaction, keys: Sequence[str], at: float) -> list[Wanted]:
+    """The waits for any of these keys that are open, or were not long ago."""
+    return [as_wanted(connection, wait) for wait in waits.known(connection, keys, at)]
 
 
 def as_wanted(connection: Transaction, wait: Wait) -> Wanted:
@@ -26,6 +26,8 @@ def as_wanted(connection: Transaction, wait: Wait) -> Wanted:
         key=wait.key,
         since=wait.since,
         deadline_at=wait.deadline_at,
+        cel=wait.cel,
+        ended="" if wait.state in waits.LISTENING else wait.state,
     )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, func, select
 from orchestrator.database import Database
 from orchestrator.inbox.inbox import DecisionState, EntryState
 from orchestrator.inbox.schema import DECISIONS, ENTRIES
+from orchestrator.inbox.sought import HELD
 from orchestrator.telemetry import catalogue
 from orchestrator.telemetry.registry import Figures
 
@@ -55,6 +56,16 @@ def standing(connection: Connection, now: datetime) -> Standing:
         dead=connection.scalars(dead).one(),
         leases=connection.scalars(leases).one(),
     )
+
+
+def held_back(connection: Connection) -> dict[str, int]:
+    """How many decisions of each rule, by its name, wait for another run of it to end or for room in a mailbox."""
+    found = connection.execute(
+        select(DECISIONS.c.rule, func.count())
+        .where(DECISIONS.c.state == DecisionState.READY, DECISIONS.c.note.startswith(HELD))
+        .group_by(DECISIONS.c.rule)
+    )
+    return {row[0]: row[1] for row in found}
 
 
 def standing_of(

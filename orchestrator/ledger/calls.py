@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, case, func, select, update
 
 from orchestrator.ledger.schema import calls
 from orchestrator.ledger.upsert import leave
@@ -117,7 +117,7 @@ def send(
 
 def finish(connection: Connection, run_id: str, call_id: str, result: Result, at: float) -> bool:
     """Record how a call ended; the first end stays."""
-    open_states = [CallState.INTENDED, CallState.SENT]
+    open_states = [CallState.INTENDED, CallState.SENT, CallState.PENDING]
     ended = connection.execute(
         update(calls)
         .where(_is(run_id, call_id), calls.c.state.in_(open_states))
@@ -131,6 +131,14 @@ def finish(connection: Connection, run_id: str, call_id: str, result: Result, at
         )
     )
     return ended.rowcount == 1
+
+
+def add(connection: Connection, run_id: str, call_id: str, texts: Sequence[str]) -> None:
+    """Add words to the answer of a call that has ended; whoever adds makes sure that it happens once."""
+    content = list(one(connection, run_id, call_id).content or ())
+    content += [{"type": "text", "text": text} for text in texts]
+    words = json.dumps(content, ensure_ascii=False)
+    connection.execute(update(calls).where(_is(run_id, call_id)).values(content=words))
 
 
 def apply(connection: Connection, run_id: str, at: float) -> list[Call]:
@@ -152,10 +160,18 @@ def one(connection: Connection, run_id: str, call_id: str) -> Call:
     return _call(connection.execute(select(calls).where(_is(run_id, call_id))).one())
 
 
-def of_run(connection: Connection, run_id: str) -> list[Call]:
-    """All calls of a conversation in the order they were asked for."""
-    rows = connection.execute(
-        select(calls).where(calls.c.run_id == run_id).order_by(calls.c.turn, calls.c.position)
+def of_run(connection: Connection, run_id: str, cleared: int = 0, small: int = 0) -> list[Call]:
+    """All calls of a conversation in the order they were asked for.
+
+    What was done up to the turn `cleared` comes without its content, unless that is no longer than `small`.
+    """
+    long_done = (calls.c.state == CallState.DONE) & (func.length(calls.c.content) > small)
+    content = case((long_done & calls.c.turn.between(1, cleared), None), else_=calls.c.content)
+    columns: list[Any] = [column for column in calls.c if column is not calls.c.content]
+    rows: Any = connection.execute(
+        select(*columns, content.label("content"))
+        .where(calls.c.run_id == run_id)
+        .order_by(calls.c.turn, calls.c.position)
     )
     return [_call(row) for row in rows]
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from orchestrator.ledger import reservations, slots
-from orchestrator.ledger.schema import attempts, conversation_events, conversations, waits
+from orchestrator.ledger import approvals, reservations, slots, waits
+from orchestrator.ledger.schema import attempts, conversation_events, conversations
 from orchestrator.ledger.upsert import leave
 from workflows.messages import Outcome, RunState
+
+OVERTAKEN: Final = "superseded by a newer event before it began"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,11 +121,8 @@ def record(
     )
     if state is RunState.ENDED:
         # In the same transaction: an open wait of an ended run would swallow the events it matches.
-        connection.execute(
-            update(waits)
-            .where(waits.c.run_id == run_id, waits.c.state == "open")
-            .values(state="closed")
-        )
+        waits.close(connection, run_id, at)
+        approvals.close_run(connection, run_id, at)
         # Nobody will ask that turn again, and what its attempt cost nobody can know.
         reservations.assume_run(connection, run_id)
         connection.execute(
@@ -134,6 +133,13 @@ def record(
     slots.follow(connection, run_id, at)
     ended = before is None or before.state == RunState.ENDED
     return not ended and tuple(before or ()) != (state, reason)
+
+
+def withdraw(connection: Connection, decision_id: str, at: float) -> None:
+    """Something newer came before this decision's conversation had begun: it has ended, if it was opened at all."""
+    found = by_decision(connection, decision_id)
+    if found is not None and found.frozen is None:
+        record(connection, found.run_id, RunState.ENDED, OVERTAKEN, Outcome.SUPERSEDED, at)
 
 
 def hear(
@@ -205,6 +211,14 @@ def by_events(connection: Connection, event_ids: Sequence[str]) -> dict[tuple[st
         .where(conversation_events.c.event_id.in_(event_ids))
     )
     return {(row.event_id, row.workflow_id): row.run_id for row in rows}
+
+
+def open_in(connection: Connection, workflow_id: str) -> str | None:
+    """The id of the conversation that a workflow has open, if there is one."""
+    mine = select(conversations.c.run_id).where(
+        conversations.c.workflow_id == workflow_id, conversations.c.state != RunState.ENDED
+    )
+    return connection.execute(mine.limit(1)).scalar_one_or_none()
 
 
 def newest(connection: Connection, limit: int) -> list[Conversation]:

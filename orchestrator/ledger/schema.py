@@ -92,6 +92,7 @@ turns = Table(
     Column("stop", String, nullable=False),
     Column("request_id", String),
     Column("at", Float, nullable=False),
+    Column("details", Text),
 )
 
 attempts = Table(
@@ -148,6 +149,8 @@ waits = Table(
     Column("state", String, nullable=False),
     Column("event_id", String),
     Column("looked", Boolean, nullable=False),
+    Column("cel", Text),
+    Column("ended_at", Float),
     Index("waits_by_key", "key", "state"),
     Index("waits_by_look", "looked", "state"),
 )
@@ -275,6 +278,84 @@ artifacts = Table(
     Column("at", Float, nullable=False),
 )
 
+configurations = Table(
+    "configurations",
+    LEDGER,
+    Column("at", Float, primary_key=True),
+    Column("digest", String, primary_key=True),
+)
+
+clearings = Table(
+    "clearings",
+    LEDGER,
+    Column("run_id", String, primary_key=True),
+    Column("turn", Integer, primary_key=True),
+    Column("through", Integer, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+pauses = Table(
+    "pauses",
+    LEDGER,
+    Column("credential", String, primary_key=True),
+    Column("until", Float, nullable=False),
+    Column("probing_until", Float, nullable=False),
+    Column("answered_at", Float, nullable=False),
+)
+
+outages = Table(
+    "outages",
+    LEDGER,
+    Column("run_id", String, primary_key=True),
+    Column("credential", String, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("released", Integer, nullable=False),
+    Column("released_at", Float),
+    Index("outages_by_state", "state", "since"),
+)
+
+approvals = Table(
+    "approvals",
+    LEDGER,
+    Column("approval_id", String, primary_key=True),
+    Column("code", String, nullable=False, unique=True),
+    Column("run_id", String, nullable=False),
+    Column("workflow_id", String, nullable=False),
+    Column("call_id", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("tool", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("on_timeout", String, nullable=False),
+    Column("standing", String, nullable=False),
+    Column("asked_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("settled_at", Float),
+    Column("event_id", String),
+    Column("person", String),
+    Column("why", Text),
+    Column("before", Text),
+    Index("approvals_by_call", "run_id", "call_id", "number", unique=True),
+    Index("approvals_by_standing", "standing", "asked_at"),
+)
+
+approval_words = Table(
+    "approval_words",
+    LEDGER,
+    Column("decision_id", String, primary_key=True),
+    Column("approval_id", String, nullable=False),
+    Column("event_id", String, nullable=False),
+    Column("word", String, nullable=False),
+    Column("person", String, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("became", String),
+    Index("approval_words_by_approval", "approval_id", "at"),
+)
+
 
 def m001_ledger(connection: Connection) -> None:
     """A new ledger, in the shape of today; what follows brings an older one there, and leaves this one alone."""
@@ -301,12 +382,38 @@ def m005_ledger_causes(connection: Connection) -> None:
     LEDGER.create_all(connection, tables=[causes, subject_writes, own_actors])
 
 
+def m006_ledger_configurations(connection: Connection) -> None:
+    """Keep which configuration came into force when."""
+    LEDGER.create_all(connection, tables=[configurations])
+
+
+def m007_ledger_model(connection: Connection) -> None:
+    """Keep what was cleared of long conversations, and how the model's provider fares."""
+    LEDGER.create_all(connection, tables=[clearings, pauses, outages])
+    _add(connection, turns.c.details)
+
+
+def m008_ledger_approvals(connection: Connection) -> None:
+    """Keep what people are asked, and what they say to it."""
+    LEDGER.create_all(connection, tables=[approvals, approval_words])
+
+
+def m009_ledger_callbacks(connection: Connection) -> None:
+    """Keep on what condition an event ends a wait, and when the wait ended."""
+    _add(connection, waits.c.cel)
+    _add(connection, waits.c.ended_at)
+
+
 MIGRATIONS = (
     m001_ledger,
     m002_ledger_notes,
     m003_ledger_money,
     m004_ledger_slots,
     m005_ledger_causes,
+    m006_ledger_configurations,
+    m007_ledger_model,
+    m008_ledger_approvals,
+    m009_ledger_callbacks,
 )
 
 

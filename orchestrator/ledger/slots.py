@@ -89,14 +89,15 @@ def vacate(connection: Connection, workflow_id: str) -> bool:
 
 def free(connection: Connection, most: Mapping[str, int]) -> dict[str, int]:
     """How many slots each of these rules has left; those without any are left out."""
-    counted = connection.execute(
-        select(slots.c.rule, func.count().label("taken"))
-        .where(slots.c.rule.in_(list(most)))
-        .group_by(slots.c.rule)
-    )
-    taken = {row.rule: row.taken for row in counted}
-    left = {rule: number - taken.get(rule, 0) for rule, number in most.items()}
+    used = taken(connection)
+    left = {rule: number - used.get(rule, 0) for rule, number in most.items()}
     return {rule: number for rule, number in left.items() if number > 0}
+
+
+def taken(connection: Connection) -> dict[str, int]:
+    """How many slots of each rule, by its id, are taken."""
+    counted = connection.execute(select(slots.c.rule, func.count()).group_by(slots.c.rule))
+    return {row[0]: row[1] for row in counted}
 
 
 def holders(connection: Connection) -> list[Holder]:

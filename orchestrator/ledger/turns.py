@@ -6,12 +6,16 @@ and never settled is charged as `assumed` by the next attempt (mechanics: reserv
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Row, Select, func, select, update
 
 from orchestrator.ledger.schema import attempts, notes, turns
 from orchestrator.ledger.upsert import leave
 from workflows.messages import Spent
+
+CUT: Final = "cut"
+"""How an attempt ends whose reply was paid and cut, and is asked for again with more room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +30,15 @@ class Charge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """A recorded reply: its content blocks as JSON, byte for byte as they came."""
+    """A recorded reply: its content blocks as JSON, byte for byte as they came.
+
+    `details` are the provider's words about a refusal, as JSON.
+    """
 
     turn: int
     content: str
     stop: str
+    details: str = ""
 
 
 def reserve(
@@ -79,6 +87,7 @@ def reply(
     stop: str,
     request_id: str | None,
     at: float,
+    details: str = "",
 ) -> bool:
     """Record a turn's reply; False when one was recorded before, and stays."""
     return leave(
@@ -90,13 +99,31 @@ def reply(
         stop=stop,
         request_id=request_id,
         at=at,
+        details=details or None,
     )
+
+
+def said(connection: Connection, run_id: str, turn: int) -> Turn | None:
+    """The recorded reply of one turn."""
+    of_turn = (turns.c.run_id == run_id, turns.c.turn == turn)
+    row = connection.execute(select(turns).where(*of_turn)).one_or_none()
+    return None if row is None else _turn(row)
+
+
+def cut(connection: Connection, run_id: str, turn: int) -> int:
+    """The tokens at which an earlier reply of this turn was cut; 0 when none was."""
+    found = connection.execute(
+        select(func.max(attempts.c.output_tokens)).where(
+            attempts.c.run_id == run_id, attempts.c.turn == turn, attempts.c.state == CUT
+        )
+    ).scalar_one()
+    return int(found or 0)
 
 
 def replied(connection: Connection, run_id: str) -> list[Turn]:
     """All recorded replies of a conversation, in order."""
     rows = connection.execute(select(turns).where(turns.c.run_id == run_id).order_by(turns.c.turn))
-    return [Turn(turn=row.turn, content=row.content, stop=row.stop) for row in rows]
+    return [_turn(row) for row in rows]
 
 
 def note(
@@ -161,6 +188,10 @@ def spent(connection: Connection, run_id: str) -> Spent:
         unpriced=sum(1 for row in rows if row.usd is None),
         assumed=sum(1 for row in rows if row.state == "assumed"),
     )
+
+
+def _turn(row: Row[Any]) -> Turn:
+    return Turn(turn=row.turn, content=row.content, stop=row.stop, details=row.details or "")
 
 
 def _place(run_id: str, turn: int, ordinal: int) -> Select[tuple[str | None]]:

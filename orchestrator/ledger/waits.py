@@ -2,22 +2,38 @@
 
 A wait is committed before anybody looks for its event. `looked` says that the inbox was searched for an event
 that came before the wait; until then the dispatcher searches again (mechanics: rendezvous).
+
+    prepared --> open --> resolved | expired | interrupted | closed
+                   `--> left (its call has an answer; the event is still heard) --> resolved | closed
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, and_, or_, select, update
 
 from orchestrator.ledger.schema import waits
 from orchestrator.ledger.upsert import leave
 
+OPEN: Final = "open"
+LEFT: Final = "left"
+PREPARED: Final = "prepared"
+LISTENING: Final = (OPEN, LEFT)
+"""The states in which an event is wanted."""
+
+REMEMBERED: Final = 7 * 86_400.0
+"""Seconds for which it is known of a wait that has ended who waited for what."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """One wait. `patterns` are globs over `source/type`; `since` is a position in the inbox, exclusive."""
+    """One wait. `patterns` are globs over `source/type`; `since` is a position in the inbox, exclusive.
+
+    `cel` is what must hold of an event that ends it; empty, every one does. A prepared wait has no key yet.
+    """
 
     wait_id: str
     run_id: str
@@ -31,6 +47,13 @@ class Wait:
     state: str
     event_id: str | None
     looked: bool = False
+    cel: str = ""
+    ended_at: float | None = None
+
+
+def wait_id_of(run_id: str, call_id: str) -> str:
+    """The id of the wait of this call; there is one at most."""
+    return f"wait_{hashlib.sha256(f'{run_id}/{call_id}'.encode()).hexdigest()[:16]}"
 
 
 def begin(connection: Connection, wait: Wait) -> Wait:
@@ -47,29 +70,81 @@ def begin(connection: Connection, wait: Wait) -> Wait:
         since=wait.since,
         opened_at=wait.opened_at,
         deadline_at=wait.deadline_at,
-        state="open",
+        state=wait.state,
         looked=False,
+        cel=wait.cel,
     )
     return one(connection, wait.wait_id)
 
 
-def end(connection: Connection, wait_id: str, state: str, event_id: str | None) -> bool:
-    """End a wait; True for the first end and for every repeat of it."""
+def open_(
+    connection: Connection, wait_id: str, key: str, opened_at: float, deadline_at: float
+) -> Wait:
+    """Open a prepared wait, now that its key is known; an open one, and one that has ended, stays as it is."""
     connection.execute(
         update(waits)
-        .where(waits.c.wait_id == wait_id, waits.c.state == "open")
-        .values(state=state, event_id=event_id)
+        .where(waits.c.wait_id == wait_id, waits.c.state == PREPARED)
+        .values(state=OPEN, key=key, opened_at=opened_at, deadline_at=deadline_at, looked=False)
     )
+    return one(connection, wait_id)
+
+
+def end(
+    connection: Connection, wait_id: str, state: str, event_id: str | None, at: float = 0.0
+) -> bool:
+    """End a wait; True for the first end and for every repeat of it."""
+    if settle(connection, wait_id, state, event_id, at):
+        return True
     found = one(connection, wait_id)
     return found.state == state and found.event_id == event_id
+
+
+def settle(
+    connection: Connection, wait_id: str, state: str, event_id: str | None, at: float
+) -> bool:
+    """End a wait; True for the first end only."""
+    ended = connection.execute(
+        update(waits)
+        .where(waits.c.wait_id == wait_id, waits.c.state.in_((*LISTENING, PREPARED)))
+        .values(state=state, event_id=event_id, ended_at=at)
+    )
+    return ended.rowcount == 1
+
+
+def leave_open(connection: Connection, wait_id: str) -> bool:
+    """Its call gets its answer without the event, which is still heard when it comes; False where it is so already."""
+    left = connection.execute(
+        update(waits).where(waits.c.wait_id == wait_id, waits.c.state == OPEN).values(state=LEFT)
+    )
+    return left.rowcount == 1
+
+
+def close(connection: Connection, run_id: str, at: float) -> None:
+    """End what is left of the waits of a conversation that has ended."""
+    connection.execute(
+        update(waits)
+        .where(waits.c.run_id == run_id, waits.c.state.in_((*LISTENING, PREPARED)))
+        .values(state="closed", ended_at=at)
+    )
 
 
 def wanting(connection: Connection, keys: Sequence[str]) -> list[Wait]:
     """Open waits for any of these keys, the oldest first."""
     rows = connection.execute(
         select(waits)
-        .where(waits.c.state == "open", waits.c.key.in_(keys))
-        .order_by(waits.c.opened_at)
+        .where(waits.c.state.in_(LISTENING), waits.c.key.in_(keys))
+        .order_by(waits.c.opened_at, waits.c.wait_id)
+    )
+    return [_wait(row) for row in rows]
+
+
+def known(connection: Connection, keys: Sequence[str], at: float) -> list[Wait]:
+    """Waits for any of these keys, open or ended not long ago, the oldest first."""
+    lately = and_(waits.c.ended_at.is_not(None), waits.c.ended_at > at - REMEMBERED)
+    rows = connection.execute(
+        select(waits)
+        .where(waits.c.key.in_(keys), or_(waits.c.state.in_(LISTENING), lately))
+        .order_by(waits.c.opened_at, waits.c.wait_id)
     )
     return [_wait(row) for row in rows]
 
@@ -77,7 +152,7 @@ def wanting(connection: Connection, keys: Sequence[str]) -> list[Wait]:
 def unlooked(connection: Connection, limit: int = 100) -> list[Wait]:
     """Open waits for which nobody has searched the inbox yet."""
     rows = connection.execute(
-        select(waits).where(waits.c.state == "open", waits.c.looked.is_(False)).limit(limit)
+        select(waits).where(waits.c.state.in_(LISTENING), waits.c.looked.is_(False)).limit(limit)
     )
     return [_wait(row) for row in rows]
 
@@ -95,6 +170,12 @@ def of_run(connection: Connection, run_id: str) -> list[Wait]:
     return [_wait(row) for row in rows]
 
 
+def find(connection: Connection, wait_id: str) -> Wait | None:
+    """The wait of that id, if there is one."""
+    row = connection.execute(select(waits).where(waits.c.wait_id == wait_id)).one_or_none()
+    return None if row is None else _wait(row)
+
+
 def one(connection: Connection, wait_id: str) -> Wait:
     """The wait of that id. Raises sqlalchemy's NoResultFound."""
     return _wait(connection.execute(select(waits).where(waits.c.wait_id == wait_id)).one())
@@ -103,4 +184,5 @@ def one(connection: Connection, wait_id: str) -> Wait:
 def _wait(row: Row[Any]) -> Wait:
     values = dict(row._mapping)  # noqa: SLF001 - the documented way to a row's names
     values["patterns"] = tuple(json.loads(values["patterns"]))
+    values["cel"] = values["cel"] or ""
     return Wait(**values)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.errors import Flaw, Mistake
+from orchestrator.rehearsal.callbacks import callback_doubts
 from orchestrator.rehearsal.conditions import Placed, clash, demanded, overlap
 from orchestrator.rehearsal.fields import Sample, field_flaws
 from orchestrator.rehearsal.trusting import shut_out
@@ -16,6 +17,7 @@ from orchestrator.rules.load import closest
 from orchestrator.rules.operators import is_glob, like, same
 from orchestrator.rules.paths import is_wide
 from orchestrator.rules.rule import Leaf, Operator, Rule
+from orchestrator.rules.steps import Step
 from orchestrator.sources.github import GithubDialect
 from orchestrator.sources.github_shapes import SHAPES
 from orchestrator.sources.source import Source
@@ -46,7 +48,8 @@ def doubts(configuration: Configuration, samples: Sequence[Sample]) -> Doubts:
         warnings += _placed(configuration, rule, [*unknown, *_capped(rule, playbook)])
     for playbook in configuration.playbooks.values():
         file = f"playbooks/{playbook.name}.md"
-        warnings += [configuration.documents[file].mistake(one) for one in _budget(playbook)]
+        doubtful = [*_budget(playbook), *callback_doubts(playbook, sources)]
+        warnings += [configuration.documents[file].mistake(one) for one in doubtful]
     for one, other in combinations(_writers(configuration), 2):
         warnings += _placed(configuration, other.rule, _rivals(one, other))
     return Doubts(mistakes=tuple(sorted(set(mistakes))), warnings=tuple(sorted(set(warnings))))
@@ -55,7 +58,13 @@ def doubts(configuration: Configuration, samples: Sequence[Sample]) -> Doubts:
 def unknown_tools(
     configuration: Configuration, offered: Mapping[str, Collection[str]]
 ) -> list[Mistake]:
-    """The tools that playbooks list and their servers, as far as they were asked, don't have."""
+    """The tools that playbooks list, or rules call, and their servers, as far as they were asked, don't have."""
+    return [*_unlisted(configuration, offered), *_uncallable(configuration, offered)]
+
+
+def _unlisted(
+    configuration: Configuration, offered: Mapping[str, Collection[str]]
+) -> list[Mistake]:
     return [
         configuration.documents[f"playbooks/{playbook.name}.md"].mistake(
             Flaw(("tools", server, index), f"{server!r} has no tool {tool!r}{closest(tool, has)}")
@@ -66,6 +75,18 @@ def unknown_tools(
         for index, tool in enumerate(tools)
         if tool not in has
     ]
+
+
+def _uncallable(
+    configuration: Configuration, offered: Mapping[str, Collection[str]]
+) -> Iterator[Mistake]:
+    for rule in configuration.rules:
+        for index, step in enumerate(rule.call):
+            has = offered.get(step.server)
+            if has is not None and step.name not in has:
+                said = f"{step.server!r} has no tool {step.name!r}{closest(step.name, has)}"
+                flaw = Flaw((rule.name, "call", index, "tool"), said)
+                yield from _placed(configuration, rule, [flaw])
 
 
 def _placed(configuration: Configuration, rule: Rule, flaws: Iterable[Flaw]) -> Iterator[Mistake]:
@@ -201,6 +222,9 @@ def _meet(one: _Writer, other: _Writer) -> bool:
 
 def _writes(configuration: Configuration, rule: Rule) -> set[str]:
     """The tools of its playbook that are known to write; what else does is known to servers alone."""
+    if rule.call:
+        # Nobody sees what they answer: what isn't declared to read is called in order to write.
+        return {step.tool for step in rule.call if not _reads(configuration, step)}
     playbook = configuration.playbooks.get(rule.playbook or "")
     if playbook is None:
         return set()
@@ -212,3 +236,8 @@ def _writes(configuration: Configuration, rule: Rule) -> set[str]:
         and configuration.servers[server].effects.get(tool, Effect.READ) is not Effect.READ
     }
     return {*playbook.writes, *said}
+
+
+def _reads(configuration: Configuration, step: Step) -> bool:
+    server = configuration.servers.get(step.server)
+    return server is not None and server.effects.get(step.name) is Effect.READ

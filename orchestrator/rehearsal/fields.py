@@ -46,6 +46,21 @@ def field_flaws(rule: Rule, playbook: Playbook | None, samples: Sequence[Sample]
         place = (rule.name, "with", name)
         lacking = list(_lacking(value, place, fitting))
         yield from lacking or _unfit(name, value, place, playbook, fitting)
+    yield from _of_calls(rule, fitting)
+
+
+def _of_calls(rule: Rule, samples: Sequence[Sample]) -> Iterator[Flaw]:
+    for index, step in enumerate(rule.call):
+        for name, value in step.args.items():
+            place = (rule.name, "call", index, "args", name)
+            lacking = list(_lacking(value, place, samples))
+            yield from lacking or _unmade(value, place, samples)
+
+
+def _unmade(value: Any, at: tuple[str | int, ...], samples: Sequence[Sample]) -> Iterator[Flaw]:
+    came = [_rendered(value, sample.event) for sample in samples]
+    if all(isinstance(one, TemplateError) for one in came):
+        yield Flaw(at, f"no sample gives a value: {came[0]} ({_of(samples)})")
 
 
 def _lacking(value: Any, at: tuple[str | int, ...], samples: Sequence[Sample]) -> Iterator[Flaw]:

@@ -17,9 +17,11 @@ from orchestrator.rehearsal.requests import Request, RequestError, parsed
 from orchestrator.rules.match import on
 from orchestrator.rules.operators import is_glob, same
 from orchestrator.rules.rule import Example, Finding, Match, Rule
+from orchestrator.rules.steps import CALL, are_called
 from orchestrator.sources.source import Source
 
 RUN = "run"
+CALLS = "call"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,14 +116,15 @@ def answer_of(rule: Rule, event: Event, source: Source) -> Answer:
 def answered(decision: Decision) -> Answer:
     """What a decision says, without what only a delivery needs."""
     acts = decision.action is not Action.IGNORE
+    does = CALLS if are_called(decision.playbook) else RUN
     started = decision.action is Action.START
     keyed = acts and not (started and decision.key == decision.event_id)
     return Answer(
-        action=(RUN if started else str(decision.action)) if acts else None,
+        action=(does if started else str(decision.action)) if acts else None,
         reason=decision.reason,
         key=decision.key if keyed else None,
         with_=decision.with_ if started else {},
-        playbook=decision.playbook if acts else None,
+        playbook=(decision.playbook or "").removeprefix(CALL) or None if acts else None,
         trace=decision.trace,
     )
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from orchestrator.rules.caps import Caps
 from orchestrator.rules.limits import Dedupe, Limits
+from orchestrator.rules.schedule import Schedule
+from orchestrator.rules.steps import Step, title_of
 from orchestrator.secrets import Secret
 from workflows.flow import Coalesce, Mode
 from workflows.playbook import Stage
@@ -180,7 +182,7 @@ class Example:
 class Rule:
     """One rule. `on` are globs over `source/type`; `with_` and `key` hold templates; `id` outlives a rename.
 
-    Exactly one of `playbook` and `forward` says what it does.
+    Exactly one of `playbook`, `forward` and `call` says what it does.
     """
 
     id: str
@@ -189,12 +191,14 @@ class Rule:
     when: Condition
     playbook: str | None = None
     forward: Destination | None = None
+    call: tuple[Step, ...] = ()
     with_: Mapping[str, Any] = field(default_factory=dict)
     key: str | None = None
     mode: Mode = Mode.SIGNAL
     coalesce: Coalesce | None = None
     trust: Trust = field(default_factory=Trust)
     stage: Stage = Stage.PREVIEW
+    schedule: Schedule | None = None
     caps: Caps = field(default_factory=Caps)
     limits: Limits = field(default_factory=Limits)
     dedupe: Dedupe | None = None
@@ -206,4 +210,6 @@ class Rule:
     @property
     def does(self) -> str:
         """What it does, in the words of its file."""
-        return f"run {self.playbook}" if self.forward is None else f"forward → {self.forward.label}"
+        if self.forward is not None:
+            return f"forward → {self.forward.label}"
+        return title_of(self.call) if self.call else f"run {self.playbook}"

@@ -15,6 +15,7 @@ from orchestrator.expressions import scrub
 from orchestrator.rules.match import Ask, about_on, asked_of
 from orchestrator.rules.operators import glob, is_glob
 from orchestrator.rules.rule import Finding, Rule
+from orchestrator.sources.source import SCHEDULE
 
 PAGES: Final = "application/vnd.doorbell.rules+json"
 """The media type of the pages."""
@@ -101,7 +102,10 @@ class _Index:
     def fitting(self, source: str, rang: str) -> list[int]:
         """The numbers of the rules that have a fitting glob, in order."""
         text = scrub(rang)
-        tried = (*self._of_source.get(scrub(source), ()), *self._others)
+        # The clock rings for one rule alone, however wide the globs of others are.
+        tried = (
+            [] if source == SCHEDULE else [*self._of_source.get(scrub(source), ()), *self._others]
+        )
         fits = {number for pattern, number in tried if glob(pattern)(text)}
         return sorted(fits.union(self._whole.get(text, ())))
 

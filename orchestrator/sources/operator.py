@@ -15,9 +15,14 @@ from orchestrator.sources.payload import bounded, json_object, word
 from orchestrator.sources.source import OPERATOR, Reading, Source
 
 NAMES: Final[Mapping[str, str]] = {
+    "run.start": "playbook",
     "run.resume": "run",
+    "run.retry": "run",
     "run.apply": "run",
     "run.cancel": "run",
+    "run.approve": "code",
+    "run.deny": "code",
+    "run.answer": "code",
     "event.redeliver": "event",
     "decision.retry": "decision",
     "decision.discard": "decision",
@@ -33,7 +38,12 @@ MAX_BODY: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class OperatorDialect:
-    """Bodies of `{"type": "run.resume", "run": RUN_ID, "by": NAME}`, or with another type what `NAMES` says."""
+    """Bodies of `{"type": "run.resume", "run": RUN_ID, "by": NAME}`, or with another type what `NAMES` says.
+
+    A `run.start` also has the inputs `with`, and may have a `key` and a `stage`; a `run.retry` of a run that may have
+    written has `again`. A `run.approve` may have the `args` that are to be others, a `run.deny` its `why`, and a
+    `run.answer` has the `answer`.
+    """
 
     publishes: tuple[str, ...] = tuple(dict.fromkeys(NAMES.values()))
 

@@ -16,6 +16,11 @@ from orchestrator.sources.greeting import Handshake, Reply
 OPERATOR = "operator"
 """The built-in source of everything a person does through the CLI; its secret lives in the state directory."""
 
+SCHEDULE = "schedule"
+"""The built-in source of what the clock rings for rules with a `schedule:`."""
+
+BUILT_IN = frozenset({OPERATOR, SCHEDULE})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:

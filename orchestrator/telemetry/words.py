@@ -46,6 +46,8 @@ class Skipped(StrEnum):
     NO_MATCH = "no_match"
     TRUST = "trust"
     """Whoever acted may start nothing here, or it was ourselves."""
+    LOOP = "loop"
+    """Too many runs that answer each other led to it."""
     PER_ACTOR = "per_actor"
     PER_KEY = "per_key"
     COOLDOWN = "cooldown"
@@ -55,7 +57,7 @@ class Skipped(StrEnum):
     BROKEN = "broken"
     """It matched, and couldn't do what it should."""
     OTHER = "other"
-    """Too late, unreadable, a loop: its own reason says."""
+    """Too late, unreadable: its own reason says."""
 
 
 class Retried(StrEnum):

@@ -19,12 +19,13 @@ from orchestrator.agent.frozen import Frozen
 from orchestrator.events import Actor
 from orchestrator.rules.rule import Finding
 from orchestrator.state import Addresses
-from workflows import messages
+from workflows import approvals, messages
 from workflows.carried import RunInput, RunResult
 
 WRITTEN = Path(__file__).with_name("stored.json")
 ROOTS = (
     *(kind for kind in vars(messages).values() if dataclasses.is_dataclass(kind)),
+    *(kind for kind in vars(approvals).values() if dataclasses.is_dataclass(kind)),
     RunInput,
     RunResult,
     Frozen,

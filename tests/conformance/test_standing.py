@@ -8,7 +8,7 @@ from orchestrator.database import Database, sqlite_url
 from orchestrator.inbox.inbox import Action, DecisionState
 from orchestrator.inbox.schema import MIGRATIONS
 from orchestrator.inbox.sql import SqlInbox
-from orchestrator.inbox.standing import Standing, standing, standing_of
+from orchestrator.inbox.standing import Standing, held_back, standing, standing_of
 from orchestrator.telemetry import catalogue
 from tests.conformance.inboxes import LEASE, NOW, arrival, decision
 
@@ -71,6 +71,19 @@ async def test_leases_and_dead_letters_are_counted(database) -> None:
     found = await database.read(standing, NOW)
     assert (found.leases, found.dead, found.waiting) == (1, 1, 1)
     assert (await database.read(standing, NOW + LEASE)).leases == 0
+
+
+async def test_what_waits_for_another_run_is_counted_for_its_rule(database) -> None:
+    inbox = SqlInbox(database)
+    for receipt in ("e1", "e2", "e3"):
+        await kept(inbox, receipt)
+        await inbox.decide(receipt, [decision(f"d-{receipt}", receipt, lane=receipt)], NOW)
+    held, away, _free = await inbox.claim(NOW, LEASE, 3)
+    note = "held: 5 runs of triage are open"
+    await inbox.release(held.decision.id, held.fence, NOW, note, count=False)
+    await inbox.release(away.decision.id, away.fence, NOW, "Temporal: UNAVAILABLE", count=False)
+
+    assert await database.read(held_back) == {held.decision.rule: 1}
 
 
 async def test_o3_the_gauges_show_every_configured_source_and_the_oldest_age(database) -> None:

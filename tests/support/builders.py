@@ -17,7 +17,8 @@ from orchestrator.database import Database, sqlite_url
 from orchestrator.demo.messages import messages_app
 from orchestrator.demo.wire import Fault
 from orchestrator.demo.wire import Reply as Scripted
-from orchestrator.dispatch.decide import Known, Wanted
+from orchestrator.dispatch.awaited import Wanted
+from orchestrator.dispatch.decide import Known
 from orchestrator.events import Actor, Event
 from orchestrator.inbox import schema as inbox_schema
 from orchestrator.inbox.inbox import Arrival

@@ -15,6 +15,13 @@ triage:
   with: {owner: "{{ event.owner }}", number: "{{ event.number }}"}
   key: "issue:{{ event.number }}"
 """
+RENOVATE = """\
+label-renovate:
+  on: github/pull_request.opened
+  when: {sender.login: "renovate[bot]"}
+  trust: {bots: ["renovate[bot]"]}
+  call: [{tool: github.issue_write, args: {method: update, owner: acme, repo: api, issue_number: "{{ event.number }}", labels: [dependencies]}}]   # no model
+"""  # noqa: E501 - as the design has it
 PLAYBOOK = """\
 ---
 model: claude-sonnet-5-5

@@ -24,6 +24,7 @@ OPERATIONS = {
     "/repos/{owner}/{repo}/issues/{issue_number}/comments": ("get", "post"),
     "/repos/{owner}/{repo}/issues/{issue_number}/labels": ("post",),
     "/repos/{owner}/{repo}/labels": ("get",),
+    "/repos/{owner}/{repo}/deployments": ("post",),
     "/repos/{owner}/{repo}/hooks": ("get", "post"),
     "/repos/{owner}/{repo}/hooks/{hook_id}": ("delete",),
     "/repos/{owner}/{repo}/hooks/{hook_id}/deliveries": ("get",),

@@ -28,7 +28,7 @@ from orchestrator.agent.hands import Hands
 from orchestrator.agent.means import Means
 from orchestrator.agent.model import Claude
 from orchestrator.configuration.configuration import Configuration
-from orchestrator.demo.messages import messages_app
+from orchestrator.demo.messages import WINDOW, messages_app
 from orchestrator.demo.wire import Script
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.runs import TemporalRuns
@@ -36,7 +36,8 @@ from orchestrator.inbox.inbox import Arrival, Kept
 from orchestrator.ledger import claims, conversations
 from orchestrator.secrets import Secret
 from orchestrator.sources.operator import operator_source
-from orchestrator.sources.source import OPERATOR
+from orchestrator.sources.schedule import schedule_source
+from orchestrator.sources.source import OPERATOR, SCHEDULE
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores, configuration_reader
 from tests.support.asgi import serving
@@ -107,6 +108,7 @@ class Files:
     stage: str = "live"
     mode: str = "signal"
     model: str = "scripted-1"
+    people: str = ""
 
     def write(self, directory: Path, counted: Path, lab: str, house: str) -> None:
         """Write them; `lab` is the counting server's address, `house` keeps apart whose runs are whose."""
@@ -120,6 +122,7 @@ class Files:
             "servers.yaml": servers,
             "rules/work.yaml": rule,
             "playbooks/work.md": self.playbook.replace("MODEL", self.model),
+            "people.yaml": self.people,
         }
         for name, text in texts.items():
             path = directory / name
@@ -140,6 +143,7 @@ class House:
     dispatcher: Dispatcher
     environment: Mapping[str, str]
     model_url: str
+    database: str | None = None
     key: str | None = "scripted"
     rung: int = 0
 
@@ -272,7 +276,13 @@ class House:
             "ANTHROPIC_API_KEY": "scripted",
             "ANTHROPIC_BASE_URL": self.model_url,
         }
+        if self.database is not None:
+            settings["DOORBELL_DATABASE"] = self.database
         return self.town.nursery.worker({**self.environment, **settings, **told})
+
+    def dispatching(self) -> AbstractAsyncContextManager[int]:
+        """A dispatcher process, by its id; for a house without one of its own."""
+        return self.worker(PART="dispatch")
 
 
 @asynccontextmanager
@@ -284,8 +294,13 @@ async def house(
     *,
     working: bool = True,
     dispatching: bool = True,
+    database: str | None = None,
+    window: int = WINDOW,
 ) -> AsyncIterator[House]:
-    """Bring one up; `working` says whether a worker runs inside the test."""
+    """Bring one up; `working` says whether a worker runs inside the test, `database` names a Postgres.
+
+    `window` is in tokens, the model's.
+    """
     environment = {
         "PATH": os.defpath,
         "HOME": str(directory),
@@ -298,19 +313,20 @@ async def house(
     assert not read().mistakes, read().mistakes
     async with AsyncExitStack() as stack:
         state = StateDirectory(directory / "state")
-        stores = Stores.open(state, None)
+        stores = Stores.open(state, database)
         stack.callback(stores.close)
-        app = messages_app(script, now=lambda: datetime.now(UTC), sleep=pauses.sleep)
+        app = messages_app(script, now=lambda: datetime.now(UTC), sleep=pauses.sleep, window=window)
         model_url = await stack.enter_async_context(serving(app))
         stack.callback(pauses.over.set)
         client = await temporal.connect(town.temporal.address, "default")
         operator = operator_source(Secret("file:operator.secret", state.operator_secret()))
+        ticking = schedule_source(Secret("file:operator.secret", state.operator_secret()))
         dispatcher = Dispatcher(
             inbox=stores.inbox,
             ledger=stores.ledger,
             runs=TemporalRuns(client, queue),
             configuration=read,
-            sources=lambda: {**read().sources, OPERATOR: operator},
+            sources=lambda: {**read().sources, OPERATOR: operator, SCHEDULE: ticking},
             now=lambda: datetime.now(UTC),
             log=structlog.get_logger("house"),
         )
@@ -324,6 +340,7 @@ async def house(
             dispatcher=dispatcher,
             environment=environment,
             model_url=model_url,
+            database=database,
         )
         if dispatching:
             task = asyncio.create_task(home.dispatcher.work())

@@ -6,7 +6,8 @@ While the file named by HOLD exists, the worker stops once at the instant named 
 recorded, Temporal doesn't know yet), `waiting` (a wait is registered, Temporal doesn't know yet), `intended` (a tool
 call is taken, nothing was permitted yet) or `sent` (the ledger says sent, no byte has left). It leaves a file
 HOLD.held there, and HOLD.allowed or HOLD.refused once it has asked for permission. With MUTE, activities give only
-one sign of life, so that one that takes long counts as lost.
+one sign of life, so that one that takes long counts as lost. With COUNTED, model and hands are stand-ins that append
+to that file. With PART=dispatch it is a dispatcher.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ from orchestrator.agent.hands import Hands
 from orchestrator.agent.means import Means
 from orchestrator.agent.model import Claude
 from orchestrator.cli.work import work
+from tests.support import impatient_dispatcher, standins
 from workflows import calls
 from workflows.messages import Ask, CallRequest, Reply, Waiting, WaitRequest
 
@@ -140,7 +142,12 @@ def grow_up(environment: dict[str, str]) -> None:
         HOLD.file, HOLD.instant = Path(environment["HOLD"]), environment["HOLD_AT"]
     if "MUTE" in environment:
         beating.INTERVAL = 3600.0
-    work([])
+    if "COUNTED" in environment:
+        late.MODEL, late.HANDS = standins.MODEL, standins.HANDS
+    if environment.get("PART") == "dispatch":
+        impatient_dispatcher.dispatch()
+    else:
+        work([])
 
 
 if __name__ == "__main__":

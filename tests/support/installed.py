@@ -112,6 +112,10 @@ class Installed:
         """Where the run is."""
         self.write(conversations.record, RUN, state, reason, outcome, AT + 60)
 
+    def frozen(self, model: str) -> None:
+        """What the run is made of was chosen: this model."""
+        self.write(conversations.freeze, RUN, "sha", model)
+
     def said(self, turn: int, *content: dict[str, Any]) -> None:
         """A turn of the run, paid for."""
         self.write(turns.reserve, RUN, turn, 1, charge(), AT)

@@ -7,10 +7,12 @@ with working(there, rule()) as runs:
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from orchestrator.configuration.configuration import Configuration
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.rules.rule import Rule
 from orchestrator.secrets import Secret
@@ -21,16 +23,20 @@ from orchestrator.stores import Stores
 from tests.support.builders import Log, configuration, source
 from tests.support.installed import Installed, door_at
 from tests.support.roads import RecordingRuns
+from workflows.playbook import Playbook
 
 PATIENCE = 30.0
 LOOK = 0.02
 
 
 @contextmanager
-def working(there: Installed, *rules: Rule) -> Iterator[RecordingRuns]:
+def working(
+    there: Installed, *rules: Rule, playbooks: Mapping[str, Playbook] | None = None
+) -> Iterator[RecordingRuns]:
     """It works until the block ends; yields where its decisions go."""
+    files = replace(configuration(*rules), playbooks=dict(playbooks or {}))
     runs, ready, stop = RecordingRuns(), threading.Event(), threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(_serve(there, rules, runs, ready, stop)))
+    thread = threading.Thread(target=lambda: asyncio.run(_serve(there, files, runs, ready, stop)))
     thread.start()
     try:
         assert ready.wait(PATIENCE)
@@ -50,7 +56,7 @@ def until(holds: Callable[[], object]) -> None:
 
 async def _serve(
     there: Installed,
-    rules: tuple[Rule, ...],
+    files: Configuration,
     runs: RecordingRuns,
     ready: threading.Event,
     stop: threading.Event,
@@ -63,7 +69,7 @@ async def _serve(
         inbox=stores.inbox,
         ledger=stores.ledger,
         runs=runs,
-        configuration=lambda: configuration(*rules),
+        configuration=lambda: files,
         sources=lambda: sources,
         now=lambda: datetime.now(UTC),
         log=Log(),

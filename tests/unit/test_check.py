@@ -5,6 +5,7 @@ from click.testing import CliRunner
 
 from orchestrator.cli.check import check
 from orchestrator.cli.init import write_starter
+from workflows.messages import BUILT_INS
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def test_a_sound_configuration_is_zero_and_shows_its_rules(starter):
 
     assert result.exit_code == 0
     assert "triage-new-issue" in result.stdout
-    assert "6 of 40" in result.stdout
+    assert f"{5 + len(BUILT_INS)} of 40" in result.stdout
     assert "0 mistakes, 2 warnings" in result.stdout
     assert "doorbell.d/sources.yaml:7:13: env:GITHUB_WEBHOOK_SECRET is unset" in result.stderr
 

@@ -12,13 +12,24 @@ WELL = {
     "inbox": {"events": 3, "waiting": 1},
     "temporal": {"address": "127.0.0.1:7233", "reachable": True},
     "configuration": {
-        "digest": "sha",
+        "digest": "0123456789abcdef",
+        "loaded_at": "2026-11-21T12:00:00+00:00",
         "rules": ["triage"],
         "sources": ["github"],
         "mistakes": [],
+        "broken": [],
+        "rejected": None,
         "warnings": ["sources.yaml:1:1: env:X is unset"],
     },
     "model": {"key": True, "scripted": False},
+}
+
+BROKEN = {
+    "file": "r.yaml",
+    "line": 2,
+    "name": "triage",
+    "reason": "no",
+    "text": "triage:\n  onn: x",
 }
 
 
@@ -52,9 +63,21 @@ async def test_all_well_is_zero_and_says_how_much_waits(there):
         "temporal  127.0.0.1:7233, reachable\n"
         "inbox     3 events, 1 waiting\n"
         "model     key set\n"
+        "files     0123456789ab, since 2026-11-21T12:00:00+00:00\n"
         "rules     triage\n"
         "warning   sources.yaml:1:1: env:X is unset\n"
     )
+
+
+async def test_what_a_limit_holds_back_is_said(there):
+    limits = [
+        {"rule": "triage", "open": 2, "concurrent": 2, "held": 7},
+        {"rule": "digest", "open": 0, "concurrent": None, "held": 1},
+    ]
+    _, result = await asked(there, WELL | {"slots": limits})
+
+    assert "limit     triage: 2 of 2 runs open, 7 held\n" in result.stdout
+    assert "limit     digest: 0 runs open, 1 held\n" in result.stdout
 
 
 async def test_json_is_the_services_own_answer_with_its_addresses(there):
@@ -70,7 +93,14 @@ async def test_json_is_the_services_own_answer_with_its_addresses(there):
     ("told", "said"),
     [
         (but("temporal", reachable=False), "temporal  127.0.0.1:7233, NOT reachable: entries wait"),
-        (but("configuration", mistakes=["r.yaml:1:1: no"]), "mistake   r.yaml:1:1: no"),
+        (
+            but("configuration", mistakes=["r.yaml:2:1: no"], broken=[BROKEN]),
+            "mistake   r.yaml:2 (triage): no\n          | triage:\n          |   onn: x",
+        ),
+        (
+            but("configuration", rejected={"digest": "f" * 64, "at": "today", "broken": [BROKEN]}),
+            "1 mistake; the files above stay in force, whole\nmistake   r.yaml:2 (triage): no\n",
+        ),
     ],
 )
 async def test_d6_what_is_not_well_is_said_and_exit_one(there, told, said):

@@ -32,7 +32,7 @@ def test_o3_silence_and_recovery_have_a_line_for_each_source():
         ],
     }
 
-    assert _text(told).splitlines()[5:10] == [
+    assert _text(told).splitlines()[6:11] == [
         "SILENT    billing: last delivery never, expected every 6h",
         "heard     github: last delivery 2026-11-21T12:00:00+00:00, expected every 6h",
         "recovery  github: 7 reinjected, 2 too old",

@@ -1,13 +1,16 @@
 """`doorbell why`: every event has an answer, found by its id, its delivery id or the beginning of one."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from orchestrator.configuration.files import Files
 from orchestrator.dispatch.decide import workflow_id_of
+from orchestrator.ledger import configurations
 from orchestrator.ledger.conversations import run_id_of
 from orchestrator.rules.rule import All, Leaf, Operator
-from tests.support.builders import KEY, comment, rule
+from tests.support.builders import AT, KEY, comment, rule
 from tests.support.installed import Installed
 
 
@@ -35,6 +38,8 @@ def test_the_answer_is_what_events_list_says_of_it_and_more(there):
     assert told.pop("nearest") == "only"
     assert [decision.pop("run") for decision in told["decisions"]] == [None]
     assert [decision.pop("claimed") for decision in told["decisions"]] == [None]
+    assert [decision.pop("text") for decision in told["decisions"]] == [None]
+    assert [decision.pop("configuration") for decision in told["decisions"]] == ["sha"]
     assert told == listed
 
 
@@ -147,3 +152,14 @@ def test_with_no_rule_at_all_it_says_that(there):
     there.kept(comment("evt_1"))
 
     assert "decided: there was no rule to ask" in there.doorbell("why", "evt_1").stdout
+
+
+def test_r1_the_rule_is_shown_as_it_stood_when_it_decided(there):
+    files = Files(root=Path(), texts={"rules/a.yaml": "first:\n  on: x\nonly:\n  on: [github/*]\n"})
+    there.write(configurations.came, files.content(), AT)
+    there.kept(comment("evt_1"), only("no"), configuration=files.digest())
+
+    (decision,) = there.told("why", "evt_1")["decisions"]
+
+    assert decision["configuration"] == files.digest()
+    assert decision["text"] == "only:\n  on: [github/*]"

@@ -18,7 +18,6 @@ from orchestrator.agent.convert import (
     artifact_id,
     described,
     failed,
-    hidden_characters,
     redacted,
 )
 
@@ -187,13 +186,3 @@ def test_a_description_falls_back_to_the_title_and_is_capped():
     assert described("Title", None) == "Title"
     assert described(None, None) == ""
     assert len(described(None, "x" * 5000)) == MAX_DESCRIPTION
-
-
-def test_hidden_characters_are_named_once():
-    text = "ok\n\t\u200b\u200b and \U000e0041 \x07 \U000e0101"
-    assert hidden_characters(text) == (
-        "U+200B ZERO WIDTH SPACE",
-        "U+E0041 TAG LATIN CAPITAL LETTER A",
-        "U+0007 CONTROL",
-        "U+E0101 VARIATION SELECTOR-18",
-    )

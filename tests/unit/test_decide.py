@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from orchestrator.configuration.shaping import NAME
 from orchestrator.dispatch.asking import UNREADABLE
+from orchestrator.dispatch.awaited import wants
 from orchestrator.dispatch.decide import (
     OTHERS,
     OURSELVES,
     PERSON,
     decide,
     decision_id,
-    wants,
     workflow_id_of,
 )
 from orchestrator.dispatch.ours import ours_because

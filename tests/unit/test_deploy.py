@@ -205,9 +205,9 @@ def test_s2_every_unit_with_a_door_has_a_socket_and_the_door_drains_in_time() ->
     assert int(serve["TimeoutStopSec"]) > 2 * (listening.LINGER + listening.DRAIN)
 
 
-def test_a_reload_restarts_the_service_and_nothing_else() -> None:
+def test_a_reload_reads_the_configuration_again_and_restarts_nothing() -> None:
     reload = unit(DEPLOY / "systemd" / "doorbell.service")["Service"]["ExecReload"]
-    assert shlex.split(reload) == ["/bin/kill", "-USR2", "$MAINPID"]
+    assert shlex.split(reload) == ["/bin/kill", "-HUP", "$MAINPID"]
 
 
 def test_systemd_itself_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:

@@ -77,10 +77,10 @@ def test_everything_it_may_say():
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ("when: {}", "1:1: expected one action, `run:` or `forward:`, got neither"),
+        ("when: {}", "1:1: expected one action, `run:`, `forward:` or `call:`, got none"),
         (
             "run: triage\nforward: {url: https://a.example, secret: env:NEW}",
-            "1:1: expected one action, `run:` or `forward:`, got both: make two rules of it",
+            "1:1: expected one action, `run:`, `forward:` or `call:`, got several: make a rule of each",
         ),
         ("forward: https://a.example", "3:12: expected a valid dictionary"),
         ("forward: {url: https://a.example}", "3:3: the key 'secret' is missing"),

@@ -28,6 +28,11 @@ CALLS = (
     ),
     ("add_issue_comment", AT | {"issue_number": 1, "body": "Which release is it? 🙂"}),
     ("issue_read", AT | {"method": "get_comments", "issue_number": 1, "page": 1, "perPage": 5}),
+    ("create_deployment", AT | {"ref": "main"}),
+    (
+        "create_deployment",
+        AT | {"ref": "v1", "environment": "qa", "description": "A try", "required_contexts": []},
+    ),
     ("search_issues", {"query": "is:open colour repo:Codertocat/Hello-World"}),
 )
 

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from orchestrator.ledger import claims
-from tests.support.builders import AT, WORKFLOW, ledger_at
+from orchestrator.ledger import claims, conversations
+from tests.support.builders import AT, WORKFLOW, ledger_at, opening
+from workflows.messages import Outcome, RunState
 
 
 @pytest.fixture
@@ -38,13 +39,30 @@ async def test_of_many_at_once_one_wins(ledger):
     assert won.count(True) == 1
 
 
-async def test_how_a_decision_was_taken_stays_as_it_was_first_said(ledger):
+async def test_how_a_decision_was_taken_is_what_its_own_token_said_last(ledger):
+    """A killed worker's run plays its steps again, and may end an entry otherwise: more has come meanwhile."""
     await claim(ledger, "a", "consumed")
-    await claim(ledger, "a", "late")
+    await claim(ledger, "b", "late")
+    await claim(ledger, "a", "superseded")
     await claim(ledger, "b", "late", "dec_2")
 
     assert await ledger.read(claims.claimed, ["dec_1", "dec_2", "dec_3"]) == {
-        "dec_1": "consumed",
+        "dec_1": "superseded",
         "dec_2": "late",
     }
     assert await ledger.read(claims.claimed, []) == {}
+
+
+async def test_a1_a_conversation_that_a_killed_worker_opened_for_what_is_superseded_now_has_ended(
+    ledger,
+):
+    await claim(ledger, "a", "consumed")
+    begun = await ledger.write(conversations.begin, opening("dec_1"), AT)
+    await claim(ledger, "b", "superseded")
+    assert (await ledger.read(conversations.one, begun.run_id)).state is RunState.RUNNING
+
+    await claim(ledger, "a", "superseded")
+
+    ended = await ledger.read(conversations.one, begun.run_id)
+    assert (ended.state, ended.outcome) == (RunState.ENDED, Outcome.SUPERSEDED)
+    assert ended.reason == "superseded by a newer event before it began"

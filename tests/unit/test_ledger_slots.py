@@ -184,6 +184,13 @@ def test_a_gone_run_leaves_its_slot_unless_something_is_on_its_way(ledger):
     assert not slots.vacate(ledger, "nobody")
 
 
+def test_slots_that_are_taken_are_counted_for_each_rule(ledger):
+    assert slots.taken(ledger) == {}
+    slots.admit(ledger, [wish(f"d{n}", f"w{n}") for n in range(4)], AT)
+
+    assert slots.taken(ledger) == {"triage": MOST}
+
+
 def test_a_run_of_a_rule_without_a_limit_takes_no_slot(ledger):
     begun = conversations.begin(ledger, opening("d1", workflow_id="a"), AT)
     conversations.record(ledger, begun.run_id, RunState.RUNNING, "", None, AT)

@@ -81,7 +81,7 @@ REFUSALS = {
     ),
     "empty content": (
         body(messages=[user()]),
-        "messages.0: user messages must have non-empty content",
+        "messages.0: all messages must have non-empty content except for the optional final assistant message",
     ),
     "empty text": (
         body(messages=[user({"type": "text", "text": ""})]),

@@ -1,5 +1,6 @@
 """O3: why events are left alone is counted under words of a closed set."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -38,6 +39,14 @@ def test_what_we_wrote_ourselves_and_bots_are_skipped_for_trust():
     bot = decide(event(actor=Actor(id="9", login="x[bot]", bot=True)), 5, known(rule()))
 
     assert {skipped(decision) for decision in (*ours, *bot)} == {Skipped.TRUST}
+
+
+def test_r4_a_chain_of_runs_that_grew_too_long_is_skipped_as_a_loop():
+    around = replace(known(rule()), hops=4, chain="run a -> event e1")
+    (decision,) = decide(event(), 5, around)
+
+    assert decision.reason.startswith("loop: ")
+    assert skipped(decision) is Skipped.LOOP
 
 
 def test_every_limit_has_its_word():

@@ -74,6 +74,22 @@ async def test_a_child_that_is_restarted_stops_first_and_the_other_is_left_alone
     assert stage.pids == {}
 
 
+async def test_a_reload_reaches_each_child_that_reloads_and_no_other(stage: Stage) -> None:
+    hears = "signal.signal(signal.SIGHUP, lambda *_: tell('heard'))\ntell('hears')\nwhile True: signal.pause()"
+    one = replace(stage.child("one", hears, stage.until("one hears")), reloads=True)
+    supervisor = stage.supervisor(one, stage.child("two"))
+    supervisor.reload()
+    running = asyncio.create_task(supervisor.run())
+    await stage.ready.wait()
+    before = dict(stage.pids)
+    supervisor.reload()
+    await stage.until("one heard")()
+    assert stage.pids == before
+    supervisor.stop()
+    await running
+    assert stage.story()[-2:] == ["two stopped", "one stopped"]
+
+
 async def test_a_child_that_will_not_stop_for_its_restart_is_killed_after_its_patience(
     stage: Stage,
 ) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from orchestrator.agent.builtins import BUILT_INS, WAITING
 from orchestrator.agent.definitions import Discovered, ToolDefinition
 from orchestrator.agent.toolset import (
-    WAIT,
     ToolsetRefused,
     check_arguments,
     complaints,
@@ -135,10 +135,11 @@ def test_a_tool_that_is_not_there_is_named_with_its_nearest():
 
 def test_h1_more_than_forty_tools_are_refused_with_the_built_in_one_counted():
     names = tuple(f"t{number:02}" for number in range(40))
+    room = 40 - len(BUILT_INS)
     found = offers(*(tool(name, input_schema={}) for name in names))
-    assert len(curate(playbook(tools={"github": names[:39]}), found, SERVERS, {})) == 39
-    [problem] = refusal(playbook(tools={"github": names}), found, SERVERS, {})
-    assert "at most 40 tools with the built-in doorbell__wait, got 41" in problem
+    assert len(curate(playbook(tools={"github": names[:room]}), found, SERVERS, {})) == room
+    [problem] = refusal(playbook(tools={"github": names[: room + 1]}), found, SERVERS, {})
+    assert f"at most 40 tools with the built-in {', '.join(BUILT_INS)}, got 41" in problem
 
 
 def test_h1_definitions_beyond_the_budget_are_refused_with_the_dearest_named():
@@ -157,10 +158,29 @@ def test_two_tools_of_one_alias_are_refused():
     )
 
 
-def test_a_tool_cannot_pose_as_the_built_in_one():
-    found = offers(tool("wait", server="doorbell"))
-    [problem] = refusal(playbook(tools={"doorbell": ("wait",)}), found, SERVERS, {})
-    assert "doorbell__wait" in problem
+@pytest.mark.parametrize("alias", BUILT_INS)
+def test_a_tool_cannot_pose_as_the_built_in_one(alias):
+    name = alias.removeprefix("doorbell__")
+    found = offers(tool(name, server="doorbell"))
+    [problem] = refusal(playbook(tools={"doorbell": (name,)}), found, SERVERS, {})
+    assert alias in problem
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"description": "It comments.\u200b\U000e0041"},
+        {"description": None, "title": "Com\u202ement"},
+        {"input_schema": {"properties": {"a": {"type": "string", "description": "\u2063"}}}},
+        {"input_schema": {"properties": {"a\u00ad": {"type": "string"}}}},
+        {"input_schema": {"properties": {"a": {"enum": ["x", "y\x07"]}}}},
+    ],
+)
+def test_h2_a_definition_with_characters_nobody_sees_is_refused(changes):
+    found = offers(tool("comment", **changes))
+    [problem] = refusal(playbook(tools={"github": ("comment",)}), found, SERVERS, {})
+    assert "the definition of github.comment has characters that nobody sees" in problem
+    assert "U+" in problem
 
 
 @pytest.mark.parametrize(
@@ -236,7 +256,7 @@ def test_the_price_is_estimated_from_the_json():
 
 
 def test_the_built_in_wait_is_a_valid_definition_that_takes_what_it_says():
-    schema = WAIT["input_schema"]
+    schema = WAITING["input_schema"]
     Draft202012Validator.check_schema(schema)
     good = {
         "events": ["github/issue_comment.*"],

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.agent.toolset import WAIT, complaints
+from orchestrator.agent.builtins import WAITING
+from orchestrator.agent.toolset import complaints
 from orchestrator.agent.waiting import DEFAULT, LONGEST, duration
 
 
@@ -38,11 +39,11 @@ def test_whatever_the_model_says_a_wait_has_an_end(text):
     assert timedelta(0) <= duration(text) <= LONGEST
 
 
-@given(st.from_regex(WAIT["input_schema"]["properties"]["timeout"]["pattern"], fullmatch=True))
+@given(st.from_regex(WAITING["input_schema"]["properties"]["timeout"]["pattern"], fullmatch=True))
 def test_what_the_tool_takes_is_understood(text):
     given_ = {"events": ["a/b"], "reason": "x", "timeout": text}
 
-    assert complaints("wait", WAIT["input_schema"], given_) is None
+    assert complaints("wait", WAITING["input_schema"], given_) is None
     assert duration(text) > timedelta(0)
 
 
@@ -50,4 +51,4 @@ def test_what_the_tool_takes_is_understood(text):
 def test_what_is_no_span_is_answered_before_anything_waits(text):
     given_ = {"events": ["a/b"], "reason": "x", "timeout": text}
 
-    assert complaints("wait", WAIT["input_schema"], given_) is not None
+    assert complaints("wait", WAITING["input_schema"], given_) is not None

@@ -14,6 +14,31 @@ admitted | rule | character varying | NO
 admitted | workflow_id | character varying | NO
 admitted | event_id | character varying | NO
 admitted | at | double precision | NO
+approval_words | decision_id | character varying | NO
+approval_words | approval_id | character varying | NO
+approval_words | event_id | character varying | NO
+approval_words | word | character varying | NO
+approval_words | person | character varying | NO
+approval_words | at | double precision | NO
+approval_words | became | character varying | YES
+approvals | approval_id | character varying | NO
+approvals | code | character varying | NO
+approvals | run_id | character varying | NO
+approvals | workflow_id | character varying | NO
+approvals | call_id | character varying | NO
+approvals | number | integer | NO
+approvals | tool | character varying | NO
+approvals | digest | character varying | NO
+approvals | by | text | NO
+approvals | on_timeout | character varying | NO
+approvals | standing | character varying | NO
+approvals | asked_at | double precision | NO
+approvals | expires_at | double precision | NO
+approvals | settled_at | double precision | YES
+approvals | event_id | character varying | YES
+approvals | person | character varying | YES
+approvals | why | text | YES
+approvals | before | text | YES
 artifacts | digest | character varying | NO
 artifacts | media_type | character varying | NO
 artifacts | size | integer | NO
@@ -57,6 +82,12 @@ claims | how | character varying | NO
 claims | workflow_id | character varying | NO
 claims | run_id | character varying | YES
 claims | at | double precision | NO
+clearings | run_id | character varying | NO
+clearings | turn | integer | NO
+clearings | through | integer | NO
+clearings | at | double precision | NO
+configurations | at | double precision | NO
+configurations | digest | character varying | NO
 conversation_events | run_id | character varying | NO
 conversation_events | event_id | character varying | NO
 conversation_events | position | bigint | NO
@@ -89,10 +120,23 @@ notes | turn | integer | NO
 notes | ordinal | integer | NO
 notes | text | text | NO
 notes | event_id | character varying | YES
+outages | run_id | character varying | NO
+outages | credential | character varying | NO
+outages | words | text | NO
+outages | state | character varying | NO
+outages | number | integer | NO
+outages | since | double precision | NO
+outages | at | double precision | NO
+outages | released | integer | NO
+outages | released_at | double precision | YES
 own_actors | source | character varying | NO
 own_actors | server | character varying | NO
 own_actors | names | text | NO
 own_actors | at | double precision | NO
+pauses | credential | character varying | NO
+pauses | until | double precision | NO
+pauses | probing_until | double precision | NO
+pauses | answered_at | double precision | NO
 payers | run_id | character varying | NO
 payers | rule | character varying | NO
 payers | actor | character varying | NO
@@ -138,6 +182,7 @@ turns | content | text | NO
 turns | stop | character varying | NO
 turns | request_id | character varying | YES
 turns | at | double precision | NO
+turns | details | text | YES
 waits | wait_id | character varying | NO
 waits | run_id | character varying | NO
 waits | workflow_id | character varying | NO
@@ -150,19 +195,28 @@ waits | deadline_at | double precision | NO
 waits | state | character varying | NO
 waits | event_id | character varying | YES
 waits | looked | boolean | NO
+waits | cel | text | YES
+waits | ended_at | double precision | YES
 accounts | PRIMARY KEY (scope, rule, actor, day, zone)
 admitted | PRIMARY KEY (decision_id)
+approval_words | PRIMARY KEY (decision_id)
+approvals | PRIMARY KEY (approval_id)
+approvals | UNIQUE (code)
 artifacts | PRIMARY KEY (digest)
 attempts | PRIMARY KEY (run_id, turn, attempt)
 calls | PRIMARY KEY (run_id, call_id)
 causes | PRIMARY KEY (event_id)
 claims | PRIMARY KEY (decision_id)
+clearings | PRIMARY KEY (run_id, turn)
+configurations | PRIMARY KEY (at, digest)
 conversation_events | PRIMARY KEY (run_id, event_id)
 conversations | PRIMARY KEY (run_id)
 conversations | UNIQUE (decision_id)
 migrations | PRIMARY KEY (name)
 notes | PRIMARY KEY (run_id, turn, ordinal)
+outages | PRIMARY KEY (run_id)
 own_actors | PRIMARY KEY (source, server)
+pauses | PRIMARY KEY (credential)
 payers | PRIMARY KEY (run_id)
 reservations | PRIMARY KEY (run_id, turn, attempt, scope)
 shortfalls | PRIMARY KEY (run_id)
@@ -174,12 +228,20 @@ waits | PRIMARY KEY (wait_id)
 CREATE UNIQUE INDEX accounts_pkey ON public.accounts USING btree (scope, rule, actor, day, zone)
 CREATE INDEX admitted_by_workflow ON public.admitted USING btree (workflow_id)
 CREATE UNIQUE INDEX admitted_pkey ON public.admitted USING btree (decision_id)
+CREATE INDEX approval_words_by_approval ON public.approval_words USING btree (approval_id, at)
+CREATE UNIQUE INDEX approval_words_pkey ON public.approval_words USING btree (decision_id)
+CREATE UNIQUE INDEX approvals_by_call ON public.approvals USING btree (run_id, call_id, number)
+CREATE INDEX approvals_by_standing ON public.approvals USING btree (standing, asked_at)
+CREATE UNIQUE INDEX approvals_code_key ON public.approvals USING btree (code)
+CREATE UNIQUE INDEX approvals_pkey ON public.approvals USING btree (approval_id)
 CREATE UNIQUE INDEX artifacts_pkey ON public.artifacts USING btree (digest)
 CREATE UNIQUE INDEX attempts_pkey ON public.attempts USING btree (run_id, turn, attempt)
 CREATE INDEX calls_in_order ON public.calls USING btree (run_id, turn, "position")
 CREATE UNIQUE INDEX calls_pkey ON public.calls USING btree (run_id, call_id)
 CREATE UNIQUE INDEX causes_pkey ON public.causes USING btree (event_id)
 CREATE UNIQUE INDEX claims_pkey ON public.claims USING btree (decision_id)
+CREATE UNIQUE INDEX clearings_pkey ON public.clearings USING btree (run_id, turn)
+CREATE UNIQUE INDEX configurations_pkey ON public.configurations USING btree (at, digest)
 CREATE UNIQUE INDEX conversation_events_pkey ON public.conversation_events USING btree (run_id, event_id)
 CREATE INDEX conversations_by_time ON public.conversations USING btree (opened_at)
 CREATE UNIQUE INDEX conversations_by_workflow ON public.conversations USING btree (workflow_id, number)
@@ -187,7 +249,10 @@ CREATE UNIQUE INDEX conversations_decision_id_key ON public.conversations USING 
 CREATE UNIQUE INDEX conversations_pkey ON public.conversations USING btree (run_id)
 CREATE UNIQUE INDEX migrations_pkey ON public.migrations USING btree (name)
 CREATE UNIQUE INDEX notes_pkey ON public.notes USING btree (run_id, turn, ordinal)
+CREATE INDEX outages_by_state ON public.outages USING btree (state, since)
+CREATE UNIQUE INDEX outages_pkey ON public.outages USING btree (run_id)
 CREATE UNIQUE INDEX own_actors_pkey ON public.own_actors USING btree (source, server)
+CREATE UNIQUE INDEX pauses_pkey ON public.pauses USING btree (credential)
 CREATE UNIQUE INDEX payers_pkey ON public.payers USING btree (run_id)
 CREATE INDEX reservations_by_account ON public.reservations USING btree (scope, rule, actor, at)
 CREATE INDEX reservations_by_state ON public.reservations USING btree (state, at)

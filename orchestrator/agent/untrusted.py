@@ -1,0 +1,169 @@
+r"""Text that others wrote, made honest for a model: what a person would not see is shown, or taken out; pure.
+
+A playbook says which under `text:`. It judges no meaning: what a text asks for is never looked at.
+
+    shown("pay\u200bment", TextPolicy())  ->  "pay[U+200B]ment"
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from orchestrator.events import Actor, Author, Event
+from workflows.playbook import TextPolicy, Unseen
+
+NAMED: Final = 8
+"""Characters of one run that are named one by one; a longer run is counted."""
+
+# Unicode's Default_Ignorable_Code_Point, with control characters, line separators and what is privately used:
+# https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
+_UNSEEN: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ue000-\uf8ff\ufe00-\ufe0f\ufeff"
+    "\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\U000f0000-\U0010ffff]+"
+)
+# One that is never closed hides the rest of the page.
+_COMMENT: Final = re.compile(r"<!--.*?(?:--!?>|\Z)", re.DOTALL)
+_SELECTOR: Final = re.compile("[\ufe00-\ufe0f\u180b-\u180d\u180f]")
+_JOINED: Final = re.compile("\ufe0f?\u200d")
+_JOINER: Final = re.compile("[\u200c\u200d]")
+_LETTER_THAT_JOINS: Final = re.compile(
+    "[\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\ua840-\ua87f]"
+)
+_FLAGS: Final = frozenset(
+    "".join(chr(0xE0000 + ord(char)) for char in region) + "\U000e007f"
+    for region in ("gbeng", "gbsct", "gbwls")
+)
+_BLACK_FLAG: Final = "\U0001f3f4"
+_PICTURES: Final = frozenset({"So", "Sk"})
+
+
+def shown(text: str, policy: TextPolicy) -> str:
+    """The text with what nobody sees shown as `[U+200B]`, or without it."""
+    if policy.comments is Unseen.STRIP:
+        text = _COMMENT.sub(_left_out, text)
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSEEN.sub(lambda found: _run(found, policy), text)
+
+
+def tree(value: Any, policy: TextPolicy) -> Any:
+    """The same JSON value with every text and every name in it shown."""
+    match value:
+        case str():
+            return shown(value, policy)
+        case Mapping():
+            return {shown(str(name), policy): tree(one, policy) for name, one in value.items()}
+        case list() | tuple():
+            return [tree(one, policy) for one in value]
+        case _:
+            return value
+
+
+def blocks(content: Iterable[Mapping[str, Any]], policy: TextPolicy) -> tuple[dict[str, Any], ...]:
+    """The blocks of a tool result with their texts shown; pictures and documents stay as they are."""
+    return tuple(
+        {**block, "text": shown(str(block["text"]), policy)}
+        if block.get("type") == "text"
+        else dict(block)
+        for block in content
+    )
+
+
+def event_shown(event: Event, policy: TextPolicy) -> Event:
+    """An event with everything shown that its sender chose."""
+    return replace(
+        event,
+        type=shown(event.type, policy),
+        subject=_perhaps(event.subject, policy),
+        actor=_actor(event.actor, policy),
+        author=_author(event.author, policy),
+        data=tree(event.data, policy),
+    )
+
+
+def data(value: Any) -> str:
+    """A JSON value as text that can't close the block it stands in."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text and every name in a JSON value."""
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            yield from (text for pair in value.items() for one in pair for text in texts(one))
+        case list() | tuple():
+            yield from (text for one in value for text in texts(one))
+        case _:
+            return
+
+
+def hidden_characters(text: str) -> tuple[str, ...]:
+    """The characters of a text that a person wouldn't see but a model reads, each named once."""
+    runs = (found.group() for found in _UNSEEN.finditer(text) if not _ordinary(found))
+    found = dict.fromkeys(char for run in runs for char in run)
+    return tuple(f"{_code(char)} {unicodedata.name(char, 'CONTROL')}" for char in found)
+
+
+def _left_out(found: re.Match[str]) -> str:
+    return f"[HTML comment of {len(found.group())} characters left out]"
+
+
+def _run(found: re.Match[str], policy: TextPolicy) -> str:
+    run = found.group()
+    if _ordinary(found):
+        return run
+    if policy.invisible is Unseen.STRIP:
+        return ""
+    named = " ".join(_code(char) for char in run[:NAMED])
+    more = f" and {len(run) - NAMED} more" if len(run) > NAMED else ""
+    return f"[{named}{more}]"
+
+
+def _ordinary(found: re.Match[str]) -> bool:
+    """Whether a run is part of what a person sees: an emoji's joiner, a flag, a script that joins its letters."""
+    run, text = found.group(), found.string
+    before, after = text[max(found.start() - 1, 0) : found.start()], text[found.end() :][:1]
+    if _SELECTOR.fullmatch(run):
+        return bool(before.strip())
+    if _JOINED.fullmatch(run) and _is_picture(before) and _is_picture(after):
+        return True
+    if _JOINER.fullmatch(run):
+        return _LETTER_THAT_JOINS.fullmatch(before) is not None
+    return before == _BLACK_FLAG and run in _FLAGS
+
+
+def _is_picture(char: str) -> bool:
+    return bool(char) and unicodedata.category(char) in _PICTURES
+
+
+def _code(char: str) -> str:
+    return f"U+{ord(char):04X}"
+
+
+def _perhaps(text: str | None, policy: TextPolicy) -> str | None:
+    return None if text is None else shown(text, policy)
+
+
+def _actor(actor: Actor | None, policy: TextPolicy) -> Actor | None:
+    if actor is None:
+        return None
+    return replace(actor, id=_perhaps(actor.id, policy), login=_perhaps(actor.login, policy))
+
+
+def _author(author: Author | None, policy: TextPolicy) -> Author | None:
+    if author is None:
+        return None
+    return replace(
+        author,
+        id=_perhaps(author.id, policy),
+        login=_perhaps(author.login, policy),
+        association=_perhaps(author.association, policy),
+    )

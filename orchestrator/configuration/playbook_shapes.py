@@ -1,0 +1,57 @@
+"""The keys of a playbook's front matter and what may stand under each; it knows shapes, not whether they fit together.
+
+A key whose enforcement isn't built isn't here, so it is an unknown key.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from orchestrator.configuration.approve import Approving
+from orchestrator.configuration.callbacks import CallbackShape, Lasting
+from orchestrator.configuration.keys import Shape, Words
+from orchestrator.configuration.quantities import Count, Dollars, Positive
+from workflows.playbook import Budget, InputType, Unseen
+
+DEFAULT_BUDGET = Budget()
+
+
+class WriteShape(Shape):
+    """How often a run may use one write tool, and who must consent to it."""
+
+    max: Positive = 1
+    approve: Approving | None = None
+
+
+class BudgetShape(Shape):
+    """What one run may spend."""
+
+    usd: Dollars = DEFAULT_BUDGET.usd
+    tokens: Positive = DEFAULT_BUDGET.tokens
+    turns: Positive = DEFAULT_BUDGET.turns
+    tool_calls: Count = DEFAULT_BUDGET.tool_calls
+    active: Lasting | None = None
+    open: Lasting | None = None
+
+
+class TextShape(Shape):
+    """How the model is shown what others wrote: what a person would not see in it, shown or taken out."""
+
+    invisible: Unseen = Unseen.SHOW
+    comments: Unseen = Unseen.SHOW
+
+
+class PlaybookShape(Shape):
+    """The front matter of a playbook."""
+
+    model: Words
+    max_tokens: Positive = 8192
+    inputs: Mapping[str, InputType] = Field(default_factory=dict)
+    tools: Mapping[str, list[Words]] = Field(default_factory=dict)
+    bind: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    writes: Mapping[str, WriteShape] = Field(default_factory=dict)
+    waits: Mapping[str, CallbackShape] = Field(default_factory=dict)
+    budget: BudgetShape = BudgetShape()
+    text: TextShape = TextShape()
+    approve: Approving | None = None

@@ -1,0 +1,1 @@
+"""The clock: Temporal's schedules, kept as the rules say, and what rings when one is due."""

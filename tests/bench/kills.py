@@ -1,0 +1,93 @@
+"""Zero double starts while processes die: `python -m tests.bench.kills [EVENTS] [SEED]`; 10,000 is the proof.
+
+A real Temporal, a Postgres, three dispatchers and two workers, of which one is killed with SIGKILL and replaced after
+every few events, while events of every mode come in. Then everything is counted: at the ledger, and by the lines that
+the hands wrote. It ends with 1 if anything was started twice, written twice or lost.
+"""
+
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.support.house import house
+from tests.support.mayhem import FILES, Toll, arrivals, calm, counted, delivered, fed, mayhem, rest
+from tests.support.postgres import installed
+from tests.support.scripts import Turns, says
+from tests.support.town import Town, town
+
+PATIENCE = 3600.0
+"""Seconds for all of it."""
+
+OF_A_KEY = 25
+FLOWS = (
+    "parallel",
+    "queue",
+    *("signal", "single", "supersede", "coalesce") * 4,
+    "single",
+    "signal",
+)
+"""A whole run for every event is what takes the time: one in ten gets one."""
+
+EVERY = 10
+"""So many events, more or less, between two kills."""
+
+
+def say(label: str, value: object) -> None:
+    """One line."""
+    sys.stdout.write(f"{label:<28} {value}\n")
+    sys.stdout.flush()
+
+
+async def proof(directory: Path, place: Town, database: str, events: int, seed: int) -> Toll:
+    """Let them come while everybody dies, then let what is left come to its end in peace."""
+    script, dice = Turns([says()]), random.Random(seed)
+    began = time.monotonic()
+    parts = {"working": False, "dispatching": False}
+    async with house(directory, place, script, FILES, database=database, **parts) as home:
+        async with mayhem(home, dice, dispatchers=3, workers=2, every=EVERY) as killed:
+            ids = await fed(home, arrivals(home, events, of_a_key=OF_A_KEY, flows=FLOWS))
+            say("all events kept after", f"{time.monotonic() - began:.0f} s")
+            await delivered(home, PATIENCE)
+            say("all delivered after", f"{time.monotonic() - began:.0f} s")
+        async with calm(home, dispatchers=1, workers=2):
+            await rest(home, ids, PATIENCE)
+            toll = await counted(home, ids)
+    say("killed", ", ".join(f"{part} {times} times" for part, times in sorted(killed.items())))
+    say("seconds", f"{time.monotonic() - began:.0f}")
+    return toll
+
+
+def told(toll: Toll) -> None:
+    """The table."""
+    say("events", toll.events)
+    say("their ends", ", ".join(f"{end} {many}" for end, many in sorted(toll.ends.items())))
+    say("runs started", toll.starts)
+    say("how they ended", ", ".join(f"{how} {many}" for how, many in sorted(toll.outcomes.items())))
+    say("writes at the hands", toll.writes)
+    say("writes nobody knows of", toll.unknown)
+    say("started or written twice", len(toll.twice))
+    say("lost", len(toll.lost))
+    for what in (*toll.twice, *toll.lost):
+        say("", what)
+
+
+def main(events: int, seed: int) -> int:
+    """Prove it; the exit code."""
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        town() as place,
+        installed() as postgres,
+        postgres.database() as database,
+    ):
+        say("seed", seed)
+        toll = asyncio.run(proof(Path(directory), place, database, events, seed))
+        told(toll)
+        return 1 if toll.twice or toll.lost else 0
+
+
+if __name__ == "__main__":
+    numbers = [int(word) for word in sys.argv[1:]]
+    sys.exit(main(*(numbers + [300, random.SystemRandom().randrange(10**6)][len(numbers) :])))

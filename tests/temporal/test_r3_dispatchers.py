@@ -1,0 +1,152 @@
+"""R2, R3: dispatchers that share an inbox, killed or not, start everything once and keep each key in order."""
+
+import random
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from orchestrator.inbox.inbox import Action, Arrival
+from orchestrator.ledger import claims, conversations
+from tests.support.house import House, house, opened
+from tests.support.mayhem import (
+    FILES,
+    FLOWS,
+    arrivals,
+    calm,
+    counted,
+    delivered,
+    fed,
+    mayhem,
+    rest,
+)
+from tests.support.postgres import Postgres
+from tests.support.scripts import Turns, says
+from tests.support.town import Town, kill
+
+pytestmark = [pytest.mark.temporal, pytest.mark.timeout(240)]
+
+TEN = 10
+PATIENCE = 120.0
+BARE = {"working": False, "dispatching": False}
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    with postgres.database() as url:
+        yield url
+
+
+async def told(home: House, ids: list[str]) -> tuple[list[str], list[list[str]]]:
+    """How each event ended, and the events of every conversation, the oldest conversation first."""
+    found = await home.stores.inbox.decisions(ids)
+    made = [one for event in ids for one in found[event] if one.action is Action.START]
+    taken = await home.stores.ledger.read(claims.claimed, [one.id for one in made])
+    of_these = {one.workflow_id for one in made}
+    newest = await home.stores.ledger.read(conversations.newest, 1_000)
+    heard = [
+        await home.stores.ledger.read(conversations.heard, one.run_id)
+        for one in reversed(newest)
+        if one.workflow_id in of_these
+    ]
+    return [taken[one.id] for one in made], heard
+
+
+def ten(home: House, flow: str) -> list[Arrival]:
+    """Ten events of one key."""
+    key = list(FLOWS).index(flow) + 1
+    return [home.arrival(opened(key, flow, note=f"number {key}{n};")) for n in range(TEN)]
+
+
+async def test_r3_r2_ten_at_the_same_instant_in_each_mode_on_three_dispatchers_act_once_in_order(
+    tmp_path: Path, town: Town, database: str
+) -> None:
+    async with (
+        house(tmp_path, town, Turns([says()]), FILES, database=database, **BARE) as home,
+        calm(home, dispatchers=3),
+    ):
+        kept = await home.keep(*(one for flow in FLOWS for one in ten(home, flow)))
+        ids = {flow: kept[n * TEN : (n + 1) * TEN] for n, flow in enumerate(FLOWS)}
+        await rest(home, kept, PATIENCE)
+        toll = await counted(home, kept)
+        seen = {flow: await told(home, ids[flow]) for flow in FLOWS}
+    assert (toll.twice, toll.lost, toll.unknown) == ((), (), 0)
+    for flow, (ends, heard) in seen.items():
+        consumed = [one for one, end in zip(ids[flow], ends, strict=True) if end == "consumed"]
+        flat = [event for run in heard for event in run]
+        # Runs of their own have no order among each other.
+        assert (sorted(flat) if flow == "parallel" else flat) == (
+            sorted(consumed) if flow == "parallel" else consumed
+        ), flow
+    assert seen["parallel"][0] == seen["queue"][0] == seen["signal"][0] == ["consumed"] * TEN
+    assert len(seen["parallel"][1]) == len(seen["queue"][1]) == TEN
+    assert seen["supersede"][0][-1] == seen["coalesce"][0][-1] == "consumed"
+    assert set(seen["supersede"][0]) <= {"consumed", "superseded"}
+    assert set(seen["coalesce"][0]) <= {"consumed", "coalesced"}
+    assert seen["single"][0][0] == "consumed"
+    assert set(seen["single"][0]) <= {"consumed", "ignored"}
+
+
+@pytest.mark.parametrize("instant", ["leased", "delivered"])
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+async def test_r3_d2_a_dispatcher_killed_while_it_queues_and_coalesces_loses_and_doubles_nothing(
+    tmp_path: Path, town: Town, database: str, store: str, instant: str
+) -> None:
+    """It dies with decisions in its hands: leased and not sent, or sent and not written down as sent."""
+    url = database if store == "postgres" else None
+    async with house(tmp_path, town, Turns([says()]), FILES, database=url, **BARE) as home:
+        hold = home.directory / "hold"
+        hold.touch()
+        flows = ("queue", "coalesce")
+        kept = await home.keep(*(one for flow in flows for one in ten(home, flow)))
+        async with AsyncExitStack() as stack:
+            doomed = home.worker(PART="dispatch", HOLD=str(hold), HOLD_AT=instant)
+            pid = await stack.enter_async_context(doomed)
+            await home.until(hold.with_suffix(".held").exists, "what it holds")
+            await kill(pid)
+        hold.unlink()
+        async with calm(home):
+            await rest(home, kept, PATIENCE)
+            toll = await counted(home, kept)
+            queued, folded = await told(home, kept[:TEN]), await told(home, kept[TEN:])
+    assert (toll.twice, toll.lost, toll.unknown) == ((), (), 0)
+    assert queued == (["consumed"] * TEN, [[event] for event in kept[:TEN]])
+    assert folded[0][-1] == "consumed"
+    assert set(folded[0]) <= {"consumed", "coalesced"}
+
+
+async def test_r3_a1_worker_and_dispatcher_killed_together_while_events_gather_lose_nothing(
+    tmp_path: Path, town: Town, database: str
+) -> None:
+    async with house(tmp_path, town, Turns([says()]), FILES, database=database, **BARE) as home:
+        async with home.worker(COUNTED=str(home.counted)) as worker, home.dispatching() as other:
+            kept = await home.keep(*ten(home, "coalesce"), *ten(home, "queue"))
+            await home.until(lambda: home.executed("write_thing"), "the first write")
+            await kill(worker)
+            await kill(other)
+        kept += await home.keep(home.arrival(opened(6, "coalesce", note="number 69;")))
+        async with calm(home):
+            await rest(home, kept, PATIENCE)
+            toll = await counted(home, kept)
+    assert (toll.twice, toll.lost) == ((), ())
+    assert toll.unknown <= 1
+
+
+async def test_r2_a1_two_hundred_events_while_everybody_is_killed_again_and_again_start_once(
+    tmp_path: Path, town: Town, database: str
+) -> None:
+    """The small version of `python -m tests.bench.kills 10000`."""
+    async with house(tmp_path, town, Turns([says()]), FILES, database=database, **BARE) as home:
+        dice = random.Random(20261121)
+        async with mayhem(home, dice, dispatchers=2, workers=2, every=5) as killed:
+            coming = arrivals(home, 200, of_a_key=10, flows=("single", "signal", "coalesce"))
+            ids = await fed(home, coming)
+            await delivered(home, PATIENCE)
+        async with calm(home):
+            await rest(home, ids, PATIENCE)
+            toll = await counted(home, ids)
+    assert min(killed["dispatch"], killed["work"]) > 0
+    assert (toll.events, toll.ends.total()) == (200, 200)
+    assert (toll.twice, toll.lost) == ((), ())
+    assert toll.writes + toll.unknown >= toll.outcomes["completed"]
