@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
+from typing_extensions import override
 
 from orchestrator.telemetry.lines import DeliveryLine, clipped
 
@@ -53,6 +54,8 @@ class Lines:
         self._untold = 0
         self.dropped = 0
         """Lines that nobody will ever read."""
+        self.redact: Callable[[str], str] | None = None
+        """Takes out what nobody may read; a secret never spans lines."""
         self._thread = threading.Thread(target=self._work, name="log", daemon=True)
         self._thread.start()
 
@@ -97,7 +100,7 @@ class Lines:
                 lines.append(_rendered({"event": "log.dropped", "level": "error", "lines": untold}))
                 lines.append(b"\n")
         try:
-            self._written(b"".join(lines))
+            self._written(self._redacted(b"".join(lines)))
         except OSError:
             with self._lock:
                 self.dropped += len(lines)
@@ -105,6 +108,13 @@ class Lines:
             with self._lock:
                 # Room is given back only now: what is being written still takes its memory.
                 self._size = sum(map(len, self._lines))
+
+    def _redacted(self, data: bytes) -> bytes:
+        if self.redact is None:
+            return data
+        return self.redact(data.decode("utf-8", "surrogateescape")).encode(
+            "utf-8", "surrogateescape"
+        )
 
     def _written(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -141,9 +151,28 @@ class Journal:
         stamp = at.isoformat().replace("+00:00", "Z").encode()
         self._lines.write(self._head + stamp + b'",' + told[1:] + b"\n")
 
+    def redact(self, redact: Callable[[str], str]) -> None:
+        """From now on let this take out of every line what nobody may read, of other libraries' lines as well."""
+        self._lines.redact = redact
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(_Redacting(handler.formatter, redact))
+
     def close(self) -> None:
         """Write what is left."""
         self._lines.close()
+
+
+class _Redacting(logging.Formatter):
+    """Another formatter, and what nobody may read taken out."""
+
+    def __init__(self, formatter: logging.Formatter | None, redact: Callable[[str], str]) -> None:
+        super().__init__()
+        self._formatter = formatter or logging.Formatter()
+        self._redact = redact
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redact(self._formatter.format(record))
 
 
 def configure(process: str) -> Journal:

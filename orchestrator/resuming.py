@@ -62,10 +62,10 @@ def chosen(
     return let_go
 
 
-def row(identity: str, run_id: str, by: str, now: datetime) -> Arrival:
+def row(identity: str, run_id: str, by: str, now: datetime, word: str = "run.resume") -> Arrival:
     """The row that lets a run go on; its delivery id names this parking, so it comes once."""
     headers = {"content-type": "application/json", "webhook-id": identity}
-    body = json.dumps({"type": "run.resume", "run": run_id, "by": by}).encode()
+    body = json.dumps({"type": word, "run": run_id, "by": by}).encode()
     reading = OperatorDialect().read(headers, body)
     return Arrival(
         id=f"evt_{hashlib.sha256(identity.encode()).hexdigest()[:16]}",

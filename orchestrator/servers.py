@@ -23,13 +23,18 @@ class OwnActor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StdioServer:
-    """A child process; its environment is PATH and HOME plus what is declared."""
+    """A child process; its environment is PATH and HOME plus what is declared.
+
+    By tool: its effect, the argument by which a repeated call is known, and the one that gets our marker ("" is none).
+    """
 
     name: str
     command: tuple[str, ...]
     env: Mapping[str, str | Secret] = field(default_factory=dict)
     directory: Path = Path()
     effects: Mapping[str, Effect] = field(default_factory=dict)
+    idempotency: Mapping[str, str] = field(default_factory=dict)
+    markers: Mapping[str, str] = field(default_factory=dict)
     own_actor: OwnActor | None = None
 
 
@@ -42,6 +47,8 @@ class HttpServer:
     bearer: Secret | None = None
     headers: Mapping[str, str | Secret] = field(default_factory=dict)
     effects: Mapping[str, Effect] = field(default_factory=dict)
+    idempotency: Mapping[str, str] = field(default_factory=dict)
+    markers: Mapping[str, str] = field(default_factory=dict)
     own_actor: OwnActor | None = None
 
 

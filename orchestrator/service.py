@@ -39,6 +39,7 @@ from orchestrator.errors import Flaw, Mistake, OperatorError
 from orchestrator.events import event_id
 from orchestrator.inbox.group_commit import GroupCommit, RefusalLog
 from orchestrator.inbox.inbox import Arrival, Receipt
+from orchestrator.known_secrets import held_by, redact_of
 from orchestrator.logs import Journal
 from orchestrator.parts import Counts, Parts
 from orchestrator.recovery.gaps import Recovered
@@ -59,6 +60,7 @@ from orchestrator.sources.unsigned import check_listening
 from orchestrator.standing import read_gauges, status_of
 from orchestrator.state import Addresses, StateDirectory
 from orchestrator.stores import Stores, reloading_of
+from orchestrator.sweeping import Sweeper
 from orchestrator.telemetry import words
 from orchestrator.telemetry.instruments import DispatchInstruments, DoorInstruments
 from orchestrator.telemetry.registry import Registry
@@ -139,6 +141,8 @@ async def _parts(
     stores = Stores.open(state, settings.database)
     try:
         reloading = await _reloading(settings, dotenv, state, stores)
+        redact = redact_of(held_by(settings), reloading.configuration)
+        journal.redact(lambda text: redact().text(text))
         counts = _counts(told.registry, reloading)
         forwards = destinations(reloading.configuration, _now, log, counts=counts.dispatch)
         if settings.database is None:
@@ -296,6 +300,7 @@ def _loops(parts: Parts, opened: Open) -> list[asyncio.Task[object]]:
         parts.hearing.work(),
         _nightly(parts),
         _releaser(parts).work(),
+        _sweeper(parts).work(),
         opened.recoveries.work(parts.reloading.newer),
         parts.reloading.work(),
     ]
@@ -329,6 +334,18 @@ def _releaser(parts: Parts) -> Releaser:
         inbox=parts.stores.inbox,
         ledger=parts.stores.ledger,
         configuration=parts.dispatcher.configuration,
+        now=_now,
+        poke=parts.dispatcher.poke,
+        log=parts.log,
+    )
+
+
+def _sweeper(parts: Parts) -> Sweeper:
+    return Sweeper(
+        inbox=parts.stores.inbox,
+        ledger=parts.stores.ledger,
+        temporal=TemporalRuns(parts.client, parts.settings.task_queue),
+        embedded=parts.settings.embedded,
         now=_now,
         poke=parts.dispatcher.poke,
         log=parts.log,

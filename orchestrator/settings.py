@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     """Where the embedded Temporal UI listens. It asks nobody who they are: loopback, unless it is fenced in."""
     database: str | None = None
     """A SQLAlchemy URL; None means SQLite files in the state directory."""
+    embedded: bool = False
+    """True in the children of an `up` that runs Temporal itself: what is gone from that server is gone for good."""
     task_queue: str = "doorbell"
     anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
     anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")

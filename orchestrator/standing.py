@@ -15,6 +15,7 @@ from orchestrator.inbox.standing import held_back, standing_of
 from orchestrator.ledger import slots
 from orchestrator.parts import Parts
 from orchestrator.recovery.renewing import Recoveries
+from orchestrator.rehearsal.retiring import models_retiring
 from orchestrator.telemetry import reach
 
 LOOK_AT_TEMPORAL = 2.0
@@ -45,6 +46,7 @@ def status_of(parts: Parts, recoveries: Recoveries) -> Status:
             "model": {
                 "key": settings.anthropic_api_key is not None,
                 "scripted": settings.scripted,
+                "retiring": _retiring(parts),
             },
         }
 
@@ -119,6 +121,10 @@ def _configuration(parts: Parts) -> dict[str, Any]:
         "broken": [one.told() for one in broken(configuration.mistakes, loaded.reading.texts)],
         "rejected": None if rejected is None else _rejected(rejected),
     }
+
+
+def _retiring(parts: Parts) -> dict[str, str]:
+    return models_retiring(parts.reloading.loaded.configuration, parts.reloading.now().date())
 
 
 def _rejected(rejected: Rejected) -> dict[str, Any]:

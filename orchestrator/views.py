@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from orchestrator import asked
 from orchestrator.configuration.broken import rules_in
 from orchestrator.configuration.files import kept_files
 from orchestrator.database import Transaction
@@ -35,7 +36,7 @@ from orchestrator.rules.rule import Finding, deciding
 from orchestrator.rules.rulebook import Page, pages_of
 from orchestrator.rules.steps import are_called, steps_in
 from orchestrator.stores import Stores
-from workflows.messages import RunState
+from workflows.messages import FINISH, RunState
 
 Shown = dict[str, Any]
 
@@ -363,15 +364,22 @@ def _account(conversation: Conversation, replies: Sequence[Turn]) -> str | None:
     if conversation.state is not RunState.ENDED or not replies:
         return None
     blocks = json.loads(replies[-1].content)
-    return "\n".join(block["text"] for block in blocks if block["type"] == "text") or None
+    said = [block["text"] for block in blocks if block["type"] == "text"]
+    ending = (block.get("input") for block in blocks if block.get("name") == FINISH)
+    said += [str(given.get("summary", "")) for given in ending if isinstance(given, dict)]
+    return "\n".join(said) or None
 
 
 def _waiting_for(connection: Transaction, conversation: Conversation) -> Shown | None:
     if conversation.state is RunState.PARKED:
         return {"kind": "person", "reason": conversation.reason}
+    if requests := asked.of_run(connection, conversation.run_id):
+        return {"kind": "people", "requests": requests}
     for wait in waits.of_run(connection, conversation.run_id):
         if wait.state == "open" and conversation.state is RunState.WAITING:
             until = _iso(wait.deadline_at)
+            if not wait.patterns:
+                return {"kind": "time", "until": until}
             return {"kind": "event", "events": list(wait.patterns), "key": wait.key, "until": until}
     return None
 

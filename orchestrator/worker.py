@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import metadata
@@ -28,10 +29,13 @@ from orchestrator.agent.late import LateHands, LateModel
 from orchestrator.agent.means import Means, Model
 from orchestrator.agent.ourselves import learn_ourselves
 from orchestrator.agent.pacing import credential_of
+from orchestrator.agent.redacting import Redact
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.reloading import Loaded, Reloading
 from orchestrator.errors import OperatorError
+from orchestrator.known_secrets import held_by, redact_of
 from orchestrator.logs import Journal
+from orchestrator.rehearsal.retiring import models_retiring
 from orchestrator.rules.caps import Price
 from orchestrator.secrets import Secret
 from orchestrator.settings import Settings, environment
@@ -74,7 +78,7 @@ async def work(settings: Settings, dotenv: Path, journal: Journal) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     at_start = environment(dotenv)
     async with telemetry(registry, "worker", at_start, _now) as told, _port(settings, registry):
-        await _work(settings, dotenv, told)
+        await _work(settings, dotenv, told, journal)
 
 
 @asynccontextmanager
@@ -86,16 +90,18 @@ async def _port(settings: Settings, registry: Registry) -> AsyncIterator[None]:
         yield
 
 
-async def _work(settings: Settings, dotenv: Path, told: Telemetry) -> None:
+async def _work(settings: Settings, dotenv: Path, told: Telemetry, journal: Journal) -> None:
     log = structlog.get_logger("worker")
     logging.getLogger("temporalio.activity").addFilter(Parks())
     state = StateDirectory(settings.state.resolve())
     stores = Stores.open(state, settings.database)
     reloading = await _reloading(settings, dotenv, stores)
-    model, hands = _late(settings, environment(dotenv), state, reloading.configuration())
+    redact = redact_of(held_by(settings), reloading.configuration)
+    journal.redact(lambda text: redact().text(text))
+    model, hands = _late(settings, environment(dotenv), state, reloading.configuration(), redact)
     counts = RunInstruments(told.registry)
     counted = CountedModel(model, counts, _declared(reloading.configuration))
-    means = _means(settings, stores, reloading, counted, hands, counts)
+    means = replace(_means(settings, stores, reloading, counted, hands, counts), redact=redact)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -134,6 +140,8 @@ async def _following(means: Means, reloading: Reloading) -> None:
     """Reach the servers that are configured now, and ask them as whom they write, until cancelled."""
     log, loaded = structlog.get_logger("worker"), reloading.loaded
     while True:
+        for model, words in models_retiring(loaded.configuration, _now().date()).items():
+            log.warning("model.retiring", model=model, words=words)
         means.hands.learn(loaded.configuration.servers)
         async with asyncio.TaskGroup() as now:
             asking = now.create_task(learn_ourselves(means, log))
@@ -176,6 +184,7 @@ def worker_of(client: Client, task_queue: str, means: Means) -> Worker:
             outside.answer,
             outside.gone,
             outside.note,
+            outside.expect,
             outside.open_wait,
             outside.end_wait,
             outside.ask_person,
@@ -209,6 +218,7 @@ def _late(
     environment: Mapping[str, str],
     state: StateDirectory,
     configuration: Configuration,
+    redact: Redact,
 ) -> tuple[LateModel, LateHands]:
     logs = state.logs / "hands"
     logs.mkdir(parents=True, exist_ok=True)
@@ -217,7 +227,13 @@ def _late(
     secret = key.get_secret_value() if key else None
     return (
         LateModel(secret, settings.anthropic_base_url, thread),
-        LateHands(configuration.servers, environment=environment, stderr=logs, thread=thread),
+        LateHands(
+            configuration.servers,
+            environment=environment,
+            stderr=logs,
+            thread=thread,
+            redact=redact,
+        ),
     )
 
 

@@ -89,9 +89,14 @@ class Consent(Parking):
                 work = calls.carry_out(self.run_id, (Send(call, card),), request.number)
                 return work[0].result() if await self._done(self.run_id, *work) else None
             case Standing.ANSWERED:
-                return CallOutcome(call_id=call.call_id, state=CallState.DONE)
+                state = CallState.DONE
+            case Standing.EXPIRED if card is None:
+                state = CallState.DONE
+            case Standing.CLOSED:
+                state = CallState.REFUSED
             case _:
-                return CallOutcome(call_id=call.call_id, state=CallState.DENIED)
+                state = CallState.DENIED
+        return CallOutcome(call_id=call.call_id, state=state)
 
     async def _moved(self, loop: Loop, requests: list[Request]) -> bool:
         """Wait until one of these may stand otherwise; False when the conversation is called off, or failed."""
@@ -100,7 +105,7 @@ class Consent(Parking):
         if ripe is not None and ripe > workflow.time():
             until = min(until, max(ripe, workflow.time() + 1.0))
         left = max(until - workflow.time(), 0.0)
-        stirred = await calls.any_of(self._stirs, left, f"until: {first.asked.wants}")
+        stirred = await calls.any_of(self._stirs, left, f"until people answer {first.asked.code}")
         if not stirred and workflow.now() >= first.deadline:
             return await self._timed_out(loop, first)
         self._continue_as_new_if_long()

@@ -84,10 +84,11 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class AskModel:
-    """Begin turn `turn`; `nudge`, if any, is said to the model first."""
+    """Begin turn `turn`; `nudge`, if any, is said to the model first. `last` says why it is the last one."""
 
     turn: int
     nudge: str | None
+    last: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +138,10 @@ class Loop:
         ended = self._ended()
         if ended is not None:
             return ended
-        refusal = self._refusal()
-        return self._over(refusal) if refusal else AskModel(state.turn + 1, self._nudge())
+        refusal, late = self._refusal(), money.overtime(state.budget, state.clock)
+        if refusal:
+            return self._over(refusal)
+        return self._leave(late) if late else AskModel(state.turn + 1, self._nudge())
 
     def receive(self, reply: Reply) -> None:
         """A turn was answered."""
@@ -247,6 +250,13 @@ class Loop:
             state.refusal or f"budget: the next turn could use more than what is left of {limits}"
         )
 
+    def _leave(self, late: str) -> Step:
+        """The time is up: say so in a last turn, if there was one before."""
+        state = self.state
+        if state.turn == 0:
+            return End(Outcome.NEEDS_ATTENTION, late)
+        return AskModel(state.turn + 1, None, late)
+
     def _over(self, refusal: str) -> Step:
         match self.state.over:
             case OverBudget.PARK:
@@ -333,9 +343,10 @@ def waits(verdict: Verdict) -> bool:
 def _counted(tally: Tally, verdict: Verdict, outcome: CallOutcome) -> Tally:
     if isinstance(verdict, Refuse):
         return replace(tally, denied=tally.denied + verdict.denied)
+    name = outcome.state.value
     match outcome.state:
-        case CallState.DONE | CallState.PROPOSED | CallState.UNKNOWN | CallState.DENIED as counted:
-            name = counted.value
+        case CallState.DONE | CallState.PROPOSED | CallState.UNKNOWN | CallState.DENIED:
+            pass
         case CallState.FAILED | CallState.REFUSED:
             name = "failed"
         case CallState.INTENDED | CallState.SENT | CallState.PENDING:

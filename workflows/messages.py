@@ -158,11 +158,15 @@ class Spent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One model turn. `budget` is what the turn is checked against, just before it is sent."""
+    """One model turn. `budget` is what the turn is checked against, just before it is sent.
+
+    `last` says why no other turn follows: then the model may use no tool, and takes its leave.
+    """
 
     run_id: str
     turn: int
     budget: Budget
+    last: str = ""
 
 
 class Stop(StrEnum):

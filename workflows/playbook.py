@@ -92,6 +92,13 @@ class OnTimeout(StrEnum):
     PARK = "park"
 
 
+class OnDrift(StrEnum):
+    """What a run does when a tool is no longer what was locked: wait for a person, or go on without it."""
+
+    PARK = "park"
+    DROP = "drop"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approve:
     """A person must say yes to the call: one of `by` (`role:maintainer`, a name), within `ttl` seconds.
@@ -139,6 +146,25 @@ class TextPolicy:
     comments: Unseen = Unseen.SHOW
 
 
+class Tokens(StrEnum):
+    """What becomes of a write that carries what looks like somebody's token or key."""
+
+    REFUSE = "refuse"
+    ALLOW = "allow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screening:
+    """What one write may carry: so many different links and mentions, and tokens or none.
+
+    A secret of ours leaves in no call, whatever stands here.
+    """
+
+    links: int = 20
+    mentions: int = 10
+    tokens: Tokens = Tokens.REFUSE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playbook:
     """A goal in prose with the means to reach it.
@@ -147,7 +173,8 @@ class Playbook:
     `server.tool` to arguments the model can't choose (templates over `with`); `writes` maps `server.tool` to
     its limit, `waits` to the event that answers it later. `optional` are servers it can do without. `prose` is the
     instructions, a template over `with`. `digest` names exactly this text. `text` is how the model is shown what
-    others wrote; `approve` who must consent to calls that change something, where `writes` doesn't say.
+    others wrote; `approve` who must consent to calls that change something, where `writes` doesn't say. `on_drift` is
+    what becomes of a tool whose definition isn't the one that was locked. `screening` is what a write may carry.
     """
 
     name: str
@@ -164,6 +191,8 @@ class Playbook:
     prose: str = ""
     text: TextPolicy = field(default_factory=TextPolicy)
     approve: Approve | None = None
+    on_drift: OnDrift = OnDrift.PARK
+    screening: Screening = field(default_factory=Screening)
 
     def consent_for(self, tool: str, effect: Effect) -> Approve | None:
         """Who must consent to calls of `server.tool`: as its own line says, else as all that change something."""

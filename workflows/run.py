@@ -147,8 +147,8 @@ class Run(Consent):
 
     async def _step(self, loop: Loop, step: Step) -> None:
         match step:
-            case AskModel(turn, None):
-                await self._ask(loop, turn)
+            case AskModel(turn, None, last):
+                await self._ask(loop, turn, last)
             case AskModel(_, nudge):
                 await self._note(loop, text=nudge or "", nudge=True)
             case Act():
@@ -178,9 +178,9 @@ class Run(Consent):
             case _:
                 await self._claim(entry, Claim.LATE)
 
-    async def _ask(self, loop: Loop, turn: int) -> None:
+    async def _ask(self, loop: Loop, turn: int, last: str) -> None:
         self._show(RunState.RUNNING, f"thinking, turn {turn}")
-        ask = Ask(run_id=self.run_id, turn=turn, budget=loop.state.budget)
+        ask = Ask(run_id=self.run_id, turn=turn, budget=loop.state.budget, last=last)
         asking = calls.begun(Outside.ask_model, ask, f"turn {turn}", calls.MODEL)
         await self._done(self.run_id, asking)
         try:

@@ -212,6 +212,10 @@ class ToolActivity:
     @activity.defn(dynamic=True)
     async def call(self, given: Sequence[RawValue]) -> CallOutcome:
         """One tool call; the activity's type is `server.tool`."""
+        if "." not in activity.info().activity_type:
+            # Not a tool, but an activity of a newer version: what it asks for must not be taken for a call.
+            said = f"this worker does not know {activity.info().activity_type!r}; start one of the run's own version"
+            raise ApplicationError(said, type="unknown activity")
         request = activity.payload_converter().from_payload(given[0].payload, CallRequest)
         async with beating():
             try:
@@ -222,7 +226,8 @@ class ToolActivity:
 
 def _apply(connection: Transaction, run_id: str, at: float) -> tuple[ToolCall, ...]:
     made = calls.apply(connection, run_id, at)
-    open_ones = [call for call in made if call.state in {CallState.INTENDED, CallState.SENT}]
+    to_make = {CallState.INTENDED, CallState.SENT, CallState.PENDING}
+    open_ones = [call for call in made if call.state in to_make]
     return tuple(ToolCall(call_id=call.call_id, alias=call.alias) for call in open_ones)
 
 

@@ -16,7 +16,7 @@ from orchestrator.agent.means import Means, event
 from orchestrator.agent.opening import frozen_of, is_open
 from orchestrator.agent.toolset import Tool, check_arguments
 from orchestrator.agent.waiting import ON_ITS_WAY, duration
-from orchestrator.configuration.people import ANYBODY, speaker
+from orchestrator.configuration.people import ANYBODY, speaker, unmatched
 from orchestrator.database import Transaction
 from orchestrator.errors import PersonError, SenderError
 from orchestrator.inbox.inbox import Decision
@@ -58,6 +58,9 @@ async def ask(means: Means, asking: Asking) -> Asked:
     conversation, frozen = await frozen_of(means, asking.run_id)
     call = await means.ledger.read(calls.one, asking.run_id, asking.call_id)
     policy = _question(call) if call.alias == ASK else _policy(means, conversation, frozen, call)
+    strangers = list(unmatched(policy.by, means.configuration().people))
+    if call.alias == ASK and (strangers or call.state is CallState.REFUSED):
+        return await _nobody(means, call, strangers)
     tool = _tool(frozen, call)
     digest = consent.digest(
         tool, means.configuration().servers.get(call.server), call, call.arguments
@@ -116,6 +119,21 @@ async def flagged(means: Means, run_id: str, made: ToolCall) -> ToolCall:
     return replace(made, approve=asks)
 
 
+async def _nobody(means: Means, call: Call, strangers: list[str]) -> Asked:
+    """A question to people who aren't there would wait to its end."""
+    text = f"Nobody was asked: {'; '.join(strangers)}."
+    result = calling.answer_words(CallState.REFUSED, text)
+    await means.ledger.write(calls.finish, call.run_id, call.call_id, result, means.now())
+    return Asked(
+        approval_id="",
+        call_id=call.call_id,
+        code="",
+        standing=Standing.CLOSED,
+        wants="",
+        seconds=0.0,
+    )
+
+
 def _question(call: Call) -> Approve:
     to = call.arguments.get("to") or [ANYBODY]
     span = duration(str(call.arguments.get("timeout", QUESTION)))
@@ -135,6 +153,9 @@ def _tool(frozen: Frozen, call: Call) -> Tool | None:
 
 def _opened(connection: Transaction, wish: Approval) -> Approval:
     before = approvals.of_call(connection, wish.run_id, wish.call_id)
+    if before is not None and _is_overdue(before, wish.asked_at):
+        approvals.settle(connection, before, Standing.EXPIRED, wish.asked_at)
+        before = approvals.one(connection, before.approval_id)
     if before is not None and not _may_be_put_again(connection, before):
         return before
     number = 1 if before is None else before.number + 1
@@ -144,9 +165,15 @@ def _opened(connection: Transaction, wish: Approval) -> Approval:
 
 
 def _may_be_put_again(connection: Transaction, before: Approval) -> bool:
-    """Whether it expired and its run was parked for that: then a person has said that it goes on."""
-    parked = before.standing is Standing.EXPIRED and before.on_timeout is OnTimeout.PARK
-    return parked and _call(connection, before).state is CallState.PENDING
+    """Whether it expired and its call waits on: its run was parked for that, or nobody's run waits for it."""
+    expired = before.standing is Standing.EXPIRED
+    return expired and _call(connection, before).state is CallState.PENDING
+
+
+def _is_overdue(approval: Approval, at: float) -> bool:
+    """Whether its time is up and no run is there to say so: it is about a proposal that somebody applied."""
+    mine = approval.standing is Standing.OPEN and approval.call_id.endswith(calls.APPLIED)
+    return mine and approval.expires_at < at
 
 
 def _asked(approval: Approval, now: float) -> Asked:
@@ -197,10 +224,10 @@ async def _edited(means: Means, frozen: Frozen, heard: _Heard, approval: Approva
     tool = _tool(frozen, call)
     if tool is None:
         return replace(heard, refusal="a question has no arguments to change")
-    bound = sorted(tool.bound.keys() & changes.keys())
+    bound = sorted(tool.fixed & changes.keys())
     if bound:
         return replace(heard, refusal=f"these arguments are fixed by the playbook: {bound}")
-    shown = {name: value for name, value in call.arguments.items() if name not in tool.bound}
+    shown = {name: value for name, value in call.arguments.items() if name not in tool.fixed}
     hops = (await means.ledger.read(causes.of_run, call.run_id)).hops
     complaint = check_arguments(tool, {**shown, **changes})
     if complaint is not None:

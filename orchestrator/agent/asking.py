@@ -5,7 +5,7 @@ A recorded reply is returned and never paid twice; an attempt that was lost is c
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -103,6 +103,9 @@ class _Asking:
                 budget=self.asked.budget,
                 spent=self.spent,
                 cut=self.cut,
+                turn=self.asked.turn,
+                used=self.transcript.used,
+                last=self.asked.last,
             )
         return self.question
 
@@ -181,7 +184,8 @@ def _attempt(asked: Ask, begun: Begun) -> tuple[str, int, int]:
 async def _paid(means: Means, asked: Ask, begun: Begun) -> Said:
     of_attempt = _attempt(asked, begun)
     try:
-        return await means.model.say(begun.prepared.request)
+        said = await means.model.say(begun.prepared.request)
+        return replace(said, content=means.redact().reply(said.content))
     except Rejected:
         await means.ledger.write(reservations.settle, *of_attempt, NOTHING, "rejected")
         raise

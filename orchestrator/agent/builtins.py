@@ -21,6 +21,8 @@ UNTIL_PATTERN = (
 )
 TIMEOUT_PATTERN = r"^[1-9][0-9]{0,4}[smhd](?!\n)$"
 
+PERSON_PATTERN = r"^(role:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}(?!\n)$"
+
 WAITING: Final[Definition] = {
     "name": WAIT,
     "description": (
@@ -91,7 +93,7 @@ SLEEPING: Final[Definition] = {
             "until": {
                 "type": "string",
                 "pattern": UNTIL_PATTERN,
-                "description": "A moment with its offset (2026-11-23T09:00:00+01:00), or a time: 30m, 12h, 7d; 30d at most.",
+                "description": "A moment (2026-11-23T09:00:00+01:00), or a time: 30m, 12h, 7d; 30d at most.",
             },
             "reason": {
                 "type": "string",
@@ -151,7 +153,7 @@ ASKING: Final[Definition] = {
             },
             "to": {
                 "type": "array",
-                "items": {"type": "string", "maxLength": 100},
+                "items": {"type": "string", "pattern": PERSON_PATTERN},
                 "minItems": 1,
                 "maxItems": 8,
                 "description": 'Who may answer, as role:NAME or by name: ["role:maintainer"]. Left out, anybody.',

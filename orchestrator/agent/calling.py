@@ -15,9 +15,12 @@ from orchestrator.agent.consent import changed
 from orchestrator.agent.consented import unconsented
 from orchestrator.agent.definitions import Answered, Lost, NotSent
 from orchestrator.agent.means import Means
+from orchestrator.agent.revoked import revoked
+from orchestrator.agent.screened import unscreened
 from orchestrator.agent.showing import answer_shown, policy_of
 from orchestrator.agent.subjects import subject_full
 from orchestrator.agent.untrusted import shown
+from orchestrator.agent.verifying import with_advice
 from orchestrator.database import Transaction
 from orchestrator.errors import DoorbellError
 from orchestrator.ledger import approvals, artifacts, calls
@@ -42,6 +45,9 @@ FINAL = frozenset(
 )
 
 Check = Callable[[Means, Call], Awaitable[str | None]]
+FORBIDDING: Sequence[Check] = (revoked, unscreened)
+"""Asked first: what is forbidden counts as denied."""
+
 CHECKS: Sequence[Check] = (unconsented, subject_full)
 """Asked just before a call leaves; a person's consent first."""
 
@@ -79,9 +85,9 @@ async def call(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
     if not taken:
         return await _another_attempts(means, request, attempt)
     began = means.now()
-    refusal = await _refused(means, found)
-    if refusal is not None:
-        return await _finish(means, request, Kept(result=_words(CallState.REFUSED, refusal)))
+    refused = await _refused(means, found)
+    if refused is not None:
+        return await _finish(means, request, Kept(result=refused))
     kept = await _sent(means, found, request, attempt)
     if kept is None:
         return await _another_attempts(means, request, attempt)
@@ -91,17 +97,29 @@ async def call(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
     return outcome
 
 
-async def _refused(means: Means, found: Call) -> str | None:
+async def _refused(means: Means, found: Call) -> Result | None:
     """Why it may not leave now, whatever was decided before: the first check that says so."""
+    for forbids in FORBIDDING:
+        forbidden = await forbids(means, found)
+        if forbidden is not None:
+            return _not_made(found, CallState.DENIED, forbidden)
     for check in (unconsented,) if found.effect is Effect.READ else CHECKS:
         refusal = await check(means, found)
         if refusal is not None:
-            return refusal
+            return _not_made(found, CallState.REFUSED, refusal)
     return None
 
 
+def _not_made(found: Call, state: CallState, refusal: str) -> Result:
+    # This attempt is not made, but an earlier one may have been: then it isn't true that nothing was done.
+    return _not_known(found, refusal) or _words(state, refusal)
+
+
 async def propose(means: Means, request: CallRequest) -> CallOutcome:
-    """Record the call as a proposal."""
+    """Record the call as a proposal, unless it carries what may not leave."""
+    carried = await unscreened(means, await _one(means, request))
+    if carried is not None:
+        return await _finish(means, request, Kept(result=_words(CallState.DENIED, carried)))
     return await _finish(means, request, Kept(result=_words(CallState.PROPOSED, PROPOSED)))
 
 
@@ -208,6 +226,7 @@ async def _finish(means: Means, request: CallRequest | Settle, kept: Kept) -> Ca
 
 def _keep(connection: Transaction, request: CallRequest | Settle, kept: Kept, at: float) -> None:
     result = _with_changes(connection, request, kept.result)
+    result = with_advice(connection, request.run_id, request.call_id, result)
     if kept.full:
         digest = artifacts.put(connection, kept.full, kept.media_type, at)
         result = Result(

@@ -9,12 +9,11 @@ import os
 import shutil
 import signal
 import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -26,6 +25,9 @@ from orchestrator.servers import StdioServer
 
 MAX_LINE = 64 * 1024 * 1024
 """Bytes in one message of a server; a longer one ends the connection."""
+
+CHUNK = 64 * 1024
+"""Bytes of stderr read at once; a longer line is kept in pieces."""
 
 GRACE = 2.0
 """Seconds between closing stdin, SIGTERM and SIGKILL."""
@@ -50,13 +52,18 @@ class Child:
     """An MCP transport: entering it starts the process, leaving it ends the process, within seconds."""
 
     def __init__(
-        self, server: StdioServer, environment: Mapping[str, str], stderr: Path | None = None
+        self,
+        server: StdioServer,
+        environment: Mapping[str, str],
+        stderr: Path | None = None,
+        redacted: Callable[[str], str] = str,
     ) -> None:
         self._server = server
         self._environment = child_environment(server, environment)
-        self._stderr = stderr
+        self._stderr, self._redacted = stderr, redacted
         self._process: Process | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._listening: asyncio.Task[None] | None = None
         self._closing = AsyncExitStack()
         self._over = False
 
@@ -84,6 +91,7 @@ class Child:
         MemoryObjectSendStream[SessionMessage],
     ]:
         self._process = await self._started()
+        self._listening = asyncio.create_task(self._listen(self._process))
         received, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
         outgoing, to_send = anyio.create_memory_object_stream[SessionMessage](0)
         self._tasks = [
@@ -109,23 +117,39 @@ class Child:
             await self._closing.aclose()
             if self._process is not None:
                 await _ended(self._process)
+            if self._listening is not None:
+                # A grandchild may hold it open for ever.
+                await asyncio.wait([self._listening], timeout=GRACE)
+                self._listening.cancel()
 
     async def _started(self) -> Process:
         command = _resolved(self._server, self._environment)
-        with self._errors() as errors:
-            return await asyncio.create_subprocess_exec(
-                *_launched(command, self._environment),
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=errors,
-                env=self._environment,
-                cwd=self._server.directory,
-                start_new_session=True,
-                limit=MAX_LINE,
-            )
+        return await asyncio.create_subprocess_exec(
+            *_launched(command, self._environment),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL if self._stderr is None else PIPE,
+            env=self._environment,
+            cwd=self._server.directory,
+            start_new_session=True,
+            limit=MAX_LINE,
+        )
 
-    def _errors(self) -> IO[bytes]:
-        return (self._stderr or Path(os.devnull)).open("ab")
+    async def _listen(self, process: Process) -> None:
+        """Keep what it says on stderr, without its secrets: it is a log of ours."""
+        if process.stderr is None or self._stderr is None:
+            return
+        begun = b""
+        with self._stderr.open("ab", buffering=0) as kept:
+            while said := await process.stderr.read(CHUNK):
+                whole, _, begun = (begun + said).rpartition(b"\n")
+                if len(begun) > CHUNK:
+                    whole, begun = whole + b"\n" + begun if whole else begun, b""
+                kept.write(self._kept(whole + b"\n") if whole else b"")
+            kept.write(self._kept(begun))
+
+    def _kept(self, said: bytes) -> bytes:
+        return self._redacted(said.decode("utf-8", "replace")).encode("utf-8", "replace")
 
     async def _read(
         self, process: Process, received: MemoryObjectSendStream[SessionMessage | Exception]

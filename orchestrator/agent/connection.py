@@ -27,7 +27,7 @@ from mcp_types import (
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.agent.child import Child
-from orchestrator.agent.convert import LIMIT, answered, failed, redacted
+from orchestrator.agent.convert import LIMIT, answered, failed
 from orchestrator.agent.definitions import (
     Answered,
     Discovered,
@@ -37,7 +37,8 @@ from orchestrator.agent.definitions import (
     Outcome,
     ToolDefinition,
 )
-from orchestrator.agent.reach import address, reach, secrets_of
+from orchestrator.agent.reach import address, reach
+from orchestrator.agent.redacting import Redact, Redaction, nothing, secrets_in
 from orchestrator.agent.wire import Fate, Wire
 from orchestrator.servers import Server, StdioServer
 
@@ -75,12 +76,13 @@ class Connection:
         environment: Mapping[str, str],
         limits: Limits,
         stderr: Path | None = None,
+        redact: Redact = nothing,
     ) -> None:
         self._server = server
         self._limits = limits
-        self._reach = reach(server, environment, limits.connect, stderr)
         self._stderr = stderr if isinstance(server, StdioServer) else None
-        self._secrets = secrets_of(server)
+        self._own_secrets, self._redact = Redaction.of(secrets_in(server)), redact
+        self._reach = reach(server, environment, limits.connect, stderr, self._redacted)
         self._client: Client | None = None
         self._settled, self._wake = asyncio.Event(), asyncio.Event()
         self._failure: str | None = None
@@ -201,7 +203,7 @@ class Connection:
     ) -> CallToolResult | InputRequiredResult:
         # Not Client.call_tool: it checks the output schema after the tool has acted, and raises.
         client = self._session()
-        heard = None if progress is None else _heard(progress)
+        heard = None if progress is None else _heard(progress, self._redacted)
         try:
             return await client.session.send_request(request, _RESULT, deadline, None, heard)
         except MCPError as error:
@@ -216,7 +218,7 @@ class Connection:
         match result:
             case CallToolResult():
                 said = result.model_dump(mode="json", by_alias=True, exclude_none=True)
-                return answered(redacted(said, self._secrets), limit=self._limits.result)
+                return answered(self._redacted(said), limit=self._limits.result)
             case InputRequiredResult():
                 return failed(
                     "The server asked for input in the middle of the call; nobody can be asked here."
@@ -224,7 +226,7 @@ class Connection:
                 )
 
     def _unanswered(self, error: MCPError, deadline: float, elapsed: float) -> Outcome:
-        said = redacted(error.message, self._secrets)
+        said = self._redacted(error.message)
         match self._reach.fate(error.data):
             case Fate.NOT_SENT:
                 self._spoiled = True
@@ -290,7 +292,7 @@ class Connection:
     def _note_end(self, owner: asyncio.Task[None]) -> None:
         error = None if owner.cancelled() else owner.exception()
         if not self._settled.is_set():
-            tried = "given up" if error is None else redacted(_words(error), self._secrets)
+            tried = "given up" if error is None else self._redacted(_words(error))
             self._fail(self._end(tried))
 
     def _fail(self, why: str) -> None:
@@ -298,6 +300,10 @@ class Connection:
         self._failure = self._told(f"could not connect to {address(self._server)}: {why}{said}")
         self._spoiled = True
         self._settled.set()
+
+    def _redacted(self, value: Any) -> Any:
+        # Whoever reads one server's answers may hold another's secret: all of them are looked for.
+        return self._own_secrets.tree(self._redact().tree(value))
 
     def _told(self, what: str) -> str:
         return f"server {self._server.name!r}: {what}"
@@ -334,13 +340,17 @@ def _definition(server: str, tool: Tool) -> ToolDefinition:
         read_only=hints.read_only_hint if hints else None,
         destructive=hints.destructive_hint if hints else None,
         idempotent=hints.idempotent_hint if hints else None,
+        output_schema=tool.output_schema,
+        annotations=hints.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if hints
+        else None,
     )
 
 
-def _heard(tell: Callable[[str], None]) -> ProgressFnT:
+def _heard(tell: Callable[[str], None], redacted: Callable[[str], str]) -> ProgressFnT:
     async def hear(progress: float, total: float | None, message: str | None) -> None:
         count = f"{progress:g}" if total is None else f"{progress:g}/{total:g}"
-        tell(f"{message} ({count})" if message else count)
+        tell(redacted(f"{message} ({count})") if message else count)
 
     return hear
 

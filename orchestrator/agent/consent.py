@@ -15,7 +15,6 @@ from orchestrator.expressions import Expression, Values
 from orchestrator.ledger.approvals import Approval
 from orchestrator.ledger.calls import Call
 from orchestrator.servers import HttpServer, Server, StdioServer
-from workflows.messages import CallState
 from workflows.playbook import Approve, Effect, Playbook
 
 UNKNOWN_SERVER: Final = "not configured"
@@ -81,19 +80,6 @@ def changed(approval: Approval, arguments: Mapping[str, Any]) -> str:
     names = sorted({*before, *arguments})
     other = {name: arguments.get(name) for name in names if before.get(name) != arguments.get(name)}
     return f"{approval.person} consented with changes; the call was made with {json.dumps(other, ensure_ascii=False)}."
-
-
-def became(approval: Approval, call: Call) -> str:
-    """How it stands with a settled request, in a word: `executed` only when its call was answered by its server."""
-    match call.state:
-        case CallState.DONE | CallState.FAILED:
-            return "executed"
-        case CallState.UNKNOWN:
-            return "sent, outcome unknown"
-        case CallState.REFUSED:
-            return "not executed"
-        case _:
-            return str(approval.standing)
 
 
 def _identity(server: Server | None) -> str:

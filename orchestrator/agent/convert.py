@@ -64,21 +64,6 @@ def artifact_id(full: bytes) -> str:
     return hashlib.sha256(full).hexdigest()
 
 
-def redacted(value: Any, secrets: Mapping[str, str]) -> Any:
-    """The same JSON value with each secret (value -> reference) replaced by its reference."""
-    match value:
-        case str():
-            for secret, reference in secrets.items():
-                value = value.replace(secret, f"[secret {reference}]")
-            return value
-        case Mapping():
-            return {redacted(k, secrets): redacted(v, secrets) for k, v in value.items()}
-        case list() | tuple():
-            return [redacted(item, secrets) for item in value]
-        case _:
-            return value
-
-
 def _full(result: Mapping[str, Any]) -> tuple[bytes, str]:
     content = result.get("content") or []
     if content and all(item.get("type") == "text" for item in content):

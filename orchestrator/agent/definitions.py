@@ -8,12 +8,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.configuration.locks import hash_of
 from orchestrator.errors import PersonError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolDefinition:
-    """One tool in its server's own words; the three hints are claims, None where nothing was claimed."""
+    """One tool in its server's own words; the three hints are claims, None where nothing was claimed.
+
+    `annotations` are all of its claims as they came.
+    """
 
     server: str
     name: str
@@ -23,6 +27,8 @@ class ToolDefinition:
     read_only: bool | None = None
     destructive: bool | None = None
     idempotent: bool | None = None
+    output_schema: Mapping[str, Any] | None = None
+    annotations: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,30 @@ BeforeSend = Callable[[], Awaitable[bool]]
 
 Progress = Callable[[str], None]
 """Told what a server says while it works."""
+
+
+def canonical(definition: ToolDefinition) -> dict[str, Any]:
+    """Everything that a definition says, as it is locked; what it doesn't say isn't there."""
+    claims = {
+        "readOnlyHint": definition.read_only,
+        "destructiveHint": definition.destructive,
+        "idempotentHint": definition.idempotent,
+    }
+    said = {name: claim for name, claim in claims.items() if claim is not None}
+    made_of = {
+        "name": definition.name,
+        "title": definition.title,
+        "description": definition.description,
+        "input_schema": definition.input_schema,
+        "output_schema": definition.output_schema,
+        "annotations": {**said, **(definition.annotations or {})} or None,
+    }
+    return {name: value for name, value in made_of.items() if value is not None}
+
+
+def definition_hash(definition: ToolDefinition) -> str:
+    """The name of exactly this definition, however it is ordered."""
+    return hash_of(canonical(definition))
 
 
 class HandsUnreachable(PersonError):

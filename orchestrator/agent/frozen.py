@@ -12,16 +12,14 @@ from pydantic import TypeAdapter
 from orchestrator.agent.builtins import BUILT_INS
 from orchestrator.agent.consent import wanted
 from orchestrator.agent.misfits import misfit
+from orchestrator.agent.own_arguments import key_for
 from orchestrator.agent.toolset import Tool, check_arguments, complaints, full_arguments
 from orchestrator.ledger.calls import Call, Intent
 from orchestrator.rules.steps import Step
 from workflows.messages import BUILTIN, EVENT, FINISH, WAIT, Outcome, ToolCall, ToolCard
-from workflows.playbook import Budget, Callback, Effect, Playbook, TextPolicy
+from workflows.playbook import Budget, Callback, Effect, Playbook, Screening, TextPolicy
 
 VERSION = 1
-
-MARKED = "body"
-"""The argument of a writing tool whose text gets our hidden marker, as GitHub's tools name it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +30,8 @@ class Frozen:
     `trusted` is whether the author of the event that opened it was known to the rule, None where nobody asked;
     `subject` is what that event was about. With `steps` no model is asked: they are called, one after the other.
     `built_ins` are the aliases of those that were offered; `text` is how others' words are shown. `waits` are the
-    events that answer a tool's call later, by `server.tool`; `inputs` is the `with` of their keys.
+    events that answer a tool's call later, by `server.tool`; `inputs` is the `with` of their keys. `notices` say what
+    was left out. `screening` is what a write may carry.
     """
 
     version: int
@@ -49,8 +48,10 @@ class Frozen:
     steps: tuple[Step, ...] = ()
     built_ins: tuple[str, ...] = (WAIT,)
     text: TextPolicy = field(default_factory=TextPolicy)
+    screening: Screening = field(default_factory=Screening)
     waits: Mapping[str, Callback] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +143,7 @@ def planned(
         tool = tools.get(str(block["name"]))
         name = f"{turn}.{position}"
         plan = _planned(name, position, block, tool, _marker(run_id, turn, hops), frozen)
-        plans.append(plan if tool is None else _consented(plan, tool, live))
+        plans.append(plan if tool is None else _consented(_keyed(plan, tool, run_id), tool, live))
     return tuple(plans)
 
 
@@ -156,6 +157,14 @@ def _consented(plan: Planned, tool: Tool, live: Playbook | None) -> Planned:
     if not plan.call.usable or wanted(tool, live, plan.intent.arguments) is None:
         return plan
     return replace(plan, call=replace(plan.call, approve=True))
+
+
+def _keyed(plan: Planned, tool: Tool, run_id: str) -> Planned:
+    if tool.key is None:
+        return plan
+    key = key_for(run_id, plan.intent.call_id, as_uuid=tool.key_is_uuid)
+    arguments = {**plan.intent.arguments, tool.key: key}
+    return replace(plan, intent=replace(plan.intent, arguments=arguments))
 
 
 def _marker(run_id: str, turn: int, hops: int) -> str:
@@ -224,8 +233,8 @@ def _short(alias: str) -> str:
 
 def _complete(tool: Tool, given: Mapping[str, Any], marker: str) -> dict[str, Any]:
     arguments = full_arguments(tool, given)
-    text = arguments.get(MARKED)
-    if tool.effect is not Effect.READ and isinstance(text, str):
+    text = None if tool.marker is None else arguments.get(tool.marker)
+    if tool.marker is not None and tool.effect is not Effect.READ and isinstance(text, str):
         # So that our own words are known when they ring back (promise R4).
-        arguments[MARKED] = f"{text.rstrip()}\n\n{marker}"
+        arguments[tool.marker] = f"{text.rstrip()}\n\n{marker}"
     return arguments

@@ -22,6 +22,7 @@ from orchestrator.agent.definitions import (
     Outcome,
     Progress,
 )
+from orchestrator.agent.redacting import Redact, nothing
 from orchestrator.servers import Server
 
 ATTEMPTS = 2
@@ -58,6 +59,7 @@ class Hands:
     """Reach any configured server; one connection each, opened when it's first needed.
 
     `environment` is where a child's PATH and HOME come from; `stderr` is a directory for what children say there.
+    `redact` tells the secrets that nobody may read in an answer.
     """
 
     def __init__(
@@ -69,11 +71,13 @@ class Hands:
         idle_timeout: float = 600.0,
         result_limit: int = Limits().result,
         stderr: Path | None = None,
+        redact: Redact = nothing,
     ) -> None:
         self._servers = servers
         self._environment = environment
         self._limits = Limits(connect=connect_timeout, idle=idle_timeout, result=result_limit)
         self._stderr = stderr
+        self._redact = redact
         self._pool: dict[str, Connection] = {}
         self._open: set[Connection] = set()
         self._closed = False
@@ -168,6 +172,7 @@ class Hands:
             environment=self._environment,
             limits=self._limits,
             stderr=None if self._stderr is None else self._stderr / f"{name}.log",
+            redact=self._redact,
         )
         self._pool[name] = opened
         self._open.add(opened)

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from orchestrator.agent.definitions import BeforeSend, Discovered, Outcome, Progress
 from orchestrator.agent.means import Hands, Model
+from orchestrator.agent.redacting import Redact, nothing
 from orchestrator.agent.reply import Request, Said
 from orchestrator.servers import Server
 
@@ -81,11 +82,12 @@ class LateHands:
         environment: Mapping[str, str],
         stderr: Path,
         thread: Executor,
+        redact: Redact = nothing,
     ) -> None:
         self._servers = servers
         self._late: Late[Hands] = Late(
             HANDS,
-            lambda kind: kind(self._servers, environment=environment, stderr=stderr),
+            lambda kind: kind(self._servers, environment=environment, stderr=stderr, redact=redact),
             thread,
         )
 

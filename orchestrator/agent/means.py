@@ -9,6 +9,8 @@ from typing import Any, Final, Protocol
 from temporalio.exceptions import ApplicationError
 
 from orchestrator.agent.definitions import BeforeSend, Discovered, Outcome, Progress
+from orchestrator.agent.listings import Listings
+from orchestrator.agent.redacting import Redact, nothing
 from orchestrator.agent.reply import Request, Said
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.database import Database
@@ -76,6 +78,7 @@ class Means:
 
     `credential` names what the model is asked with, and doesn't tell it. `abreast` makes the configuration as new as
     the decision made by the one of a digest. `pause` sleeps so many seconds, `jitter` gives a number in [0, 1).
+    `redact` tells the secrets that nobody may read.
     """
 
     inbox: Inbox
@@ -90,6 +93,8 @@ class Means:
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
     counts: RunInstruments = field(default_factory=uncounted_runs)
+    listings: Listings = field(default_factory=Listings)
+    redact: Redact = nothing
 
 
 def for_a_person(error: PersonError | str, *details: Any) -> ApplicationError:
@@ -104,7 +109,9 @@ async def event(means: Means, event_id: str) -> tuple[Entry, Event]:
         raise PersonError(f"event {event_id!r} is no longer in the inbox")
     dialect = _dialect(means, entry.source)
     data = dialect.read(entry.headers, entry.body).data
-    return entry, event_of(entry, data, author_in(dialect, data))
+    # A stranger who holds a secret of ours may show it to us; the model must not learn it from him.
+    told = means.redact().tree(data)
+    return entry, event_of(entry, told, author_in(dialect, data))
 
 
 def _dialect(means: Means, name: str) -> Dialect:

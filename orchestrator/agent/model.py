@@ -53,13 +53,7 @@ class Claude:
     """The Messages API over the vendor's SDK. Without a key every question is `Rejected`, saying what to set."""
 
     def __init__(self, api_key: str | None, base_url: str | None) -> None:
-        # The SDK's own retries are off: Temporal's would multiply them, and a repeated turn is paid twice.
-        timeout = httpx2.Timeout(READ_TIMEOUT, connect=10.0)
-        self._client = (
-            AsyncAnthropic(api_key=api_key, base_url=base_url, max_retries=0, timeout=timeout)
-            if api_key
-            else None
-        )
+        self._client = _client(api_key, base_url) if api_key else None
 
     async def say(self, request: Request) -> Said:
         """One turn, streamed. Raises Unavailable or Rejected."""
@@ -100,6 +94,19 @@ class Claude:
             given["tool_choice"] = {"type": "none"}
         async with client.messages.stream(**given) as stream:
             return await stream.get_final_message(), stream.request_id
+
+
+def _client(api_key: str, base_url: str | None) -> AsyncAnthropic:
+    # The SDK sends the key as a bearer only; gateways that speak the API of before look for it where it was.
+    headers = {"x-api-key": api_key} if base_url else None
+    return AsyncAnthropic(
+        api_key=api_key,
+        base_url=base_url,
+        default_headers=headers,
+        # The SDK's own retries are off: Temporal's would multiply them, and a repeated turn is paid twice.
+        max_retries=0,
+        timeout=httpx2.Timeout(READ_TIMEOUT, connect=10.0),
+    )
 
 
 def _said(message: Message, request_id: str | None) -> Said:

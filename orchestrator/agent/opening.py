@@ -1,15 +1,19 @@
 """Open a conversation: choose the playbook, discover and curate its tools, freeze the prompt. It asks no model."""
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from orchestrator.agent import frozen as pins
 from orchestrator.agent import prompt, stepping
+from orchestrator.agent.definitions import canonical
 from orchestrator.agent.frozen import Frozen
 from orchestrator.agent.means import Means, event
+from orchestrator.agent.offers import offers, without
 from orchestrator.agent.toolset import curate
 from orchestrator.agent.untrusted import event_shown
 from orchestrator.configuration.configuration import Configuration
+from orchestrator.configuration.locks import content
 from orchestrator.database import Transaction
 from orchestrator.errors import PersonError
 from orchestrator.inbox.inbox import Decision
@@ -76,13 +80,19 @@ async def opened(means: Means, run_id: str) -> Opened:
         stage=Stage(conversation.stage),
         budget=playbook.budget if playbook else frozen.budget,
         tools=pins.cards(frozen),
-        notice="scripted model: no real model is asked" if conversation.scripted else "",
+        notice=" ".join(_notices(conversation, frozen)),
     )
 
 
 async def frozen_of(means: Means, run_id: str) -> tuple[Conversation, Frozen]:
     """A conversation and its pin."""
     return await means.ledger.read(_frozen, run_id)
+
+
+def _notices(conversation: Conversation, frozen: Frozen) -> Iterator[str]:
+    if conversation.scripted:
+        yield "scripted model: no real model is asked"
+    yield from frozen.notices
 
 
 def trust_of(configuration: Configuration, rule: str) -> Trust:
@@ -109,18 +119,22 @@ async def _freeze(means: Means, conversation: Conversation) -> None:
     if decision is None:
         raise PersonError(f"decision {conversation.decision_id!r} is no longer in the inbox")
     if are_called(conversation.playbook):
-        frozen = await _stepped(means, conversation.playbook, decision, configuration)
+        frozen = await _stepped(
+            means, conversation.run_id, conversation.playbook, decision, configuration
+        )
     else:
         playbook = _sound(configuration, conversation.playbook)
-        frozen = await _pinned(means, playbook, decision, configuration, Stage(conversation.stage))
+        frozen = await _pinned(means, conversation, playbook, decision, configuration)
     _, happened = await event(means, conversation.event_id)
     by_hand = happened.source == OPERATOR
     trusted = by_hand or is_known(trust_of(configuration, conversation.rule), happened)
     frozen = replace(frozen, trusted=trusted, subject=happened.subject or "")
     rung = f"Rule {conversation.rule!r} was rung by this event."
-    words = "A person started this run by hand." if by_hand else rung
+    words = " ".join(("A person started this run by hand." if by_hand else rung, *frozen.notices))
     block = prompt.event_block(event_shown(happened, frozen.text), words, trusted=trusted)
-    await means.ledger.write(_pin, conversation, frozen, block, means.now())
+    said = [means.listings.last(tool.server, tool.name) for tool in frozen.tools]
+    definitions = [content(canonical(one)) for one in said if one is not None]
+    await means.ledger.write(_pin, conversation, frozen, definitions, block, means.now())
 
 
 def _sound(configuration: Configuration, name: str) -> Playbook:
@@ -131,10 +145,10 @@ def _sound(configuration: Configuration, name: str) -> Playbook:
 
 
 async def _stepped(
-    means: Means, title: str, decision: Decision, configuration: Configuration
+    means: Means, run_id: str, title: str, decision: Decision, configuration: Configuration
 ) -> Frozen:
     steps = steps_in(decision.with_)
-    discovered = await asyncio.gather(*(means.hands.discover(name) for name in tools_of(steps)))
+    found = await offers(means, run_id, tools_of(steps))
     return Frozen(
         version=pins.VERSION,
         playbook=title,
@@ -143,23 +157,29 @@ async def _stepped(
         max_tokens=0,
         budget=stepping.budget_of(steps),
         system="",
-        tools=stepping.toolset(
-            steps, {found.server: found for found in discovered}, configuration.servers
-        ),
+        tools=stepping.toolset(steps, found.discovered, configuration.servers),
         steps=steps,
     )
 
 
 async def _pinned(
-    means: Means, playbook: Playbook, decision: Decision, configuration: Configuration, stage: Stage
+    means: Means,
+    conversation: Conversation,
+    playbook: Playbook,
+    decision: Decision,
+    configuration: Configuration,
 ) -> Frozen:
     scope = {"with": admitted(playbook, decision.with_)}
-    discovered = await asyncio.gather(*(means.hands.discover(name) for name in playbook.tools))
+    found = await offers(
+        means, conversation.run_id, playbook.tools, playbook.optional, playbook.on_drift
+    )
+    there = without(playbook, found.silent)
     tools = curate(
-        playbook,
-        {found.server: found for found in discovered},
+        there,
+        found.discovered,
         configuration.servers,
-        {name: render_tree(dict(arguments), scope) for name, arguments in playbook.bind.items()},
+        {name: render_tree(dict(arguments), scope) for name, arguments in there.bind.items()},
+        found.dropped,
     )
     prose = str(Template.parse(playbook.prose).render(scope))
     return Frozen(
@@ -169,19 +189,29 @@ async def _pinned(
         model=playbook.model,
         max_tokens=playbook.max_tokens,
         budget=playbook.budget,
-        system=prompt.system(prose, stage),
+        system=prompt.system(prose, Stage(conversation.stage)),
         sources=tuple(sorted(configuration.sources)),
         tools=tools,
         built_ins=BUILT_INS,
         text=playbook.text,
+        screening=playbook.screening,
         waits=dict(playbook.waits),
         inputs=scope["with"],
+        notices=found.notices,
     )
 
 
 def _pin(
-    connection: Transaction, conversation: Conversation, frozen: Frozen, block: str, at: float
+    connection: Transaction,
+    conversation: Conversation,
+    frozen: Frozen,
+    definitions: Sequence[bytes],
+    block: str,
+    at: float,
 ) -> None:
+    # Named by its tool's hash: so that a difference can be shown when its server says something else one day.
+    for definition in definitions:
+        artifacts.put(connection, definition, "application/json", at)
     digest = artifacts.put(connection, pins.dump(frozen), "application/json", at)
     turns.note(connection, conversation.run_id, 1, 0, block)
     conversations.freeze(connection, conversation.run_id, digest, frozen.model)

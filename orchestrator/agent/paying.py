@@ -148,8 +148,11 @@ def farewell(words: str) -> str:
 def _fitting(purse: Purse, question: Question, standings: Standings) -> tuple[Prepared | None, str]:
     """What may be asked under what is left; with words when it must be the last turn."""
     room = purse.left(standings)
-    if purse.caps.over is not OverBudget.FINISH:
+    if not question.last and purse.caps.over is not OverBudget.FINISH:
         return prepare(question, room), ""
+    own = question.leaves()
+    if own:
+        return prepare(question.told(farewell(own)), room, last_words=True), own
     # So that there is something left to take leave with.
     leave = question.charge(USEFUL_REPLY)
     ordinary = prepare(question, less(room, leave))

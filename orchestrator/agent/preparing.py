@@ -40,7 +40,8 @@ class Prepared:
 class Question:
     """A turn that is to be asked: the pin, the conversation so far, what the run may spend and has spent.
 
-    `cut` are the tokens at which its first reply was cut; then twice as much is asked for.
+    `cut` are the tokens at which its first reply was cut; then twice as much is asked for. `turn` is its number, `used`
+    how many tool calls were made before it; `last` says why none follows.
     """
 
     frozen: Frozen
@@ -49,6 +50,9 @@ class Question:
     spent: Spent
     declared: Price | None = None
     cut: int = 0
+    turn: int = 1
+    used: int = 0
+    last: str = ""
     static: Weight = field(init=False)
     said: Weight = field(init=False)
 
@@ -110,6 +114,21 @@ class Question:
             kept_long=self.kept_long,
             declared=self.declared,
         )
+
+    def leaves(self) -> str:
+        """Which of the run's own limits makes this its last turn, where it takes its leave; empty when none does."""
+        if self.last:
+            return self.last
+        if self.turn == 1:
+            return ""
+        if self.turn >= self.budget.turns:
+            return f"turns budget: this is turn {self.turn} of {self.budget.turns}"
+        if self.used >= self.budget.tool_calls:
+            return f"tool_calls budget: {self.used} of {self.budget.tool_calls} used"
+        if prepare(self, less(_own(self), self.charge(USEFUL_REPLY))) is not None:
+            return ""
+        limits = f"{self.budget.usd} usd and {self.budget.tokens} tokens"
+        return f"budget: of {limits} too little is left for more than this turn"
 
     def told(self, words: str) -> "Question":
         """The same, with words of our own at its end."""

@@ -13,6 +13,7 @@ from orchestrator.errors import Bug
 from orchestrator.events import Event
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.turns import Turn
+from workflows.messages import EVENT
 from workflows.playbook import Stage
 
 EVENT_LIMIT = 24_000
@@ -172,7 +173,8 @@ def _data(data: Any) -> str:
     text = _safe(data)
     if len(text) <= EVENT_LIMIT:
         return text
-    return f"{text[:EVENT_LIMIT]}\n[… {len(text) - EVENT_LIMIT} more characters of the payload are not shown]"
+    told = f"{len(text) - EVENT_LIMIT} more characters of the payload are not shown; {EVENT} reads them"
+    return f"{text[:EVENT_LIMIT]}\n[… {told}]"
 
 
 def _safe(value: Any) -> str:

@@ -4,26 +4,32 @@ Nothing is silently cut: what doesn't fit the promise (40 tools, 16,000 tokens) 
 Bound arguments are not in the schema the model sees, so no text it reads can aim them elsewhere.
 """
 
-import json
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 from jsonschema import Draft202012Validator, ValidationError
 
+from orchestrator.agent.arguments import Policy, breaches, misfits, narrowed
 from orchestrator.agent.builtins import BUILT_INS
 from orchestrator.agent.convert import alias, described
-from orchestrator.agent.definitions import Discovered, ToolDefinition
+from orchestrator.agent.definitions import Discovered, ToolDefinition, canonical, definition_hash
+from orchestrator.agent.effects import Origin, effect_of
+from orchestrator.agent.own_arguments import (
+    MARKED,
+    key_argument,
+    marker_of,
+    strangers,
+    wants_uuid,
+)
+from orchestrator.agent.room import excess, tokens
 from orchestrator.agent.schemas import repair
 from orchestrator.agent.untrusted import hidden_characters, shown, texts
 from orchestrator.errors import PersonError
 from orchestrator.servers import Server
 from workflows.playbook import (
-    MAX_TOOL_TOKENS,
-    MAX_TOOLS,
     Approve,
     Effect,
     Playbook,
@@ -31,9 +37,9 @@ from workflows.playbook import (
     WriteLimit,
 )
 
-CHARACTERS_PER_TOKEN = 3.6
 MAX_COMPLAINTS = 5
 MAX_COMPLAINT = 300
+NO_LIMIT = WriteLimit()
 
 _SAID = frozenset({"title", "description", "$comment"})
 
@@ -43,7 +49,9 @@ class Tool:
     """One tool as the model sees it (`definition`), and what we add or forbid behind its back.
 
     `max` is how often a conversation may call it, None for any number; `tokens` what its definition costs. `approve`
-    says who must consent to a call first, and to which.
+    says who must consent to a call first, and to which; `args` what the arguments may be. `hash` is of the definition
+    as its server gave it, `origin` where we have the effect from. `marker` is the argument whose text gets our marker,
+    `key` the one that gets the call's idempotency key; `verify` is the alias of the tool that shows what became of it.
     """
 
     alias: str
@@ -55,7 +63,22 @@ class Tool:
     max: int | None = None
     tokens: int = 0
     approve: Approve | None = None
+    args: Policy = field(default_factory=dict)
+    hash: str = ""
+    origin: str = ""
+    marker: str | None = MARKED[0]
+    key: str | None = None
+    key_is_uuid: bool = False
+    verify: str | None = None
 
+    @property
+    def fixed(self) -> frozenset[str]:
+        """The arguments that the model doesn't choose, and doesn't see."""
+        return frozenset(self.bound) | ({self.key} if self.key else frozenset())
+
+
+LATER: Final = object()
+"""Stands for a bound value that isn't known yet, where tools are only looked at."""
 
 Toolset = tuple[Tool, ...]
 """Sorted by alias: the same tools are the same bytes, so the prompt cache holds."""
@@ -74,26 +97,50 @@ def curate(
     discovered: Mapping[str, Discovered],
     servers: Mapping[str, Server],
     bound: Mapping[str, Mapping[str, Any]],
+    dropped: Collection[str] = (),
 ) -> Toolset:
-    """Exactly the tools a playbook lists; `bound` is its `bind`, rendered.
+    """Exactly the tools a playbook lists, without those `dropped` (`server.tool`); `bound` is its `bind`, rendered.
 
     Raises:
         ToolsetRefused: with everything that's wrong, in words.
     """
+    tools, problems = looked_at(playbook, discovered, servers, bound, dropped)
+    if problems:
+        raise ToolsetRefused(playbook.name, problems)
+    return tools
+
+
+def looked_at(
+    playbook: Playbook,
+    discovered: Mapping[str, Discovered],
+    servers: Mapping[str, Server],
+    bound: Mapping[str, Mapping[str, Any]],
+    dropped: Collection[str] = (),
+) -> tuple[Toolset, tuple[str, ...]]:
+    """The tools a playbook lists, as far as they work, and everything that's wrong, in words."""
     problems: list[str] = []
     wanted = list(_wanted(playbook, discovered, problems))
-    tools = sorted(_tools(wanted, playbook, servers, bound, problems), key=lambda tool: tool.alias)
+    kept = [tool for tool in wanted if f"{tool.server}.{tool.name}" not in dropped]
+    tools = sorted(_tools(kept, playbook, servers, bound, problems), key=lambda tool: tool.alias)
     problems += _unused(bound, wanted)
     problems += _collisions(tools)
-    problems += _overspent(tools, len(wanted))
-    if problems:
-        raise ToolsetRefused(playbook.name, tuple(problems))
-    return tuple(tools)
+    problems += _overspent(tools)
+    return tuple(tools), tuple(problems)
 
 
 def check_arguments(tool: Tool, arguments: Any) -> str | None:
     """What is wrong with arguments a model chose, in words for the model; None when nothing is."""
-    return complaints(tool.alias, tool.definition["input_schema"], arguments)
+    unfit = complaints(tool.alias, tool.definition["input_schema"], arguments)
+    return unfit or not_allowed(tool.alias, tool.args, full_arguments(tool, arguments))
+
+
+def not_allowed(name: str, policy: Policy, arguments: Mapping[str, Any]) -> str | None:
+    """What a playbook doesn't allow of full arguments, in words for the model; None where it allows them."""
+    wrong = breaches(policy, arguments)
+    if not wrong:
+        return None
+    lines = [f"- {line}" for line in wrong[:MAX_COMPLAINTS]]
+    return "\n".join((f"The call of {name} was not made; the playbook doesn't allow this:", *lines))
 
 
 def complaints(name: str, schema: Mapping[str, Any], arguments: Any) -> str | None:
@@ -110,11 +157,6 @@ def complaints(name: str, schema: Mapping[str, Any], arguments: Any) -> str | No
 def full_arguments(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """What is sent: the model's arguments with the bound ones over them."""
     return {**arguments, **tool.bound}
-
-
-def tokens(definition: Mapping[str, Any]) -> int:
-    """What a definition costs in a prompt, estimated from its JSON."""
-    return math.ceil(len(json.dumps(definition, ensure_ascii=False)) / CHARACTERS_PER_TOKEN)
 
 
 def _complaint(error: ValidationError) -> str:
@@ -158,7 +200,7 @@ def _tools(
 ) -> Iterator[Tool]:
     for definition in wanted:
         full_name = f"{definition.server}.{definition.name}"
-        problems += _unseen(full_name, definition)
+        problems += unseen(full_name, definition)
         try:
             schema = repair(definition.input_schema)
         except ValueError as wrong:
@@ -166,13 +208,29 @@ def _tools(
             continue
         pinned = _pinned(definition, schema, bound)
         problems += _misfits(full_name, schema, pinned)
-        effect = effect_of(definition, servers)
-        yield _tool(definition, effect, _without(schema, pinned), pinned, playbook)
+        args = playbook.writes.get(full_name, NO_LIMIT).args
+        known = {name: value for name, value in pinned.items() if value is not LATER}
+        problems += [
+            f"writes: args of {full_name}: {name!r}: {why}"
+            for name, why in misfits(args, schema, known)
+        ]
+        effect, origin = effect_of(definition, servers)
+        server = servers.get(definition.server)
+        problems += strangers(full_name, definition.name, schema, server, pinned)
+        key = key_argument(definition.name, server)
+        offered = narrowed(_without(schema, {*pinned, *([key] if key else [])}), args)
+        made = _tool(definition, effect, origin, offered, pinned, playbook)
+        yield replace(
+            made,
+            marker=marker_of(definition.name, schema, server),
+            key=key,
+            key_is_uuid=key is not None and wants_uuid(key, schema),
+        )
 
 
-def _unseen(full_name: str, definition: ToolDefinition) -> Iterator[str]:
-    said = (definition.name, definition.title, definition.description, definition.input_schema)
-    if found := hidden_characters("\n".join(texts(said))):
+def unseen(full_name: str, definition: ToolDefinition) -> Iterator[str]:
+    """What is wrong with a definition that says what a person doesn't see."""
+    if found := hidden_characters("\n".join(texts(canonical(definition)))):
         yield (
             f"the definition of {full_name} has characters that nobody sees and a model reads:"
             f" {', '.join(found[:MAX_COMPLAINTS])}; ask whoever runs the server to take them out"
@@ -182,6 +240,7 @@ def _unseen(full_name: str, definition: ToolDefinition) -> Iterator[str]:
 def _tool(
     definition: ToolDefinition,
     effect: Effect,
+    origin: Origin,
     schema: dict[str, Any],
     pinned: Mapping[str, Any],
     playbook: Playbook,
@@ -190,7 +249,7 @@ def _tool(
         alias(definition.server, definition.name),
         f"{definition.server}.{definition.name}",
     )
-    limit = playbook.writes.get(full_name, WriteLimit())
+    limit = playbook.writes.get(full_name, NO_LIMIT)
     offered = {
         "name": name,
         "description": shown(described(definition.title, definition.description), playbook.text),
@@ -206,6 +265,10 @@ def _tool(
         max=None if effect is Effect.READ else limit.max,
         tokens=tokens(offered),
         approve=playbook.consent_for(full_name, effect),
+        args=limit.args,
+        hash=definition_hash(definition),
+        origin=str(origin),
+        verify=None if limit.verify is None else alias(*limit.verify.split(".", 1)),
     )
 
 
@@ -225,15 +288,6 @@ def _told(schema: Any, policy: TextPolicy) -> Any:
             return schema
 
 
-def effect_of(definition: ToolDefinition, servers: Mapping[str, Server]) -> Effect:
-    """What a call does: as declared, else by its claim to only read; any other claim counts as a write, once."""
-    server = servers.get(definition.server)
-    declared = None if server is None else server.effects.get(definition.name)
-    if declared is not None:
-        return declared
-    return Effect.READ if definition.read_only is True else Effect.WRITE_ONCE
-
-
 def _pinned(
     definition: ToolDefinition, schema: Mapping[str, Any], bound: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
@@ -249,6 +303,8 @@ def _pinned(
 def _misfits(full_name: str, schema: Mapping[str, Any], pinned: Mapping[str, Any]) -> Iterator[str]:
     definitions = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
     for name, value in pinned.items():
+        if value is LATER:
+            continue
         validator = Draft202012Validator(
             {**definitions, "properties": {name: schema["properties"][name]}}
         )
@@ -256,7 +312,7 @@ def _misfits(full_name: str, schema: Mapping[str, Any], pinned: Mapping[str, Any
             yield f"bind: {full_name} doesn't take this value for {_complaint(error)}"
 
 
-def _without(schema: Mapping[str, Any], pinned: Mapping[str, Any]) -> dict[str, Any]:
+def _without(schema: Mapping[str, Any], pinned: Collection[str]) -> dict[str, Any]:
     properties = {name: value for name, value in schema["properties"].items() if name not in pinned}
     required = [name for name in schema.get("required") or () if name not in pinned]
     shown = {key: value for key, value in schema.items() if key != "required"}
@@ -288,17 +344,12 @@ def _collisions(tools: list[Tool]) -> Iterator[str]:
             yield f"more than one tool would be called {name!r}: {same}; rename a server"
 
 
-def _overspent(tools: list[Tool], wanted: int) -> Iterator[str]:
-    if wanted + len(BUILT_INS) > MAX_TOOLS:
+def _overspent(tools: list[Tool]) -> Iterator[str]:
+    found = excess({f"{tool.server}.{tool.name}": tool.tokens for tool in tools})
+    if found is not None:
+        prices = {f"{tool.server}.{tool.name}": tool.tokens for tool in tools}
+        named = ", ".join(f"{name} ({prices[name]})" for name in found.drop)
         yield (
-            f"expected at most {MAX_TOOLS} tools with the built-in {', '.join(BUILT_INS)},"
-            f" got {wanted + len(BUILT_INS)}; list fewer, or split the playbook"
-        )
-    spent = sum(tool.tokens for tool in tools) + sum(map(tokens, BUILT_INS.values()))
-    if spent > MAX_TOOL_TOKENS:
-        dearest = sorted(tools, key=lambda tool: -tool.tokens)[:5]
-        prices = ", ".join(f"{tool.server}.{tool.name} {tool.tokens}" for tool in dearest)
-        yield (
-            f"expected at most {MAX_TOOL_TOKENS} tokens of definitions, got about {spent};"
-            f" the most expensive: {prices}"
+            f"{'; '.join(found.words)}. Nothing is cut by itself:"
+            f" the rest fits without {named or 'all of them'}"
         )

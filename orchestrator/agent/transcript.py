@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from orchestrator.agent import clearing, prompt
 from orchestrator.agent.means import Means
@@ -10,6 +11,10 @@ from orchestrator.database import Transaction
 from orchestrator.ledger import calls, clearings, turns
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.turns import Turn
+from workflows.messages import BUILTIN, CallState
+
+MADE: Final = frozenset({CallState.DONE, CallState.FAILED, CallState.UNKNOWN, CallState.PROPOSED})
+"""How a call stands that left, or was recorded as if it had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +30,13 @@ class Transcript:
     def messages(self) -> list[prompt.Message]:
         """As the model is shown it. Raises Bug when a call has no answer."""
         return prompt.conversation(self.notes, self.turns, self.calls, self.cleared)
+
+    @property
+    def used(self) -> int:
+        """How many calls were made of the tools of servers."""
+        return sum(
+            call.server != BUILTIN and call.state in MADE for call in self.calls if call.turn
+        )
 
     def gains(self, kept: int) -> dict[int, Weight]:
         """What clearing each turn would gain, but for the newest ones that are to be kept."""

@@ -11,6 +11,7 @@ from typing_extensions import override
 from orchestrator.errors import ConfigurationError, DoorbellError
 
 VERBS = {
+    "approvals": "orchestrator.cli.approvals:approvals",
     "check": "orchestrator.cli.check:check",
     "demo": "orchestrator.cli.demo:demo",
     "events": "orchestrator.cli.events:events",

@@ -10,6 +10,7 @@ from orchestrator.cli.samples import sampled
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.errors import Flaw, Mistake
 from orchestrator.rehearsal.doubts import doubts, unknown_tools
+from orchestrator.rehearsal.retiring import retiring_doubts
 from orchestrator.rehearsal.testing import Verdict
 
 
@@ -40,6 +41,7 @@ def proved(
     verdicts = verdicts_of(configuration, directory, now)
     mistakes = [*configuration.mistakes, *found.mistakes, *_failures(verdicts)]
     warnings = [*configuration.warnings, *found.warnings]
+    warnings += retiring_doubts(configuration, now.date())
     if offer is not None:
         mistakes += unknown_tools(configuration, offer.tools)
         warnings += _silent(configuration, offer.silent)

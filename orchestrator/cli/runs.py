@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator import views
+from orchestrator.cli.approvals import answer, approve, deny
 from orchestrator.cli.log import log
 from orchestrator.cli.naming import run_named
 from orchestrator.cli.options import console, local, print_json, settings_from, stores_of
@@ -66,6 +67,9 @@ def show(*, as_json: bool, run: str, **flags: Any) -> None:
 
 runs.add_command(start)
 runs.add_command(log)
+runs.add_command(approve)
+runs.add_command(deny)
+runs.add_command(answer)
 runs.add_command(retry)
 
 
@@ -130,7 +134,11 @@ def _refuse_if_nothing_to_apply(run: dict[str, Any]) -> None:
 
 def _to_apply(run: dict[str, Any]) -> list[dict[str, Any]]:
     """The proposals that nobody has applied; an applied one stands beside its proposal, at turn 0."""
-    applied = {call["id"].rpartition(":")[0] for call in run["tool_calls"] if call["turn"] == 0}
+    applied = {
+        call["id"].rpartition(":")[0]
+        for call in run["tool_calls"]
+        if call["turn"] == 0 and call["state"] != CallState.PENDING
+    }
     proposed = (call for call in run["tool_calls"] if call["state"] == CallState.PROPOSED)
     return [call for call in proposed if call["id"] not in applied]
 
@@ -203,12 +211,25 @@ def _call(call: dict[str, Any]) -> list[str]:
     return [f"{turn}  {name}  {call['state']}", *fields]
 
 
+def _request(request: dict[str, Any]) -> str:
+    by, until = " or ".join(request["by"]), when(request["expires_at"])
+    if request["tool"] is None:
+        words = f"waits for an answer by {by}, until {until}: `doorbell runs answer"
+    else:
+        words = f"waits for consent to {request['tool']} by {by}, until {until}: `doorbell runs approve"
+    return f"{words} {request['code']}`"
+
+
 def _next(run: dict[str, Any]) -> list[str]:
     told = []
     waits = run["waiting_for"]
     if waits and waits["kind"] == "event":
         wanted = " or ".join(waits["events"])
         told.append(f"waits for {wanted} of {waits['key']}, until {when(waits['until'])}")
+    elif waits and waits["kind"] == "time":
+        told.append(f"sleeps until {when(waits['until'])}")
+    elif waits and waits["kind"] == "people":
+        told += [_request(one) for one in waits["requests"]]
     elif waits:
         told.append(f"waits for you: `doorbell runs resume {run['id']}` when it is mended")
     if _to_apply(run):

@@ -66,6 +66,7 @@ def _text(told: dict[str, Any]) -> str:
             for one in told["inbox"].get("paused", [])
         ),
         f"model     {said}",
+        *(f"warning   {words}" for words in model.get("retiring", {}).values()),
         *_in_force(configuration),
         f"rules     {', '.join(configuration['rules']) or 'none'}",
         *map(_slots, told.get("slots", [])),

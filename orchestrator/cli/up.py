@@ -207,6 +207,7 @@ def settle(settings: Settings, state: StateDirectory, ports: Ports) -> Settings:
     """The settings with nothing left open: what the children are told."""
     known: dict[str, Any] = {"state": state.path, "port": ports.door}
     known["config"] = settings.config.resolve()
+    known["embedded"] = settings.temporal is None
     if settings.temporal is None:
         known["temporal"] = f"{LOOPBACK}:{ports.temporal}"
         known["temporal_ui"] = settings.temporal_ui or f"http://{LOOPBACK}:{ports.temporal_ui}"

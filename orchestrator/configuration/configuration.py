@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.configuration.document import Document
+from orchestrator.configuration.locks import Lock
 from orchestrator.configuration.people import Person
 from orchestrator.errors import Mistake
 from orchestrator.rules.caps import Allowance
@@ -19,7 +20,8 @@ class Configuration:
 
     `digest` names exactly these texts. A rule with a mistake is not in `rules`; the sound ones are. `shut` are the
     sources whose secret is unset: nobody can ring them, though they can be read. `others` stand in no file and can be
-    read: they are built in, or gone since while deliveries of theirs are kept. `documents` know where things stand.
+    read: they are built in, or gone since while deliveries of theirs are kept. `lock` is None where nobody locked the
+    tools. `documents` know where things stand.
     """
 
     digest: str
@@ -33,6 +35,7 @@ class Configuration:
     others: Mapping[str, Source] = field(default_factory=dict)
     allowance: Allowance = field(default_factory=Allowance)
     people: Mapping[str, Person] = field(default_factory=dict)
+    lock: Lock | None = None
     documents: Mapping[str, Document] = field(default_factory=dict, repr=False, compare=False)
 
     def readable(self) -> dict[str, Source]:

@@ -10,6 +10,7 @@ SOURCES = "sources.yaml"
 SERVERS = "servers.yaml"
 LIMITS = "limits.yaml"
 PEOPLE = "people.yaml"
+LOCK = "tools.lock"
 NAMED = (SOURCES, SERVERS, LIMITS, PEOPLE)
 MAX_FILE = 1024 * 1024
 
@@ -75,7 +76,7 @@ def _sort(files: Files, path: Path, name: PurePath) -> None:
 def _counts(name: PurePath) -> bool:
     match name.parts:
         case (only,):
-            return only in NAMED
+            return only in {*NAMED, LOCK}
         case ("rules", _):
             return name.suffix == ".yaml"
         case ("playbooks", _):

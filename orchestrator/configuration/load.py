@@ -9,9 +9,18 @@ from pathlib import Path, PurePosixPath
 from orchestrator.configuration import document as yaml
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.document import Document
-from orchestrator.configuration.files import LIMITS, PEOPLE, SERVERS, SOURCES, Files, files_of
+from orchestrator.configuration.files import (
+    LIMITS,
+    LOCK,
+    PEOPLE,
+    SERVERS,
+    SOURCES,
+    Files,
+    files_of,
+)
 from orchestrator.configuration.forwards import Secrets
 from orchestrator.configuration.limits import allowance_of
+from orchestrator.configuration.locks import Lock, lock_of
 from orchestrator.configuration.people import Person, people_of
 from orchestrator.configuration.playbooks import playbook_of, prose_flaws_of
 from orchestrator.configuration.rates import second_backstops
@@ -54,6 +63,7 @@ def configured(files: Files, environment: Mapping[str, str], read_file: ReadFile
     playbooks, playbook_names = reading.playbooks(
         servers.names, frozenset(servers.things), people.things
     )
+    lock = reading.lock()
     around = Surroundings(
         sources=frozenset(sources.names),
         publishes=sources.publishes,
@@ -75,6 +85,7 @@ def configured(files: Files, environment: Mapping[str, str], read_file: ReadFile
         shut=sources.shut,
         allowance=allowance,
         people=people.things,
+        lock=lock,
         documents=reading.documents,
     )
 
@@ -102,6 +113,17 @@ class _Reading:
             self.mistakes += found.mistakes
         self.documents[name] = found
         return found
+
+    def lock(self) -> Lock | None:
+        """What is locked; nothing where there is no such file, and no tool where it can't be read."""
+        file = self._files.named(LOCK)
+        text = self._files.texts.get(LOCK)
+        if text is None:
+            unread = any(mistake.file == file for mistake in self.mistakes)
+            return Lock(sound=False) if unread else None
+        lock, mistakes = lock_of(text, file)
+        self.mistakes += mistakes
+        return lock
 
     def note(self, name: str, flaws: Iterable[Flaw], warnings: Iterable[Flaw] = ()) -> None:
         document = self.documents[name]

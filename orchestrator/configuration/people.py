@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from orchestrator.configuration.document import Document
 from orchestrator.configuration.keys import listed
@@ -26,7 +26,18 @@ ANYBODY: Final = "anybody"
 
 ROLES: Final = "roles"
 RESERVED: Final = frozenset({OPERATOR, ANYBODY})
-By = Annotated[list[str], BeforeValidator(listed), Field(min_length=1)]
+
+
+class PersonShape(BaseModel):
+    """One entry of people.yaml, for editors: an account under each source's name, and roles."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        frozen=True,
+        json_schema_extra={"additionalProperties": {"type": ["integer", "string"]}},
+    )
+
+    roles: Annotated[list[str], BeforeValidator(listed)] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +58,9 @@ class Speaker:
 
 
 def speaker(event: Event, people: Mapping[str, Person]) -> Speaker | None:
-    """Who is behind an event, as far as its source proves it; None for strangers and bots."""
-    actor = event.actor
-    if actor is None or actor.bot:
+    """Who is behind an event and wrote what it says, as far as its source proves it; None for strangers and bots."""
+    actor, author = event.actor, event.author
+    if actor is None or actor.bot or (author is not None and author.id not in {None, actor.id}):
         return None
     by_hand = event.source == OPERATOR
     mine = actor.login if by_hand else actor.id

@@ -8,20 +8,24 @@ from typing import Any
 
 from pydantic import Field
 
+from orchestrator.configuration.allowing import Allowing
 from orchestrator.configuration.approve import Approving
 from orchestrator.configuration.callbacks import CallbackShape, Lasting
 from orchestrator.configuration.keys import Shape, Words
 from orchestrator.configuration.quantities import Count, Dollars, Positive
-from workflows.playbook import Budget, InputType, Unseen
+from workflows.playbook import Budget, InputType, Screening, Tokens, Unseen
 
 DEFAULT_BUDGET = Budget()
+DEFAULT_SCREENING = Screening()
 
 
 class WriteShape(Shape):
-    """How often a run may use one write tool, and who must consent to it."""
+    """How often a run may use one write tool, with which arguments, who must consent, and what shows its effect."""
 
     max: Positive = 1
+    args: Mapping[str, Allowing] = Field(default_factory=dict)
     approve: Approving | None = None
+    verify: Words | None = None
 
 
 class BudgetShape(Shape):
@@ -42,6 +46,14 @@ class TextShape(Shape):
     comments: Unseen = Unseen.SHOW
 
 
+class ScreeningShape(Shape):
+    """What one write may carry."""
+
+    links: Count = DEFAULT_SCREENING.links
+    mentions: Count = DEFAULT_SCREENING.mentions
+    tokens: Tokens = DEFAULT_SCREENING.tokens
+
+
 class PlaybookShape(Shape):
     """The front matter of a playbook."""
 
@@ -54,4 +66,5 @@ class PlaybookShape(Shape):
     waits: Mapping[str, CallbackShape] = Field(default_factory=dict)
     budget: BudgetShape = BudgetShape()
     text: TextShape = TextShape()
+    screening: ScreeningShape = ScreeningShape()
     approve: Approving | None = None

@@ -1,9 +1,11 @@
 """playbooks/*.md as playbooks; it knows which servers there are, and asks none which tools it has."""
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from orchestrator.configuration.allowing import allowed_of
 from orchestrator.configuration.approve import approve_of, strangers
 from orchestrator.configuration.callbacks import callback_flaws, callbacks_of
 from orchestrator.configuration.document import Document, Place
@@ -15,7 +17,7 @@ from orchestrator.playbooks import digest_of, prose_flaws
 from orchestrator.rules.load import closest
 from orchestrator.templates import TemplateError, templates_of
 from workflows.messages import BUILT_INS
-from workflows.playbook import MAX_TOOLS, Budget, Playbook, TextPolicy, WriteLimit
+from workflows.playbook import MAX_TOOLS, Budget, Playbook, Screening, TextPolicy, WriteLimit
 
 BUILT_IN_TOOLS = len(BUILT_INS)
 
@@ -65,7 +67,12 @@ def _playbook(name: str, text: str, shape: PlaybookShape, prose: str) -> Playboo
         tools={server: tuple(tools) for server, tools in shape.tools.items()},
         bind={target: dict(arguments) for target, arguments in shape.bind.items()},
         writes={
-            tool: WriteLimit(max=limit.max, approve=approve_of(limit.approve))
+            tool: WriteLimit(
+                max=limit.max,
+                args=allowed_of(limit.args),
+                approve=approve_of(limit.approve),
+                verify=limit.verify,
+            )
             for tool, limit in shape.writes.items()
         },
         waits=callbacks_of(shape.waits),
@@ -79,6 +86,11 @@ def _playbook(name: str, text: str, shape: PlaybookShape, prose: str) -> Playboo
         ),
         prose=prose,
         text=TextPolicy(invisible=shape.text.invisible, comments=shape.text.comments),
+        screening=Screening(
+            links=shape.screening.links,
+            mentions=shape.screening.mentions,
+            tokens=shape.screening.tokens,
+        ),
         approve=approve_of(shape.approve),
     )
 
@@ -149,6 +161,18 @@ def _seconds(span: timedelta | None) -> float | None:
 def _writes(shape: PlaybookShape) -> Iterator[Flaw]:
     for target in shape.writes:
         yield from _target(shape, target, ("writes", target))
+        yield from _verified(shape, target)
+
+
+def _verified(shape: PlaybookShape, target: str) -> Iterator[Flaw]:
+    verify, at = shape.writes[target].verify, ("writes", target, "verify")
+    if verify is None:
+        return
+    for flaw in _target(shape, verify, at):
+        yield replace(flaw, key=False)
+    if verify in shape.writes:
+        text = f"expected a tool that looks and changes nothing, got {verify!r}, which stands under `writes:`"
+        yield Flaw(at, text)
 
 
 def _approvals(shape: PlaybookShape, people: Mapping[str, Person]) -> Iterator[Flaw]:

@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticOmit, core_schema
 from typing_extensions import override
 
+from orchestrator.configuration.people import PersonShape
 from orchestrator.configuration.playbook_shapes import PlaybookShape
 from orchestrator.configuration.quantities import Dollars, Duration
 from orchestrator.configuration.shapes import (
@@ -36,6 +37,7 @@ FILES: Final[Mapping[str, type[BaseModel]]] = {
     "rules": RuleShape,
     "playbook": PlaybookShape,
     "limits": LimitsFileShape,
+    "people": PersonShape,
 }
 """The kinds of files, and the shape of each entry, or of the whole where nothing has a name."""
 

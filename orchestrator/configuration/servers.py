@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from orchestrator.configuration.document import Document, Place
-from orchestrator.configuration.shapes import ServerShape
+from orchestrator.configuration.shapes import ServerShape, ToolShape
 from orchestrator.configuration.shaping import Found, entries, shaped
 from orchestrator.configuration.trust import OwnActorShape
 from orchestrator.errors import Flaw
@@ -40,7 +40,8 @@ def servers_of(
         found.names.add(name)
         at: Place = (name,)
         shape, flaws = shaped(ServerShape, value, at)
-        flaws += [] if shape is None else [*_misfits(name, shape, at), *_deaf(shape, sources, at)]
+        if shape is not None:
+            flaws += [*_misfits(name, shape, at), *_said(shape, at), *_deaf(shape, sources, at)]
         found.flaws += flaws
         if shape is not None and not flaws:
             reader = _Reader(environment, read_file, found.warnings)
@@ -81,7 +82,11 @@ def _server(
     reader: _Reader,
     sources: Mapping[str, bool],
 ) -> Server:
-    effects: dict[str, Effect] = {tool: said.effect for tool, said in shape.tools.items()}
+    effects = dict(_effects(shape.tools))
+    idempotency = {tool: said.idempotency for tool, said in shape.tools.items() if said.idempotency}
+    markers = {
+        tool: said.marker or "" for tool, said in shape.tools.items() if said.marker is not None
+    }
     if shape.url is not None:
         return HttpServer(
             name=name,
@@ -93,6 +98,8 @@ def _server(
             ),
             headers=reader.texts(shape.headers, (name, "headers")),
             effects=effects,
+            idempotency=idempotency,
+            markers=markers,
             own_actor=_own_actor(name, shape, sources),
         )
     return StdioServer(
@@ -101,8 +108,30 @@ def _server(
         env=reader.texts(shape.env, (name, "env")),
         directory=Path() if shape.directory is None else directory / shape.directory,
         effects=effects,
+        idempotency=idempotency,
+        markers=markers,
         own_actor=_own_actor(name, shape, sources),
     )
+
+
+def _effects(tools: Mapping[str, ToolShape]) -> Iterator[tuple[str, Effect]]:
+    for tool, said in tools.items():
+        if said.effect is not None:
+            yield tool, said.effect
+        elif said.idempotency is not None:
+            # A server that knows a repeated call by its key may be asked again.
+            yield tool, Effect.WRITE
+
+
+def _said(shape: ServerShape, at: Place) -> Iterator[Flaw]:
+    for tool, said in shape.tools.items():
+        here: Place = (*at, "tools", tool)
+        if not said.model_fields_set:
+            expected = "expected at least one of `effect`, `idempotency`, `marker`"
+            yield Flaw(here, f"{expected} of {tool!r}, got none", key=True)
+        if said.idempotency and said.effect not in {None, Effect.WRITE}:
+            text = f"a tool that knows a repeated call by its key is a `write`, not {str(said.effect)!r}: take one out"
+            yield Flaw((*here, "idempotency"), text, key=True)
 
 
 def _own_actor(name: str, shape: ServerShape, around: Mapping[str, bool]) -> OwnActor | None:

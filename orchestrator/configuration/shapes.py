@@ -222,9 +222,14 @@ class AuthShape(Shape):
 
 
 class ToolShape(Shape):
-    """What a server can't be trusted to say about one of its tools."""
+    """What a server can't be trusted to say about one of its tools, or has no word for.
 
-    effect: Effect
+    `idempotency` is the argument by which it knows a repeated call, `marker` the one whose text gets our marker.
+    """
+
+    effect: Effect | None = None
+    idempotency: Words | None = None
+    marker: Words | Literal[False] | None = None
 
 
 class ServerShape(Shape):

@@ -27,12 +27,12 @@ async def decide_some(means: Means) -> int:
 
 
 def _count(
-    means: Means, entry: Entry, about: str, decisions: Sequence[Decision], began: datetime
+    means: Means, entry: Entry, named_in: str, decisions: Sequence[Decision], began: datetime
 ) -> None:
     for decision in decisions:
         named = decision.rule or decision.cause
         # What is redelivered is its own source's event; only the word is the person's.
-        source = entry.source if decision.event_id == entry.id else about
+        source = entry.source if decision.event_id == entry.id else named_in
         means.counts.decided(source, named, decision.action)
         why = skipped(decision)
         if why is not None:

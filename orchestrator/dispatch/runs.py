@@ -4,12 +4,15 @@ Every delivery is a signal-with-start, acknowledged durably by the server: with 
 mailbox, without it starts one. Sending one twice is harmless, because the run claims it in the ledger.
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import (
     SearchAttributeKey,
@@ -48,6 +51,25 @@ class Undeliverable(OperatorError):
     def __init__(self, text: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(text)
         self.retry_after = retry_after
+
+
+class Found(StrEnum):
+    """What there is of a run in Temporal; `gone` when nothing is, or its last part ended in order."""
+
+    RUNNING = "running"
+    GONE = "gone"
+    FAILED = "failed"
+    TERMINATED = "terminated"
+    CANCELLED = "cancelled"
+
+
+FOUND = {
+    WorkflowExecutionStatus.RUNNING: Found.RUNNING,
+    WorkflowExecutionStatus.FAILED: Found.FAILED,
+    WorkflowExecutionStatus.TIMED_OUT: Found.FAILED,
+    WorkflowExecutionStatus.TERMINATED: Found.TERMINATED,
+    WorkflowExecutionStatus.CANCELED: Found.CANCELLED,
+}
 
 
 class Runs(Protocol):
@@ -98,17 +120,44 @@ class TemporalRuns(Runs):
 
     @override
     async def running(self, workflow_id: str) -> bool:
+        return await self.found(workflow_id) is Found.RUNNING
+
+    async def found(self, workflow_id: str) -> Found:
+        """What there is of that run. Raises Unreachable or Undeliverable."""
         try:
             described = await self.client.get_workflow_handle(workflow_id).describe(
                 rpc_timeout=RPC_DEADLINE
             )
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
-                return False
+                return Found.GONE
             raise _translated(error) from error
         except RuntimeError as error:
             raise Unreachable(f"Temporal: {error}") from error
-        return described.status is WorkflowExecutionStatus.RUNNING
+        return FOUND.get(described.status or WorkflowExecutionStatus.COMPLETED, Found.GONE)
+
+    async def namespace(self) -> str:
+        """The id of our namespace, made with it and never again. Raises Unreachable or Undeliverable."""
+        try:
+            answer = await self.client.workflow_service.describe_namespace(
+                DescribeNamespaceRequest(namespace=self.client.namespace), timeout=RPC_DEADLINE
+            )
+        except RPCError as error:
+            raise _translated(error) from error
+        except RuntimeError as error:
+            raise Unreachable(f"Temporal: {error}") from error
+        return answer.namespace_info.id
+
+    async def all_running(self) -> AsyncIterator[str]:
+        """The ids of those that run, as the server's index has them: a moment late. Raises as `found`."""
+        wanted = f"WorkflowType = 'Run' AND ExecutionStatus = 'Running' AND TaskQueue = '{self.task_queue}'"
+        try:
+            async for one in self.client.list_workflows(wanted, rpc_timeout=RPC_DEADLINE):
+                yield one.id
+        except RPCError as error:
+            raise _translated(error) from error
+        except RuntimeError as error:
+            raise Unreachable(f"Temporal: {error}") from error
 
     async def _signal(self, decision: Decision, title: Title) -> None:
         await self.client.start_workflow(

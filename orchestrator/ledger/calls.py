@@ -7,7 +7,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, case, func, select, update
 
@@ -15,6 +15,9 @@ from orchestrator.ledger.schema import calls
 from orchestrator.ledger.upsert import leave
 from workflows.messages import CallState
 from workflows.playbook import Effect
+
+APPLIED: Final = ":applied"
+"""How the id of a call ends that somebody applied, after the one of its proposal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +153,7 @@ def apply(connection: Connection, run_id: str, at: float) -> list[Call]:
         if call.state is CallState.PROPOSED:
             names = ("alias", "server", "tool", "effect", "arguments")
             copied = {name: getattr(call, name) for name in names}
-            intent = Intent(call_id=f"{call.call_id}:applied", position=number, **copied)
+            intent = Intent(call_id=f"{call.call_id}{APPLIED}", position=number, **copied)
             intend(connection, run_id, 0, intent, at)
     return [call for call in of_run(connection, run_id) if call.turn == 0 and call.done_at is None]
 

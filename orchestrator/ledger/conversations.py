@@ -16,7 +16,10 @@ OVERTAKEN: Final = "superseded by a newer event before it began"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """One conversation of one run. `position` is its opening event's place in the inbox."""
+    """One conversation of one run. `position` is its opening event's place in the inbox.
+
+    Since `pruned_at` what was said in it is gone; that it was, how it ended and what it cost stays.
+    """
 
     run_id: str
     workflow_id: str
@@ -38,6 +41,7 @@ class Conversation:
     configuration: str
     opened_at: float
     ended_at: float | None
+    pruned_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

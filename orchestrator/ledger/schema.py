@@ -59,6 +59,7 @@ conversations = Table(
     Column("configuration", String, nullable=False),
     Column("opened_at", Float, nullable=False),
     Column("ended_at", Float),
+    Column("pruned_at", Float),
     Index("conversations_by_workflow", "workflow_id", "number", unique=True),
     Index("conversations_by_time", "opened_at"),
 )
@@ -357,6 +358,44 @@ approval_words = Table(
 )
 
 
+quarantines = Table(
+    "quarantines",
+    LEDGER,
+    Column("server", String, primary_key=True),
+    Column("tool", String, primary_key=True),
+    Column("seen", String, primary_key=True),
+    Column("words", Text, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+installation = Table(
+    "installation",
+    LEDGER,
+    Column("name", String, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+losses = Table(
+    "losses",
+    LEDGER,
+    Column("run_id", String, primary_key=True),
+    Column("words", Text, nullable=False),
+    Column("again", Boolean, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("told_at", Float),
+    Index("losses_by_telling", "again", "told_at"),
+)
+
+garbage = Table(
+    "garbage",
+    LEDGER,
+    Column("digest", String, primary_key=True),
+    Column("since", Float, nullable=False),
+)
+
+
 def m001_ledger(connection: Connection) -> None:
     """A new ledger, in the shape of today; what follows brings an older one there, and leaves this one alone."""
     LEDGER.create_all(connection)
@@ -404,6 +443,17 @@ def m009_ledger_callbacks(connection: Connection) -> None:
     _add(connection, waits.c.ended_at)
 
 
+def m010_ledger_quarantines(connection: Connection) -> None:
+    """Keep which tools were no longer what they had been."""
+    LEDGER.create_all(connection, tables=[quarantines])
+
+
+def m011_ledger_upkeep(connection: Connection) -> None:
+    """Keep which Temporal the runs live on, which of them were lost, and what is pruned or will be."""
+    LEDGER.create_all(connection, tables=[installation, losses, garbage])
+    _add(connection, conversations.c.pruned_at)
+
+
 MIGRATIONS = (
     m001_ledger,
     m002_ledger_notes,
@@ -414,6 +464,8 @@ MIGRATIONS = (
     m007_ledger_model,
     m008_ledger_approvals,
     m009_ledger_callbacks,
+    m010_ledger_quarantines,
+    m011_ledger_upkeep,
 )
 
 

@@ -167,6 +167,9 @@ RUNS_ENDED: Final = _counter(
     "doorbell_runs_ended_total", "Runs that ended, by their honest outcome.", "playbook", "outcome"
 )
 RUNS_PARKED: Final = _counter("doorbell_runs_parked_total", "Runs that parked.", "reason")
+CALLS_STOPPED: Final = _counter(
+    "doorbell_tool_calls_stopped_total", "Tool calls that were stopped for what they carried.", "why"
+)
 WAITS_ENDED: Final = _counter("doorbell_waits_ended_total", "Waits and how they ended.", "how")
 
 PROCESS: Final = (BUILD, SCRAPE_FAILURES, LOG_DROPPED, SPANS_DROPPED, STARTED, CPU, MEMORY, FILES)
@@ -181,6 +184,6 @@ DISPATCH: Final = (
 STATE: Final = (WAITING, BACKLOG, OLDEST, DEAD, LEASES, BREAKER, TEMPORAL)
 RUNS: Final = (
     *(TURNS, TURN, TOKENS, DOLLARS, UNPRICED),
-    *(TOOL_CALLS, TOOL_CALL, RUNS_ENDED, RUNS_PARKED, WAITS_ENDED),
+    *(TOOL_CALLS, TOOL_CALL, RUNS_ENDED, RUNS_PARKED, CALLS_STOPPED, WAITS_ENDED),
 )
 ALL: Final = (*PROCESS, *DOOR, *DISPATCH, *STATE, *RUNS)

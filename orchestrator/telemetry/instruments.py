@@ -160,6 +160,7 @@ class RunInstruments:
         self._call = registry.histogram(catalogue.TOOL_CALL)
         self._ended = registry.counter(catalogue.RUNS_ENDED)
         self._parked = registry.counter(catalogue.RUNS_PARKED)
+        self._stopped = registry.counter(catalogue.CALLS_STOPPED)
         self._waits = registry.counter(catalogue.WAITS_ENDED)
 
     def model_turn(
@@ -187,6 +188,10 @@ class RunInstruments:
         """Count one tool call: `effect` and `outcome` are the ledger's words."""
         self._calls.add((server, tool, effect, outcome))
         self._call.observe((server,), seconds)
+
+    def call_stopped(self, why: str) -> None:
+        """Count a tool call that was stopped for what it carried."""
+        self._stopped.add((why,))
 
     def run_ended(self, playbook: str, outcome: str) -> None:
         """Count a run that ended."""

@@ -24,6 +24,10 @@ class Hearing:
     means: Means
     sources: dict[str, Source]
 
+    def means_with(self, hands: Any) -> Means:
+        """The same means with these hands."""
+        return replace(self.means, hands=hands)
+
 
 @asynccontextmanager
 async def hearing(directory: Path) -> AsyncIterator[Hearing]:

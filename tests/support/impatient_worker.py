@@ -4,7 +4,8 @@
 
 While the file named by HOLD exists, the worker stops once at the instant named by HOLD_AT: `replied` (a turn is
 recorded, Temporal doesn't know yet), `waiting` (a wait is registered, Temporal doesn't know yet), `intended` (a tool
-call is taken, nothing was permitted yet) or `sent` (the ledger says sent, no byte has left). It leaves a file
+call is taken, nothing was permitted yet), `sent` (the ledger says sent, no byte has left) or `answered` (the answer
+is recorded, Temporal doesn't know yet). It leaves a file
 HOLD.held there, and HOLD.allowed or HOLD.refused once it has asked for permission. With MUTE, activities give only
 one sign of life, so that one that takes long counts as lost. With COUNTED, model and hands are stand-ins that append
 to that file. With PART=dispatch it is a dispatcher.
@@ -32,7 +33,7 @@ from orchestrator.agent.model import Claude
 from orchestrator.cli.work import work
 from tests.support import impatient_dispatcher, standins
 from workflows import calls
-from workflows.messages import Ask, CallRequest, Reply, Waiting, WaitRequest
+from workflows.messages import Ask, CallOutcome, CallRequest, Reply, Waiting, WaitRequest
 
 SILENCE = timedelta(seconds=1.5)
 DEADLINE = 2.0
@@ -110,6 +111,13 @@ async def ask(means: Means, asked: Ask, attempt: int) -> Reply:
     return reply
 
 
+async def call(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
+    """A tool call, that can be held when its answer is recorded."""
+    outcome = await calling.call(means, request, attempt)
+    await HOLD.at("answered")
+    return outcome
+
+
 async def open_wait(means: Means, request: WaitRequest) -> Waiting:
     """A wait, that can be held when it is registered."""
     opened = await waiting.open_wait(means, request)
@@ -154,5 +162,6 @@ if __name__ == "__main__":
     hurry()
     late.MODEL, late.HANDS = f"{Claude.__module__}:Claude", "__main__:HeldHands"
     activities.asking = SimpleNamespace(ask=ask)
+    activities.calling = SimpleNamespace(**vars(calling) | {"call": call})
     activities.waiting = SimpleNamespace(**vars(waiting) | {"open_wait": open_wait})
     nurse()

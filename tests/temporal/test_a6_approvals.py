@@ -1,5 +1,6 @@
 """A6: consent is for exactly one call with exactly those arguments, once, in time, and by those who may."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ from orchestrator.demo.wire import ToolUse
 from orchestrator.ledger import approvals
 from orchestrator.sources.source import OPERATOR
 from tests.support.house import PLAYBOOK, Files, House, commented, house, opened
-from tests.support.scripts import Turns, results, says, use, uses, wait
+from tests.support.scripts import Answer, Request, Turns, results, says, use, uses, words
 from tests.support.town import Town, kill
+from workflows import parking
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(90)]
 
@@ -23,7 +25,9 @@ WRITE = use("write_thing", body="Thank you.")
 
 
 def files(approve: str = "{by: [role:maintainer, bob]}", **changes: Any) -> Files:
-    asking = PLAYBOOK.replace("lab.write_thing: {max: 5}", f"lab.write_thing: {{max: 5, approve: {approve}}}")
+    asking = PLAYBOOK.replace(
+        "lab.write_thing: {max: 5}", f"lab.write_thing: {{max: 5, approve: {approve}}}"
+    )
     return Files(**{"playbook": asking, "people": PEOPLE, **changes})
 
 
@@ -160,9 +164,7 @@ async def test_a6_nobody_in_time_fails_the_run_where_the_playbook_says_so(
     tmp_path: Path, town: Town
 ) -> None:
     script = Turns([uses(WRITE, use("read_thing")), says()])
-    async with house(
-        tmp_path, town, script, files("{ttl: 1s, on_timeout: fail}")
-    ) as home:
+    async with house(tmp_path, town, script, files("{ttl: 1s, on_timeout: fail}")) as home:
         await home.ring(opened())
         run = await home.ended()
     assert home.executed() == ["read_thing it"]
@@ -175,9 +177,7 @@ async def test_a6_nobody_in_time_parks_the_run_and_a_person_who_resumes_it_is_as
     tmp_path: Path, town: Town
 ) -> None:
     script = Turns([uses(WRITE), says()])
-    async with house(
-        tmp_path, town, script, files("{ttl: 2s, on_timeout: park}")
-    ) as home:
+    async with house(tmp_path, town, script, files("{ttl: 2s, on_timeout: park}")) as home:
         await home.ring(opened())
         run = await home.one("parked")
         assert [call["state"] for call in run["tool_calls"]] == ["pending"]
@@ -190,21 +190,51 @@ async def test_a6_nobody_in_time_parks_the_run_and_a_person_who_resumes_it_is_as
     assert run["outcome"] == "completed"
 
 
-async def test_a6_a_run_that_is_cancelled_asks_nobody_any_more(tmp_path: Path, town: Town) -> None:
+@pytest.mark.parametrize("mode", ["signal", "supersede"])
+async def test_a6_a_run_that_is_called_off_asks_nobody_any_more(
+    tmp_path: Path, town: Town, mode: str
+) -> None:
     script = Turns([uses(WRITE, use("ask_nobody")), says()])
-    async with house(tmp_path, town, script, files()) as home:
+    newer = Turns([says()])
+    both = Either(first=script, then=newer)
+    async with house(tmp_path, town, both, files(mode=mode)) as home:
         await home.ring(opened())
         (request,) = await asked(home)
         run = await home.one("waiting")
-        await home.say("cancel", run["id"])
-        run = await home.ended()
+        if mode == "signal":
+            await home.say("cancel", run["id"])
+        else:
+            both.over = True
+            await home.ring(opened(action="edited"))
+        await home.settled("ended", 1 if mode == "signal" else 2)
+        run = await home.run(run["id"])
         late = await say(home, "approve", request.code)
         await home.until(lambda: _decided(home, late), "the late word")
         (closed,) = await asked(home)
     assert home.executed() == []
     assert closed.standing == "closed"
     assert {call["state"] for call in run["tool_calls"]} == {"refused"}
-    assert run["outcome"] == "cancelled"
+    assert run["outcome"] == ("cancelled" if mode == "signal" else "superseded")
+
+
+async def test_a6_what_is_asked_outlives_a_continue_as_new_and_events_wait_for_the_answer(
+    tmp_path: Path, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parking, "HISTORY_LIMIT", 60)
+    script = Turns([uses(use("read_thing"), WRITE), says()])
+    async with house(tmp_path, town, script, files()) as home:
+        await home.ring(opened())
+        (request,) = await asked(home)
+        run = await home.one("waiting")
+        for number in range(8):
+            await home.ring(opened(action="labeled", note=f"note {number};"))
+        await home.until(lambda: _parts(home, run["workflow_id"]), "a continue-as-new")
+        await say(home, "approve", request.code)
+        run = await home.ended()
+        assert await asked(home) == [await _settled(home, request)]
+    assert home.executed() == ["read_thing it", "write_thing Thank you."]
+    assert [words(script.asked[-1]).count(f"note {number};") for number in range(8)] == [1] * 8
+    assert run["outcome"] == "completed"
 
 
 async def test_a6_each_of_two_calls_is_made_as_soon_as_somebody_consents_to_it(
@@ -286,7 +316,9 @@ async def test_a6_a_worker_killed_around_the_answer_leaves_one_write(
 async def test_a6_a_question_is_answered_in_its_form_by_those_who_may(
     tmp_path: Path, town: Town
 ) -> None:
-    question = ask("Which label?", answer={"type": "string", "enum": ["bug", "question"]}, to=["ada"])
+    question = ask(
+        "Which label?", answer={"type": "string", "enum": ["bug", "question"]}, to=["ada"]
+    )
     script = Turns([uses(question), says()])
     async with house(tmp_path, town, script, files()) as home:
         await home.ring(opened())
@@ -299,6 +331,27 @@ async def test_a6_a_question_is_answered_in_its_form_by_those_who_may(
         run = await home.ended()
     assert answer(script) == 'ada answers: "bug"'
     assert run["outcome"] == "completed"
+
+
+@dataclass
+class Either:
+    """One script until it is over, then another."""
+
+    first: Turns
+    then: Turns
+    over: bool = False
+
+    def reply(self, request: Request) -> Answer:
+        return (self.then if self.over else self.first).reply(request)
+
+
+async def _parts(home: House, workflow_id: str) -> bool:
+    query = f"WorkflowId = '{workflow_id}'"
+    return len([part async for part in home.client.list_workflows(query)]) > 1
+
+
+async def _settled(home: House, request: approvals.Approval) -> approvals.Approval:
+    return await home.stores.ledger.read(approvals.one, request.approval_id)
 
 
 def ask(question: str, **more: Any) -> ToolUse:

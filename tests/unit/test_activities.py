@@ -83,9 +83,9 @@ async def ledger(tmp_path):
         yield database
 
 
-async def failure(does, request, attempt=1):
+async def failure(does, request, attempt=1, name="github.comment"):
     environment = ActivityEnvironment()
-    environment.info = replace(environment.info, attempt=attempt)
+    environment.info = replace(environment.info, attempt=attempt, activity_type=name)
     with pytest.raises(ApplicationError) as caught:
         await environment.run(does, request)
     return caught.value
@@ -130,6 +130,17 @@ async def test_a_call_that_may_be_repeated_and_got_no_answer_is_tried_again(ledg
 
     assert not error.non_retryable
     assert "gave no answer" in error.message
+
+
+async def test_an_activity_of_a_newer_version_is_never_taken_for_a_tool_call(ledger):
+    """Which call it is about, it would say in the same words."""
+    data = b'{"run_id": "%s", "call_id": "1.0"}' % RUN.encode()
+    given = [RawValue(Payload(metadata={"encoding": b"json/plain"}, data=data))]
+    does = ToolActivity(means(ledger, Lost(reason="broken"))).call
+    error = await failure(does, given, name="prepare_something")
+
+    assert not error.non_retryable
+    assert "does not know 'prepare_something'" in error.message
 
 
 async def test_the_proposals_of_a_run_that_never_opened_are_none(ledger):

@@ -1,6 +1,7 @@
 """A4: a conversation that outgrows its model goes on without its oldest results. Over real HTTP."""
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -126,3 +127,17 @@ async def test_a2_what_nobody_knows_is_never_cleared(tmp_path):
     shown = cleared(subject.sent())
     assert not shown[0]
     assert any(shown)
+
+
+async def test_r5_the_conversation_is_read_from_the_cache_however_many_calls_a_turn_makes(tmp_path):
+    """The API looks 20 blocks back from a breakpoint for what it knows; thirty calls are sixty blocks."""
+    many = Reply(blocks=(LOOK,) * 30, stop_reason="tool_use")
+    async with talk(tmp_path, PIN, many) as subject:
+        cached = []
+        for turn in (1, 2, 3, 4):
+            cached.append((await subject.ask(turn)).spent.cached_tokens)
+            await subject.answered(turn, "x" * 1_000)
+
+    grown = [after - before for before, after in pairwise(cached[1:])]
+    assert grown[0] > 8_000
+    assert grown[1] > 2 * 8_000

@@ -115,6 +115,7 @@ async def test_d6_what_is_not_well_is_said_and_exit_one(there, told, said):
     [
         ({"key": False}, "model     no key: runs park until ANTHROPIC_API_KEY is set"),
         ({"scripted": True}, "model     scripted"),
+        ({"retiring": {"m": "m is switched off on 2026-11-30"}}, "warning   m is switched off on"),
     ],
 )
 async def test_a_missing_or_scripted_model_is_said_and_is_no_failure(there, model, said):

@@ -279,3 +279,13 @@ for number in range(3_000):
         child.wait(30)
 
     assert [line["number"] for line in said if line["event"] == "n"] == list(range(3_000))
+
+
+def test_a7_no_line_carries_a_secret_once_the_journal_knows_it(stream):
+    journal = Journal("service", Lines(stream.write, late=0), None)
+    journal.redact(lambda text: text.replace("hunter22", "[secret env:TOKEN]"))
+    journal.delivery(DeliveryLine(source="hunter22", outcome=Outcome.GONE), AT)
+    journal.close()
+
+    (line,) = stream.lines()
+    assert line["source"] == "[secret env:TOKEN]"

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from orchestrator.agent.model import Claude
-from orchestrator.agent.reply import Rejected, Request, Unavailable
+from orchestrator.agent.reply import Rejected, Request, TooLong, Unavailable
 from orchestrator.demo.wire import STATUS, Cut, Fault, Reply, Text, ToolUse
 from tests.support.builders import MODEL, claude
 
@@ -95,6 +95,42 @@ async def test_when_to_try_again_is_told(status, kind):
     assert error.retry_after == 17
 
 
+@pytest.mark.parametrize(
+    ("kind", "retry_after", "slowed"),
+    [
+        ("rate_limit_error", None, True),
+        ("rate_limit_error", 3, True),
+        ("overloaded_error", 3, True),
+        ("overloaded_error", None, False),
+        ("api_error", None, False),
+    ],
+)
+async def test_whose_fault_it_is_that_it_is_slow_is_told(kind, retry_after, slowed):
+    error = await failure(Fault(status=STATUS[kind], type=kind, retry_after=retry_after))
+
+    assert error.slowed is slowed
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "message", "long"),
+    [
+        (400, "invalid_request_error", "prompt is too long: 209353 tokens > 199999 maximum", True),
+        (400, "invalid_request_error", "This model's maximum context length is 4097 tokens", True),
+        (400, "exceed_context_size_error", "the request exceeds the available context size", True),
+        (413, "request_too_large", "Request exceeds the maximum size", True),
+        (400, "invalid_request_error", "tools.0.custom.name: String should match", False),
+        (404, "not_found_error", "model: prompt is too long", False),
+    ],
+)
+async def test_a_conversation_that_is_too_long_is_told_from_other_mistakes(
+    status, kind, message, long
+):
+    error = await failure(Fault(status=status, type=kind, message=message))
+
+    assert isinstance(error, TooLong) is long
+    assert error.invalid is (status == 400 and not long)
+
+
 async def test_an_error_inside_a_stream_is_unavailable_and_was_begun():
     error = await failure(Fault(cut=Cut.ERROR))
 
@@ -168,6 +204,25 @@ async def test_a_server_that_took_the_request_and_spoke_no_sense_may_have_begun(
             await model.say(REQUEST)
 
     assert caught.value.begun
+
+
+async def test_a_server_of_ones_own_finds_the_key_in_either_header():
+    """Gateways that speak the API of before know nothing of a bearer."""
+    seen = []
+
+    async def answer(reader, writer):
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        model = Claude("a-key", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        with pytest.raises(Unavailable):
+            await model.say(REQUEST)
+        await model.close()
+
+    head = seen[0].lower()
+    assert b"x-api-key: a-key\r\n" in head
+    assert b"authorization: bearer a-key\r\n" in head
 
 
 @pytest.mark.parametrize("key", [None, ""])

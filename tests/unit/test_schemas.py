@@ -30,6 +30,7 @@ KIND = {
     "rules/*.yaml": "rules",
     "playbooks/*.md": "playbook",
     "limits.yaml": "limits",
+    "people.yaml": "people",
 }
 DOCUMENTED = [
     (KIND[found["file"]], found["text"])
@@ -118,6 +119,22 @@ def test_what_the_configuration_would_refuse_an_editor_refuses_too(kind, entry):
         ("rules", {"on": ["a/b", "c/*"], "when": {"x[*].y": ["a", 1], "not": [{"a": None}]}}),
         ("rules", {"on": "a/b", "when": {"any": [{"cel": "true"}, {"all": [{"x": {"gt": 1}}]}]}}),
         ("playbook", {"model": "m", "budget": {"usd": "0.5", "tokens": "300k", "turns": 3}}),
+        (
+            "playbook",
+            {"model": "m", "approve": "write-once", "writes": {"a.b": {"approve": "never"}}},
+        ),
+        (
+            "playbook",
+            {
+                "model": "m",
+                "approve": {
+                    "by": "role:x",
+                    "ttl": "3d",
+                    "when": "args.n > 5",
+                    "on_timeout": "park",
+                },
+            },
+        ),
     ],
 )
 def test_every_way_to_write_a_value_fits(kind, entry):
@@ -164,7 +181,7 @@ def test_they_can_be_written_anew_after_an_upgrade(tmp_path):
     assert written == sorted(f"{kind}.json" for kind in FILES)
 
 
-@pytest.mark.parametrize("words", [[], ["rules", "--write"], ["people"]])
+@pytest.mark.parametrize("words", [[], ["rules", "--write"], ["persons"]])
 def test_neither_or_both_or_a_strange_kind_is_exit_two(words):
     assert CliRunner().invoke(main, ["schema", *words]).exit_code == 2
 

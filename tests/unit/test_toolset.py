@@ -15,7 +15,6 @@ from orchestrator.agent.toolset import (
     complaints,
     curate,
     full_arguments,
-    tokens,
 )
 from orchestrator.servers import HttpServer, StdioServer
 from workflows.playbook import Effect, Playbook, WriteLimit
@@ -147,7 +146,8 @@ def test_h1_definitions_beyond_the_budget_are_refused_with_the_dearest_named():
     found = offers(tool("huge", input_schema=schema), tool("small", input_schema={}))
     [problem] = refusal(playbook(tools={"github": ("huge", "small")}), found, SERVERS, {})
     assert "at most 16000 tokens" in problem
-    assert "the most expensive: github.huge 16" in problem
+    assert "the rest fits without github.huge (16" in problem
+    assert "github.small" not in problem
 
 
 def test_two_tools_of_one_alias_are_refused():
@@ -249,10 +249,6 @@ def test_complaints_are_few_and_short():
     assert said is not None
     assert said.endswith("- and 4 more")
     assert len(said) < 2000
-
-
-def test_the_price_is_estimated_from_the_json():
-    assert tokens({"a": "x" * 30}) == 11
 
 
 def test_the_built_in_wait_is_a_valid_definition_that_takes_what_it_says():

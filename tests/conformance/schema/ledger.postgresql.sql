@@ -142,6 +142,12 @@ payers | rule | character varying | NO
 payers | actor | character varying | NO
 payers | named | character varying | NO
 payers | caps | text | NO
+quarantines | server | character varying | NO
+quarantines | tool | character varying | NO
+quarantines | seen | character varying | NO
+quarantines | words | text | NO
+quarantines | run_id | character varying | NO
+quarantines | at | double precision | NO
 reservations | run_id | character varying | NO
 reservations | turn | integer | NO
 reservations | attempt | integer | NO
@@ -218,6 +224,7 @@ outages | PRIMARY KEY (run_id)
 own_actors | PRIMARY KEY (source, server)
 pauses | PRIMARY KEY (credential)
 payers | PRIMARY KEY (run_id)
+quarantines | PRIMARY KEY (server, tool, seen)
 reservations | PRIMARY KEY (run_id, turn, attempt, scope)
 shortfalls | PRIMARY KEY (run_id)
 slots | PRIMARY KEY (rule, n)
@@ -254,6 +261,7 @@ CREATE UNIQUE INDEX outages_pkey ON public.outages USING btree (run_id)
 CREATE UNIQUE INDEX own_actors_pkey ON public.own_actors USING btree (source, server)
 CREATE UNIQUE INDEX pauses_pkey ON public.pauses USING btree (credential)
 CREATE UNIQUE INDEX payers_pkey ON public.payers USING btree (run_id)
+CREATE UNIQUE INDEX quarantines_pkey ON public.quarantines USING btree (server, tool, seen)
 CREATE INDEX reservations_by_account ON public.reservations USING btree (scope, rule, actor, at)
 CREATE INDEX reservations_by_state ON public.reservations USING btree (state, at)
 CREATE UNIQUE INDEX reservations_pkey ON public.reservations USING btree (run_id, turn, attempt, scope)

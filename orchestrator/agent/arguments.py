@@ -1,0 +1,169 @@
+"""What a playbook lets the arguments of a call be, and how their schema tells the model so; it calls nothing.
+
+A policy is checked on the full arguments, bound ones included, and again just before a call leaves. What a call doesn't
+give isn't checked, except where the tool's own default would break the policy: then it must be given.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+
+from orchestrator.rules.operators import asks, same
+from orchestrator.rules.rule import Operator
+from workflows.playbook import Allowed
+
+Policy = Mapping[str, Allowed]
+"""By the argument's name."""
+
+SHOWN: Final = 200
+"""Characters of a value that a complaint repeats."""
+
+# What we add to a text ourselves is none of the model's, so no pattern must foresee it.
+_MARKER: Final = re.compile(r"\s*<!-- doorbell:[0-9a-z.]{1,60} -->\s*\Z")
+_COMBINED: Final = ("anyOf", "oneOf", "allOf")
+
+
+def breaches(policy: Policy, arguments: Mapping[str, Any]) -> list[str]:
+    """What of the arguments isn't allowed, one line each."""
+    return [
+        f"{name}: expected {words(allowed)}, got {_told(wrong)}"
+        for name, allowed in policy.items()
+        if name in arguments
+        for wrong in _wrong(allowed, arguments[name])
+    ]
+
+
+def narrowed(schema: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
+    """The same schema of an object, with what the policy allows in it; nothing that isn't allowed fits by default."""
+    properties = dict(schema["properties"])
+    required = list(schema.get("required") or ())
+    for name, allowed in policy.items():
+        if name in properties:
+            told = _narrowed(properties[name], allowed, _definitions(schema))
+            if _breaks_by_default(told, allowed):
+                del told["default"]
+                required += [] if name in required else [name]
+            properties[name] = told
+    changed = {**schema, "properties": properties}
+    return {**changed, "required": required} if required else changed
+
+
+def misfits(
+    policy: Policy, schema: Mapping[str, Any], bound: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Which arguments the tool doesn't have, or could never be given, or are bound to what isn't allowed; and why."""
+    for name, allowed in policy.items():
+        if name not in schema["properties"]:
+            yield name, "the tool has no such argument"
+            continue
+        if name in bound:
+            for line in breaches({name: allowed}, bound):
+                yield name, f"`bind` gives it another value: {line}"
+        elif allowed.values is not None:
+            fitting = _fitting(schema["properties"][name], allowed.values, _definitions(schema))
+            if not fitting:
+                yield name, f"its schema takes none of {_listed(allowed.values)}"
+
+
+def words(allowed: Allowed) -> str:
+    """What is allowed, for the model and for people."""
+    said = []
+    if allowed.values is not None:
+        said.append(f"one of {_listed(allowed.values)}")
+    if allowed.pattern is not None:
+        said.append(f"text that matches {allowed.pattern} as a whole")
+    if allowed.at_most is not None:
+        said.append(f"a number of at most {allowed.at_most:g}")
+    return " and ".join(said)
+
+
+def _wrong(allowed: Allowed, value: Any) -> Iterator[Any]:
+    """The value, or those of a list, that aren't allowed."""
+    each = value if isinstance(value, list | tuple) else (value,)
+    return (one for one in each if not _fits(allowed, one))
+
+
+def _fits(allowed: Allowed, value: Any) -> bool:
+    if allowed.values is not None and not any(same(value, one) for one in allowed.values):
+        return False
+    if allowed.pattern is not None and not _matches(allowed.pattern, value):
+        return False
+    return allowed.at_most is None or _is_at_most(value, allowed.at_most)
+
+
+def _matches(pattern: str, value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    return asks(Operator.REGEX, rf"\A(?:{pattern})\z", [_MARKER.sub("", value)])
+
+
+def _is_at_most(value: Any, most: float) -> bool:
+    # NaN is neither more nor less, and is none.
+    return isinstance(value, int | float) and not isinstance(value, bool) and value <= most
+
+
+def _narrowed(prop: Any, allowed: Allowed, definitions: Mapping[str, Any]) -> dict[str, Any]:
+    told = dict(prop) if isinstance(prop, Mapping) else {}
+    keywords: dict[str, Any] = {}
+    if allowed.values is not None:
+        keywords["enum"] = _fitting(prop, allowed.values, definitions)
+    if allowed.at_most is not None:
+        keywords["maximum"] = allowed.at_most
+    is_list = told.get("type") in ("array", ["array", "null"], ["null", "array"])
+    unclear = not is_list and {"array", None} & set(_kinds(told))
+    if allowed.pattern is not None or unclear:
+        # No pattern in a schema: those are matched by backtracking, and this text is the model's.
+        told["description"] = f"{told.get('description', '')} Allowed: {words(allowed)}.".strip()
+    if unclear:
+        return told
+    return _within(told, keywords) if is_list else _stricter(told, keywords)
+
+
+def _within(prop: dict[str, Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    items = prop.get("items")
+    return {**prop, "items": _stricter(items if isinstance(items, Mapping) else {}, keywords)}
+
+
+def _stricter(prop: Mapping[str, Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    most = [one["maximum"] for one in (prop, keywords) if "maximum" in one]
+    return {**prop, **keywords, **({"maximum": min(most)} if most else {})}
+
+
+def _kinds(prop: Any) -> Iterator[str | None]:
+    """Which types a schema may admit; None where that can't be told from it alone."""
+    if not isinstance(prop, Mapping):
+        return
+    if "$ref" in prop:
+        yield None
+    kind = prop.get("type", ())
+    yield from [kind] if isinstance(kind, str) else kind
+    for combination in _COMBINED:
+        for one in prop.get(combination) or ():
+            yield from _kinds(one)
+
+
+def _fitting(prop: Any, values: Sequence[Any], definitions: Mapping[str, Any]) -> list[Any]:
+    """Those of the values that the schema of an argument takes, alone or in a list."""
+    schema = {**definitions, "properties": {"it": prop}}
+    taken = Draft202012Validator(schema)
+    return [one for one in values if any(taken.is_valid({"it": it}) for it in (one, [one]))]
+
+
+def _breaks_by_default(prop: Mapping[str, Any], allowed: Allowed) -> bool:
+    default = prop.get("default")
+    return default is not None and any(True for _ in _wrong(allowed, default))
+
+
+def _definitions(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: schema[key] for key in ("$defs", "definitions") if key in schema}
+
+
+def _listed(values: Iterable[Any]) -> str:
+    return ", ".join(map(_told, values))
+
+
+def _told(value: Any) -> str:
+    said = repr(value)
+    return said if len(said) <= SHOWN else f"{said[: SHOWN - 1]}…"

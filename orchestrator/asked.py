@@ -1,0 +1,87 @@
+"""What runs ask people and what became of it, as plain dictionaries, the same for every command; it changes nothing."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from orchestrator.database import Transaction
+from orchestrator.ledger import approvals, calls
+from orchestrator.ledger.approvals import Approval, Said
+from orchestrator.ledger.calls import Call
+from workflows.approvals import Standing
+from workflows.messages import CallState
+
+Shown = dict[str, Any]
+EVERY: Final = tuple(Standing)
+
+
+def listed(
+    connection: Transaction, limit: int, standings: tuple[Standing, ...] = (Standing.OPEN,)
+) -> list[Shown]:
+    """The newest requests that stand so, first."""
+    return [line(one) for one in approvals.newest(connection, limit, standings)]
+
+
+def of_run(connection: Transaction, run_id: str) -> list[Shown]:
+    """What a run asks people at this moment."""
+    found = approvals.of_run(connection, run_id)
+    return [line(one) for one in found if one.standing is Standing.OPEN]
+
+
+def line(approval: Approval) -> Shown:
+    """A request in one line of a list."""
+    return {
+        "code": approval.code,
+        "run": approval.run_id,
+        "call": approval.call_id,
+        "tool": approval.tool or None,
+        "by": list(approval.by),
+        "standing": str(approval.standing),
+        "asked_at": _iso(approval.asked_at),
+        "expires_at": _iso(approval.expires_at),
+        "on_timeout": str(approval.on_timeout),
+        "settled_at": None if approval.settled_at is None else _iso(approval.settled_at),
+        "person": approval.person,
+    }
+
+
+def whole(connection: Transaction, approval: Approval) -> Shown:
+    """A request with every field of its call, and every word about it."""
+    call = calls.one(connection, approval.run_id, approval.call_id)
+    before = approval.before
+    return {
+        **line(approval),
+        "digest": approval.digest,
+        "arguments": dict(call.arguments),
+        "asked_with": None if before is None else dict(before),
+        "why": approval.why,
+        "became": became(approval, call),
+        "words": [_word(one) for one in approvals.words_of(connection, approval.approval_id)],
+    }
+
+
+def became(approval: Approval, call: Call) -> str:
+    """How it stands with a settled request, in a word: `executed` only when its call was answered by its server."""
+    match call.state:
+        case CallState.DONE | CallState.FAILED:
+            return "executed"
+        case CallState.UNKNOWN:
+            return "sent, outcome unknown"
+        case CallState.REFUSED:
+            return "not executed"
+        case _:
+            return str(approval.standing)
+
+
+def _word(said: Said) -> Shown:
+    return {
+        "word": said.word,
+        "person": said.person,
+        "at": _iso(said.at),
+        "event": said.event_id,
+        "became": said.became,
+    }
+
+
+def _iso(seconds: float) -> str:
+    at = datetime.fromtimestamp(seconds, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,44 @@
+"""Which tools were seen with another definition than was locked, or pinned; it judges none of them."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from orchestrator.ledger.schema import quarantines
+from orchestrator.ledger.upsert import leave
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantine:
+    """A definition (its hash is `seen`) that nobody had accepted, what is different in it, and who saw it first."""
+
+    server: str
+    tool: str
+    seen: str
+    words: str
+    run_id: str
+    at: float
+
+
+def put(connection: Connection, quarantine: Quarantine) -> None:
+    """Write down what was seen; the first time stays."""
+    leave(
+        connection,
+        quarantines,
+        server=quarantine.server,
+        tool=quarantine.tool,
+        seen=quarantine.seen,
+        words=quarantine.words,
+        run_id=quarantine.run_id,
+        at=quarantine.at,
+    )
+
+
+def of_tool(connection: Connection, server: str, tool: str) -> list[Quarantine]:
+    """All of a tool, the newest first; some of them may have been accepted since."""
+    rows = connection.execute(
+        select(quarantines)
+        .where(quarantines.c.server == server, quarantines.c.tool == tool)
+        .order_by(quarantines.c.at.desc(), quarantines.c.seen)
+    )
+    return [Quarantine(**row._mapping) for row in rows]  # noqa: SLF001 - the documented way to a row's names

@@ -1,0 +1,136 @@
+"""Find open conversations whose Temporal run is gone, and have those begin again that wrote nothing; it starts none.
+
+At the start and every minute. What begins again does so by a row in the inbox, as a person would say it. Runs that
+live on another namespace than the one we look at are no losses: only where the server is our own is a new file a loss.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from orchestrator import resuming
+from orchestrator.database import Database
+from orchestrator.dispatch.retrying import RETRY
+from orchestrator.dispatch.runs import Found, Undeliverable, Unreachable
+from orchestrator.inbox.inbox import Inbox
+from orchestrator.ledger import installation, losses
+from orchestrator.ledger.losses import Open
+from orchestrator.loops import forever
+from workflows.messages import Outcome
+
+EVERY: Final = 60.0
+"""Seconds between two looks."""
+
+GRACE: Final = 30.0
+"""Seconds for which a conversation is left alone that has just been opened."""
+
+PAGE: Final = 500
+BY: Final = "Doorbell, because its Temporal run was lost"
+
+GONE: Final = "Temporal knows no run of it that is under way"
+OVERTAKEN: Final = "its Temporal run was gone, and a later one has begun"
+ENDED_OUTSIDE: Final = {
+    Found.TERMINATED: ("terminated in Temporal", Outcome.CANCELLED),
+    Found.CANCELLED: ("cancelled in Temporal", Outcome.CANCELLED),
+    Found.FAILED: ("its run failed in Temporal; see the Temporal UI", Outcome.FAILED),
+}
+"""What somebody ended there on purpose, or what would fail again, does not begin again by itself."""
+
+
+class Temporal(Protocol):
+    """Where the runs are; every question raises Unreachable or Undeliverable."""
+
+    async def namespace(self) -> str:
+        """The identity of our namespace."""
+
+    def all_running(self) -> AsyncIterator[str]:
+        """The ids of those that run, perhaps a moment late."""
+
+    async def found(self, workflow_id: str) -> Found:
+        """What there is of one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweeper:
+    """One for each service; `embedded` says that the Temporal server is our own, `poke` that something was kept."""
+
+    inbox: Inbox
+    ledger: Database
+    temporal: Temporal
+    embedded: bool
+    now: Callable[[], datetime]
+    poke: Callable[[], None]
+    log: Any
+
+    async def work(self) -> None:
+        """Sweep now and every minute, until cancelled."""
+        await forever("sweep", self.sweep, _rest, self.log)
+
+    async def sweep(self) -> int:
+        """One round; returns how many conversations were ended."""
+        await self._begin_again()
+        try:
+            ended = await self._ended() if await self._is_ours() else 0
+        except (Unreachable, Undeliverable):
+            # Nothing is known, so nothing is lost.
+            return 0
+        await self._begin_again()
+        return ended
+
+    async def _is_ours(self) -> bool:
+        found, at = await self.temporal.namespace(), self.now().timestamp()
+        known = await self.ledger.write(installation.remember, found, at)
+        if known != found and self.embedded:
+            self.log.warning("temporal.replaced", before=known, now=found)
+            await self.ledger.write(installation.accept, found, at)
+        elif known != found:
+            self.log.error(
+                "temporal.another_namespace",
+                expected=known,
+                found=found,
+                todo="name the server and namespace of before; if they are lost: `doorbell runs lost --accept`",
+            )
+        return known == found or self.embedded
+
+    async def _ended(self) -> int:
+        before, ended, after = self.now().timestamp() - GRACE, 0, ""
+        running: set[str] | None = None
+        while page := await self.ledger.read(losses.open_ones, before, after, PAGE):
+            if running is None:
+                running = {workflow_id async for workflow_id in self.temporal.all_running()}
+            for one in page:
+                if one.overtaken or one.workflow_id not in running:
+                    ended += await self._looked_at(one)
+            after = page[-1].run_id
+        return ended
+
+    async def _looked_at(self, one: Open) -> bool:
+        found = await self.temporal.found(one.workflow_id)
+        if found is Found.RUNNING and not one.overtaken:
+            return False
+        at = self.now().timestamp()
+        if not one.overtaken and found in ENDED_OUTSIDE:
+            why, outcome = ENDED_OUTSIDE[found]
+            closed = await self.ledger.write(losses.close, one.run_id, why, outcome, at)
+            if closed:
+                self.log.warning("run.ended_outside", run=one.run_id, found=str(found))
+            return closed
+        why = OVERTAKEN if one.overtaken else GONE
+        loss = await self.ledger.write(losses.lose, one.run_id, why, at)
+        if loss is not None:
+            self.log.warning("run.lost", run=one.run_id, again=loss.again, words=loss.words)
+        return loss is not None
+
+    async def _begin_again(self) -> None:
+        while lost := await self.ledger.read(losses.untold, PAGE):
+            now, ids = self.now(), [loss.run_id for loss in lost]
+            # The rows first: written twice they are duplicates, and forgotten they would never begin again.
+            await self.inbox.keep([resuming.row(f"lost-{one}", one, BY, now, RETRY) for one in ids])
+            self.poke()
+            await self.ledger.write(losses.told, ids, now.timestamp())
+
+
+async def _rest(_ended: int) -> None:
+    await asyncio.sleep(EVERY)

@@ -1,0 +1,98 @@
+"""R5: a run that is to finish over budget takes its leave in a last turn without tools. Over real HTTP."""
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from orchestrator.agent import prices
+from orchestrator.demo.wire import Reply, ToolUse
+from orchestrator.rules.caps import Caps
+from tests.support.asking import RICH, talk
+from tests.support.builders import configuration, frozen, rule, tool
+from tests.support.scripts import says, words
+from workflows.messages import CallState, Stop
+from workflows.playbook import Effect, OverBudget
+
+LOOK = Reply(blocks=(ToolUse("github__comment", {"body": "look"}),), stop_reason="tool_use")
+PIN = frozen(tool(effect=Effect.READ), max_tokens=2_000, model="claude-sonnet-5-5")
+FOR = "This is your last turn and you can use no tool"
+
+
+@asynccontextmanager
+async def leaving(directory, *answers, over=OverBudget.FINISH):
+    """A run whose rule says what becomes of it over budget, with one tool call behind it."""
+    files = configuration(rule("triage", caps=Caps(over=over)))
+    async with talk(directory, PIN, LOOK, *answers, configuration=lambda: files) as subject:
+        assert (await subject.ask(budget=RICH)).stop is Stop.TOOL_USE
+        await subject.answered(1, "seen")
+        yield subject
+
+
+def enough(turns):
+    """The money of so many turns of this conversation, none of it read from a cache."""
+    return turns * prices.estimated(PIN.model, 1_000, PIN.max_tokens, kept_long=500)
+
+
+@pytest.mark.parametrize(
+    ("budget", "reason"),
+    [
+        (replace(RICH, turns=2), "turns budget: this is turn 2 of 2"),
+        (replace(RICH, tool_calls=1), "tool_calls budget: 1 of 1 used"),
+        (replace(RICH, tokens=3_500), "too little is left for more than this turn"),
+        (replace(RICH, usd=enough(1)), "too little is left for more than this turn"),
+    ],
+    ids=["turns", "tool calls", "tokens", "usd"],
+)
+async def test_r5_its_last_turn_is_without_tools_and_says_why(tmp_path, budget, reason):
+    async with leaving(tmp_path, says("I looked, and wrote nothing.")) as subject:
+        reply = await subject.ask(2, budget=budget)
+        again = await subject.ask(2, budget=budget, attempt=2)
+
+    last = subject.script.asked[-1]
+    assert last["tool_choice"] == {"type": "none"}
+    assert FOR in words(last)
+    assert reason in words(last)
+    assert reason in reply.refusal
+    assert (reply.over, reply.calls, again) == (OverBudget.FINISH, (), reply)
+    assert len(subject.script.asked) == 2
+
+
+async def test_r5_a_call_in_the_last_turn_is_answered_and_not_made(tmp_path):
+    async with leaving(tmp_path, LOOK) as subject:
+        reply = await subject.ask(2, budget=replace(RICH, turns=2))
+        _, call = await subject.calls()
+
+    assert (reply.calls, call.state) == ((), CallState.REFUSED)
+
+
+async def test_r5_with_means_left_every_turn_has_its_tools(tmp_path):
+    async with leaving(tmp_path, says()) as subject:
+        reply = await subject.ask(2, budget=replace(RICH, turns=3, tool_calls=2))
+
+    assert "tool_choice" not in subject.script.asked[-1]
+    assert reply.refusal == ""
+
+
+async def test_r5_a_run_that_is_to_park_keeps_its_tools_to_the_last(tmp_path):
+    """It goes on where it was as soon as somebody raises the limit; a summary would only cost."""
+    async with leaving(tmp_path, says(), over=OverBudget.PARK) as subject:
+        reply = await subject.ask(2, budget=replace(RICH, turns=2))
+
+    assert "tool_choice" not in subject.script.asked[-1]
+    assert (reply.stop, reply.refusal) == (Stop.END_TURN, "")
+
+
+async def test_r5_a_budget_of_one_turn_is_spent_on_work(tmp_path):
+    files = configuration(rule("triage", caps=Caps(over=OverBudget.FINISH)))
+    async with talk(tmp_path, PIN, LOOK, configuration=lambda: files) as subject:
+        assert (await subject.ask(budget=replace(RICH, turns=1))).stop is Stop.TOOL_USE
+
+
+async def test_r5_without_money_for_a_leave_there_is_none(tmp_path):
+    async with leaving(tmp_path, says()) as subject:
+        reply = await subject.ask(2, budget=replace(RICH, usd=Decimal("0.0001")))
+
+    assert (reply.stop, reply.over) == (Stop.OVER_BUDGET, OverBudget.FINISH)
+    assert len(subject.script.asked) == 1
