@@ -1,5 +1,6 @@
 """What runs ask people and what became of it, as plain dictionaries, the same for every command; it changes nothing."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -70,6 +71,21 @@ def became(approval: Approval, call: Call) -> str:
             return "not executed"
         case _:
             return str(approval.standing)
+
+
+def came_of(connection: Transaction, decision_ids: Sequence[str]) -> dict[str, str]:
+    """What came of each of these words, as far as it is known; a consent says what became of its call."""
+    found = {}
+    for decision_id in decision_ids:
+        said = approvals.said(connection, decision_id)
+        if said is None or said.became is None:
+            continue
+        found[decision_id] = said.became
+        if said.became == Standing.APPROVED:
+            approval = approvals.one(connection, said.approval_id)
+            call = calls.one(connection, approval.run_id, approval.call_id)
+            found[decision_id] = became(approval, call)
+    return found
 
 
 def _word(said: Said) -> Shown:

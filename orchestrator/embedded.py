@@ -5,6 +5,7 @@ durable and 2-5 times faster than stock. It listens on loopback only and asks no
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
@@ -99,20 +100,19 @@ def command(
     return line if namespace == "default" else [*line, "--namespace", namespace]
 
 
-def record_version(state: Path, version: str) -> None:
-    """Remember which version made the database file: Temporal never migrates it.
+def made_by(state: Path) -> str | None:
+    """The version that worked on the database file last; None without a file, or where nobody wrote it down."""
+    recorded = state / "temporal.version"
+    if not recorded.is_file() or not (state / "temporal.db").is_file():
+        return None
+    return recorded.read_text(encoding="ascii").strip() or None
 
-    Raises `OperatorError` when another version made the file that is there.
-    """
-    recorded, database = state / "temporal.version", state / "temporal.db"
-    made_by = recorded.read_text(encoding="ascii").strip() if recorded.is_file() else version
-    if made_by != version and database.is_file():
-        raise OperatorError(
-            f"{str(database)!r} was made by {DISTRIBUTION} {made_by}, and {version} is installed: Temporal "
-            f"does not migrate this file. Install {DISTRIBUTION}=={made_by}; or, when no run is waiting, "
-            f"move temporal.db and temporal.version away"
-        )
-    recorded.write_text(version + "\n", encoding="ascii")
+
+def record_version(state: Path, version: str) -> None:
+    """Remember which version works on the database file: Temporal never migrates it."""
+    draft = state / f"temporal.version.{os.getpid()}"
+    draft.write_text(version + "\n", encoding="ascii")
+    draft.replace(state / "temporal.version")
 
 
 async def ready(

@@ -2,6 +2,7 @@
 
 What has something left to do stays (the inbox knows), and so does what an open conversation or wait refers to (the
 ledger knows). A pruned delivery leaves a tombstone for 400 days, so that it is still a duplicate when it comes again.
+A conversation is kept as long as the deliveries of its source, from its end on; artifacts for a day longer than that.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 from orchestrator.database import Database
 from orchestrator.inbox.inbox import Entry, Inbox
-from orchestrator.ledger import references
+from orchestrator.ledger import artifacts, pruning, references
 from orchestrator.loops import forever
 from orchestrator.sources.source import KEEP
 
@@ -20,6 +21,11 @@ DEFAULT_KEEP: Final = KEEP
 """For sources that say nothing, and for those no longer configured."""
 
 TOMBSTONES: Final = timedelta(days=400)
+"""For so long it is known what was heard, and who took it."""
+
+GARBAGE: Final = timedelta(days=1)
+"""For so long nothing has referred to an artifact before it goes."""
+
 BATCH: Final = 200
 """Entries of one transaction: small, so that the door never waits long."""
 
@@ -52,6 +58,14 @@ class Pruned:
     before: datetime
     pruned: int
     referred: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What became of the ledger: so many conversations were pruned, so many artifacts deleted."""
+
+    conversations: int
+    artifacts: int
 
 
 def cutoffs(sources: Iterable[str], keep: Keep, now: datetime) -> list[Cutoff]:
@@ -88,11 +102,34 @@ async def prune(
     return pruned
 
 
+async def prune_ledger(ledger: Database, keep: Keep, now: datetime) -> Forgotten:
+    """Forget what was said long enough ago, and the artifacts that nothing needs any more. Raises `DatabaseError`."""
+    pruned = 0
+    for cutoff in cutoffs(await ledger.read(pruning.sources), keep, now):
+        before = cutoff.before.timestamp()
+        while ids := await ledger.read(pruning.prunable, cutoff.source, before, BATCH):
+            pruned += await ledger.write(pruning.prune, ids, now.timestamp())
+    old = (now - TOMBSTONES).timestamp()
+    while await ledger.write(pruning.forget, old, BATCH) == BATCH:
+        pass
+    return Forgotten(conversations=pruned, artifacts=await _collected(ledger, now))
+
+
+async def _collected(ledger: Database, now: datetime) -> int:
+    deleted, before = 0, (now - GARBAGE).timestamp()
+    while ids := await ledger.read(artifacts.doomed, before, BATCH):
+        deleted += await ledger.write(artifacts.delete_marked, ids)
+    while ids := await ledger.read(artifacts.unreferenced, BATCH):
+        await ledger.write(artifacts.mark, ids, now.timestamp())
+    return deleted
+
+
 async def nightly(
     prune_now: Callable[[], Awaitable[Sequence[Pruned]]],
     now: Callable[[], datetime],
     log: Any,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    forget_now: Callable[[], Awaitable[Forgotten]] | None = None,
 ) -> None:
     """Prune soon after the start and then every night, until cancelled; a failed night is logged and not the last."""
 
@@ -100,6 +137,9 @@ async def nightly(
         done = await prune_now()
         for one in done:
             log.info("events.pruned", source=one.source, pruned=one.pruned, referred=one.referred)
+        if forget_now is not None:
+            gone = await forget_now()
+            log.info("runs.pruned", pruned=gone.conversations, artifacts=gone.artifacts)
         return sum(one.pruned for one in done)
 
     async def until_night(_pruned: int) -> None:

@@ -1,7 +1,6 @@
 """Process 1, the service: the door and the dispatcher; the composition root of everything up to the run."""
 
 import asyncio
-import gc
 import os
 import secrets
 import signal
@@ -37,6 +36,7 @@ from orchestrator.doorbell.scraping import metrics_route
 from orchestrator.doorbell.telling import Telling
 from orchestrator.errors import Flaw, Mistake, OperatorError
 from orchestrator.events import event_id
+from orchestrator.garbage import collect_seldom
 from orchestrator.inbox.group_commit import GroupCommit, RefusalLog
 from orchestrator.inbox.inbox import Arrival, Receipt
 from orchestrator.known_secrets import held_by, redact_of
@@ -66,9 +66,6 @@ from orchestrator.telemetry.instruments import DispatchInstruments, DoorInstrume
 from orchestrator.telemetry.registry import Registry
 from orchestrator.telemetry.scrape import Permission
 from orchestrator.telemetry.telemetry import Telemetry, registry_of, telemetry
-
-GARBAGE = (20_000, 20, 50)
-"""Allocations between two collections of each generation; stock is 700, 10, 10."""
 
 
 class Ringing:
@@ -114,7 +111,7 @@ async def serve(settings: Settings, dotenv: Path, journal: Journal) -> None:
             _parts(settings, dotenv, state, told, journal) as parts,
             _door(parts, listener) as opened,
         ):
-            _seldom_collect()
+            collect_seldom()
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.reloading.ask)
             working = asyncio.gather(*_loops(parts, opened))
             parts.log.info("service.ready", url=opened.url)
@@ -284,13 +281,6 @@ def _recoveries(parts: Parts, ring: Ring) -> Recoveries:
     return Recoveries(lambda sources: recovering(sources, ring, inbox, _now, log, tell=tell))
 
 
-def _seldom_collect() -> None:
-    # What stands now stays: looking through it again and again costs a tenth of what a delivery may.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GARBAGE)
-
-
 def _loops(parts: Parts, opened: Open) -> list[asyncio.Task[object]]:
     ticking = _clock(parts, opened.ring)
     works = [
@@ -353,9 +343,14 @@ def _sweeper(parts: Parts) -> Sweeper:
 
 
 async def _nightly(parts: Parts) -> None:
-    inbox, referred = parts.stores.inbox, retention.referred_in(parts.stores.ledger)
-    keep = partial(_kept, parts.reloading)
-    await retention.nightly(lambda: retention.prune(inbox, referred, keep, _now()), _now, parts.log)
+    inbox, ledger = parts.stores.inbox, parts.stores.ledger
+    referred, keep = retention.referred_in(ledger), partial(_kept, parts.reloading)
+    await retention.nightly(
+        lambda: retention.prune(inbox, referred, keep, _now()),
+        _now,
+        parts.log,
+        forget_now=lambda: retention.prune_ledger(ledger, keep, _now()),
+    )
 
 
 def _backlog(reloading: Reloading, name: str) -> int | None:

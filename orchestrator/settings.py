@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     embedded: bool = False
     """True in the children of an `up` that runs Temporal itself: what is gone from that server is gone for good."""
     task_queue: str = "doorbell"
+    deployment: str | None = None
+    """The Worker Deployment that workers belong to, on a cluster; None means that their builds aren't told apart."""
+    build: str | None = None
+    """Which build of it a worker is; None means the program's version."""
     anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
     anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
     metrics_token: str | None = Field(default=None, repr=False)

@@ -95,6 +95,8 @@ def _branch(root: Tree, decision: dict[str, Any], *, nearest_one: bool) -> None:
         branch.add(Text(plain(_run(decision))))
     if decision.get("claimed") in CLAIMED:
         branch.add(Text(plain(CLAIMED[decision["claimed"]]), style="yellow"))
+    if decision.get("became"):
+        branch.add(Text(plain(f"what came of it: {decision['became']}")))
     if words := standing(decision):
         branch.add(Text(plain(words), style="yellow"))
     # The line that decided first: of a long rule it is the one that is looked for.
@@ -116,7 +118,8 @@ def _run(decision: dict[str, Any]) -> str:
         f" and {unpriced} turns of unknown price" if unpriced else ""
     )
     stands = cost["outcome"] or cost["state"]
-    return f"{named}: {stands}, {cost['turns']} turns, {cost['tokens']:,} tokens, {price}"
+    written = f", writes: {cost['writes']}" if cost.get("writes") else ""
+    return f"{named}: {stands}, {cost['turns']} turns, {cost['tokens']:,} tokens, {price}{written}"
 
 
 def standing(decision: dict[str, Any]) -> str | None:

@@ -5,6 +5,7 @@ It reads the inbox and the ledger and changes neither.
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,13 @@ from orchestrator.ledger import (
     claims,
     configurations,
     conversations,
+    tallies,
     transcript,
     turns,
     waits,
 )
 from orchestrator.ledger.conversations import Conversation
+from orchestrator.ledger.tallies import Writes
 from orchestrator.ledger.transcript import Line
 from orchestrator.ledger.turns import Turn
 from orchestrator.rules.match import about_on
@@ -74,12 +77,14 @@ async def why(stores: Stores, entry: Entry) -> Shown:
 
 
 async def _decided_by(stores: Stores, entry: Entry) -> dict[str, Shown]:
-    """By decision, the digest of the files that made it and how its rule stood in them."""
+    """By decision, the digest of the files that made it, how its rule stood in them, what came of a person's word."""
     made = (await stores.inbox.decisions([entry.id])).get(entry.id, [])
     digests = {decision.configuration for decision in made}
     rules = {digest: await stores.ledger.read(_rules_of, digest) for digest in digests}
+    words = await stores.ledger.read(asked.came_of, [decision.id for decision in made])
     return {
         decision.id: {
+            "became": words.get(decision.id),
             "configuration": decision.configuration or None,
             "text": rules[decision.configuration].get(decision.rule),
         }
@@ -141,6 +146,7 @@ def _cost(connection: Transaction, run_id: str | None) -> Shown | None:
     return {
         "state": str(conversation.state),
         "outcome": str(conversation.outcome) if conversation.outcome else None,
+        "writes": str(tallies.writes(connection, [run_id]).get(run_id, "")),
         "turns": len(turns.replied(connection, run_id)),
         "tokens": spent.input_tokens + spent.output_tokens,
         "usd": float(spent.usd),
@@ -199,7 +205,13 @@ def refusals(found: Sequence[Refusal]) -> list[Shown]:
     ]
 
 
-def run_line(conversation: Conversation) -> Shown:
+def run_lines(connection: Transaction, found: Sequence[Conversation]) -> list[Shown]:
+    """Runs, each in one line of a list."""
+    written = tallies.writes(connection, [one.run_id for one in found])
+    return [run_line(one, written.get(one.run_id, tallies.NONE)) for one in found]
+
+
+def run_line(conversation: Conversation, written: Writes) -> Shown:
     """A run in one line of a list."""
     return {
         "id": conversation.run_id,
@@ -210,8 +222,10 @@ def run_line(conversation: Conversation) -> Shown:
         "state": str(conversation.state),
         "reason": conversation.reason,
         "outcome": str(conversation.outcome) if conversation.outcome else None,
+        "writes": asdict(written),
         "opened_at": _iso(conversation.opened_at),
         "ended_at": _iso(conversation.ended_at) if conversation.ended_at else None,
+        "pruned_at": _iso(conversation.pruned_at) if conversation.pruned_at else None,
     }
 
 
@@ -221,7 +235,7 @@ def run(connection: Transaction, run_id: str, ui: str | None, namespace: str) ->
     spent = turns.spent(connection, run_id)
     replies = turns.replied(connection, run_id)
     return {
-        **run_line(conversation),
+        **run_lines(connection, [conversation])[0],
         "model": conversation.model,
         "scripted": conversation.scripted,
         "workflow_id": conversation.workflow_id,

@@ -18,7 +18,7 @@ from pathlib import Path
 import structlog
 from temporalio.client import Client, Interceptor
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from typing_extensions import override
 
@@ -32,6 +32,7 @@ from orchestrator.agent.pacing import credential_of
 from orchestrator.agent.redacting import Redact
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.reloading import Loaded, Reloading
+from orchestrator.deployment import Upgrading, deployment_of, make_current
 from orchestrator.errors import OperatorError
 from orchestrator.known_secrets import held_by, redact_of
 from orchestrator.logs import Journal
@@ -92,6 +93,7 @@ async def _port(settings: Settings, registry: Registry) -> AsyncIterator[None]:
 
 async def _work(settings: Settings, dotenv: Path, told: Telemetry, journal: Journal) -> None:
     log = structlog.get_logger("worker")
+    deployment = _deployment(settings)
     logging.getLogger("temporalio.activity").addFilter(Parks())
     state = StateDirectory(settings.state.resolve())
     stores = Stores.open(state, settings.database)
@@ -109,8 +111,8 @@ async def _work(settings: Settings, dotenv: Path, told: Telemetry, journal: Jour
     try:
         client = await _connected(settings, stopping, told.interceptors)
         if client is not None:
-            async with worker_of(client, settings.task_queue, means):
-                log.info("worker.ready", task_queue=settings.task_queue)
+            async with worker_of(client, settings.task_queue, means, deployment):
+                log.info("worker.ready", task_queue=settings.task_queue, **_told(deployment))
                 await _until(stopping, model, hands, means, reloading)
         log.info("worker.stopped")
     finally:
@@ -167,8 +169,13 @@ async def _reloading(settings: Settings, dotenv: Path, stores: Stores) -> Reload
     return made
 
 
-def worker_of(client: Client, task_queue: str, means: Means) -> Worker:
-    """A Temporal worker over these means."""
+def worker_of(
+    client: Client,
+    task_queue: str,
+    means: Means,
+    deployment: WorkerDeploymentConfig | None = None,
+) -> Worker:
+    """A Temporal worker over these means; with a deployment, runs stay on its build until they continue as new."""
     outside = Activities(means)
     return Worker(
         client,
@@ -198,12 +205,26 @@ def worker_of(client: Client, task_queue: str, means: Means) -> Worker:
         workflow_runner=SandboxedWorkflowRunner(
             restrictions=SandboxRestrictions.default.with_passthrough_modules("workflows")
         ),
+        deployment_config=deployment,
+        interceptors=[] if deployment is None else [Upgrading()],
         identity=f"{socket.gethostname()}:{os.getpid()}",
         max_cached_workflows=CACHED_RUNS,
         sticky_queue_schedule_to_start_timeout=STICKY,
         max_heartbeat_throttle_interval=HEARTBEATS,
         graceful_shutdown_timeout=GRACE,
     )
+
+
+def _deployment(settings: Settings) -> WorkerDeploymentConfig | None:
+    build = settings.build or metadata.version("doorbell")
+    return deployment_of(settings.deployment, build, embedded=settings.embedded)
+
+
+def _told(deployment: WorkerDeploymentConfig | None) -> dict[str, str]:
+    if deployment is None:
+        return {}
+    version = deployment.version
+    return {"build": version.to_canonical_string(), "todo_once": make_current(version)}
 
 
 def _declared(read: Callable[[], Configuration]) -> Callable[[str], Price | None]:

@@ -160,9 +160,10 @@ async def _one(run_id: str, verdict: Verdict, number: int) -> CallOutcome:
         case Propose(call, _):
             request = CallRequest(run_id=run_id, call_id=call.call_id)
             return await local(Outside.propose, request, f"proposal: {call.alias}")
-        case Refuse(call, text):
-            answer = Answer(run_id=run_id, call_id=call.call_id, state=CallState.REFUSED, text=text)
-            return await local(Outside.answer, answer, f"refused: {call.alias}")
+        case Refuse(call, text, denied=denied):
+            state = CallState.DENIED if denied else CallState.REFUSED
+            answer = Answer(run_id=run_id, call_id=call.call_id, state=state, text=text)
+            return await local(Outside.answer, answer, f"{state}: {call.alias}")
         case Finish(call):
             text = "The conversation ends here."
             answer = Answer(run_id=run_id, call_id=call.call_id, state=CallState.DONE, text=text)

@@ -32,13 +32,14 @@ from workflows.policy import AskPerson, Finish, Refuse, Send, Verdict, WaitFor, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What was done, for the honest outcome."""
+    """What was done, for the honest outcome; `written` is how much of what is `done` changed something."""
 
     done: int = 0
     proposed: int = 0
     failed: int = 0
     unknown: int = 0
     denied: int = 0
+    written: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,4 +352,7 @@ def _counted(tally: Tally, verdict: Verdict, outcome: CallOutcome) -> Tally:
             name = "failed"
         case CallState.INTENDED | CallState.SENT | CallState.PENDING:
             return tally
-    return replace(tally, **{name: getattr(tally, name) + 1})
+    card = using(verdict)
+    wrote = card is not None and card.effect is not Effect.READ and name == CallState.DONE
+    counted = {name: getattr(tally, name) + 1, "written": tally.written + wrote}
+    return replace(tally, **counted)

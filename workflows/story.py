@@ -1,6 +1,6 @@
 """What the Temporal UI tells of a run: markdown made of names and figures, never of anybody's text."""
 
-from workflows.loop import State
+from workflows.loop import State, Tally
 from workflows.messages import CallOutcome, CallState, Opened, Reply, RunState, Stop
 from workflows.policy import Verdict
 
@@ -48,10 +48,23 @@ class Story:
             tokens = f"{loop.spent.tokens} of {loop.budget.tokens} tokens"
             spent = f"{money} · {tokens} · {loop.turn} of {loop.budget.turns} turns"
         listed = "\n".join(f"- {line}" for line in self.lines)
-        return "\n\n".join(part for part in (now, spent, self.head, listed) if part)
+        written = "" if loop is None else _written(loop.tally)
+        return "\n\n".join(part for part in (now, written, spent, self.head, listed) if part)
 
     def _add(self, line: str) -> None:
         self.lines = [*self.lines, line][-SHOWN_TURNS:]
+
+
+def _written(tally: Tally) -> str:
+    """What became of its writes, as far as there were any."""
+    counts = {
+        "done": tally.written,
+        "proposed": tally.proposed,
+        "denied": tally.denied,
+        "unknown": tally.unknown,
+    }
+    said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return f"writes: {said}" if said else ""
 
 
 def _named(alias: str) -> str:

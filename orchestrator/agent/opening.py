@@ -131,7 +131,9 @@ async def _freeze(means: Means, conversation: Conversation) -> None:
     frozen = replace(frozen, trusted=trusted, subject=happened.subject or "")
     rung = f"Rule {conversation.rule!r} was rung by this event."
     words = " ".join(("A person started this run by hand." if by_hand else rung, *frozen.notices))
-    block = prompt.event_block(event_shown(happened, frozen.text), words, trusted=trusted)
+    block = prompt.event_block(
+        event_shown(happened, frozen.text, prompt.EVENT_LIMIT), words, trusted=trusted
+    )
     said = [means.listings.last(tool.server, tool.name) for tool in frozen.tools]
     definitions = [content(canonical(one)) for one in said if one is not None]
     await means.ledger.write(_pin, conversation, frozen, definitions, block, means.now())

@@ -10,6 +10,7 @@ from typing import Final
 
 from orchestrator.agent.means import Means
 from orchestrator.agent.reply import Rejected, Unavailable
+from orchestrator.database import Transaction
 from orchestrator.ledger import outages, pauses
 
 UNSAID: Final = 10.0
@@ -58,9 +59,12 @@ async def paced(means: Means, run_id: str) -> AsyncIterator[None]:
 
 async def answered(means: Means, run_id: str) -> None:
     """The provider answered: it is there, and so is this run."""
-    now = means.now()
-    await means.ledger.write(pauses.answered, means.credential, now, COARSE)
-    await means.ledger.write(outages.met, run_id)
+    await means.ledger.write(_answered, run_id, means.credential, means.now())
+
+
+def _answered(connection: Transaction, run_id: str, credential: str, at: float) -> None:
+    pauses.answered(connection, credential, at, COARSE)
+    outages.met(connection, run_id)
 
 
 async def _admitted(means: Means) -> None:
@@ -72,7 +76,8 @@ async def _admitted(means: Means) -> None:
         text = "the model's provider slows this credential down; another run was told so"
         raise Paused(text, pause.until - now + spread)
     if not await means.ledger.write(pauses.probe, means.credential, now, LEASE):
-        raise Paused("another run tries first whether the model's provider answers again", spread)
+        text = "another run tries first whether the model's provider answers again"
+        raise Paused(text, LEASE / 2 + spread)
 
 
 async def _slowed(means: Means, error: Unavailable) -> None:

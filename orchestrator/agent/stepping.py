@@ -28,7 +28,9 @@ from workflows.playbook import Budget, Effect, Playbook, WriteLimit
 NO_MODEL: Final = "none"
 """What stands where a conversation names its model."""
 
-FAILED: Final = frozenset({CallState.FAILED, CallState.REFUSED, CallState.UNKNOWN})
+FAILED: Final = frozenset(
+    {CallState.FAILED, CallState.REFUSED, CallState.DENIED, CallState.UNKNOWN}
+)
 
 Content = list[dict[str, Any]]
 

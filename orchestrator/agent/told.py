@@ -27,7 +27,7 @@ async def block(means: Means, run_id: str, event_id: str, words: str) -> tuple[s
     policy = await means.ledger.read(policy_of, run_id)
     rule = "" if conversation is None else conversation.rule
     trusted = is_known(trust_of(means.configuration(), rule), happened)
-    shown = event_shown(happened, policy)
+    shown = event_shown(happened, policy, prompt.EVENT_LIMIT)
     return prompt.event_block(shown, words, trusted=trusted), entry.position
 
 

@@ -7,9 +7,10 @@ A playbook says which under `text:`. It judges no meaning: what a text asks for 
 
 import json
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from orchestrator.events import Actor, Author, Event
@@ -17,6 +18,8 @@ from workflows.playbook import TextPolicy, Unseen
 
 NAMED: Final = 8
 """Characters of one run that are named one by one; a longer run is counted."""
+
+ENDLESS: Final = sys.maxsize
 
 # Unicode's Default_Ignorable_Code_Point, with control characters, line separators and what is privately used:
 # https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
@@ -42,26 +45,53 @@ _BLACK_FLAG: Final = "\U0001f3f4"
 _PICTURES: Final = frozenset({"So", "Sk"})
 
 
-def shown(text: str, policy: TextPolicy) -> str:
-    """The text with what nobody sees shown as `[U+200B]`, or without it."""
+def shown(text: str, policy: TextPolicy, room: int = ENDLESS) -> str:
+    """The text with what nobody sees shown as `[U+200B]`, or without it; what stands behind `room` stays as it is."""
     if policy.comments is Unseen.STRIP:
         text = _COMMENT.sub(_left_out, text)
     if text.isascii() and text.isprintable():
         return text
-    return _UNSEEN.sub(lambda found: _run(found, policy), text)
+    pieces, size, begin = [], 0, 0
+    for found in _UNSEEN.finditer(text):
+        if size > room:
+            break
+        pieces += [text[begin : found.start()], _run(found, policy)]
+        size += len(pieces[-2]) + len(pieces[-1])
+        begin = found.end()
+    return "".join([*pieces, text[begin:]])
 
 
-def tree(value: Any, policy: TextPolicy) -> Any:
-    """The same JSON value with every text and every name in it shown."""
-    match value:
-        case str():
-            return shown(value, policy)
-        case Mapping():
-            return {shown(str(name), policy): tree(one, policy) for name, one in value.items()}
-        case list() | tuple():
-            return [tree(one, policy) for one in value]
-        case _:
+def tree(value: Any, policy: TextPolicy, room: int = ENDLESS) -> Any:
+    """The same JSON value with the texts and names in it shown, as far as `room` characters go."""
+    return _Walk(policy=policy, room=room).over(value)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Walk:
+    """Through a JSON value in its order; of 25 MB nobody reads the end."""
+
+    policy: TextPolicy
+    room: int
+
+    def over(self, value: Any) -> Any:
+        if self.room < 0:
             return value
+        match value:
+            case str():
+                return self._text(value)
+            case Mapping():
+                return {self._text(str(name)): self.over(one) for name, one in value.items()}
+            case list() | tuple():
+                return [self.over(one) for one in value]
+            case _:
+                return value
+
+    def _text(self, text: str) -> str:
+        if self.room < 0:
+            return text
+        told = shown(text, self.policy, self.room)
+        self.room -= len(told)
+        return told
 
 
 def blocks(content: Iterable[Mapping[str, Any]], policy: TextPolicy) -> tuple[dict[str, Any], ...]:
@@ -74,15 +104,15 @@ def blocks(content: Iterable[Mapping[str, Any]], policy: TextPolicy) -> tuple[di
     )
 
 
-def event_shown(event: Event, policy: TextPolicy) -> Event:
-    """An event with everything shown that its sender chose."""
+def event_shown(event: Event, policy: TextPolicy, room: int = ENDLESS) -> Event:
+    """An event with everything shown that its sender chose, of its payload as far as `room` characters go."""
     return replace(
         event,
         type=shown(event.type, policy),
         subject=_perhaps(event.subject, policy),
         actor=_actor(event.actor, policy),
         author=_author(event.author, policy),
-        data=tree(event.data, policy),
+        data=tree(event.data, policy, room),
     )
 
 
@@ -130,7 +160,10 @@ def _run(found: re.Match[str], policy: TextPolicy) -> str:
 def _ordinary(found: re.Match[str]) -> bool:
     """Whether a run is part of what a person sees: an emoji's joiner, a flag, a script that joins its letters."""
     run, text = found.group(), found.string
-    before, after = text[max(found.start() - 1, 0) : found.start()], text[found.end() :][:1]
+    before, after = (
+        text[max(found.start() - 1, 0) : found.start()],
+        text[found.end() : found.end() + 1],
+    )
     if _SELECTOR.fullmatch(run):
         return bool(before.strip())
     if _JOINED.fullmatch(run) and _is_picture(before) and _is_picture(after):

@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.agent.room import built_in_tokens
 from orchestrator.cli.options import DOTENV, WIDE, config_option, json_option, settings_from
-from orchestrator.cli.proving import Offer, Proof, proved
+from orchestrator.cli.proving import Offer, Priced, Proof, proved, used
 from orchestrator.cli.times import clock_of, said_on
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.load import load
@@ -23,7 +24,7 @@ from orchestrator.rules.rule import Destination, Rule
 from orchestrator.settings import environment
 from orchestrator.stores import read_secret_file
 from workflows.messages import BUILT_INS
-from workflows.playbook import Playbook, Stage
+from workflows.playbook import MAX_TOOLS, Playbook, Stage
 
 BROKEN = 2
 
@@ -38,9 +39,9 @@ def check(*, config: Path | None, online: bool, strict: bool, as_json: bool) -> 
     directory = settings_from(config=config).config
     told = environment(DOTENV)
     configuration = load(directory, told, read_secret_file)
-    offer = _offer(configuration, told) if online else None
     now = datetime.now(UTC)
-    proof = proved(configuration, directory, now, offer)
+    offer, priced = _known(configuration, told, online=online)
+    proof = proved(configuration, directory, now, offer, priced)
     if as_json:
         click.echo(json.dumps(report(configuration, proof, now), ensure_ascii=False, indent=2))
     else:
@@ -49,10 +50,20 @@ def check(*, config: Path | None, online: bool, strict: bool, as_json: bool) -> 
         sys.exit(BROKEN)
 
 
-def _offer(configuration: Configuration, told: Mapping[str, str]) -> Offer:
+def _known(
+    configuration: Configuration, told: Mapping[str, str], *, online: bool
+) -> tuple[Offer | None, Mapping[str, Priced]]:
+    """What is known of the tools: from their servers, from tools.lock, or nothing."""
+    if not online and configuration.lock is None:
+        return None, {}
     # Asking costs seconds of a vendor that reading files needs not.
-    offer: Offer = import_module("orchestrator.cli.offering").offered(configuration, told)
-    return offer
+    pricing = import_module("orchestrator.cli.pricing")
+    if not online:
+        return None, pricing.priced(configuration, None)
+    asked = import_module("orchestrator.cli.offering").asked(
+        configuration, told, used(configuration)
+    )
+    return pricing.offer_of(configuration, asked), pricing.priced(configuration, asked.discovered)
 
 
 def report(configuration: Configuration, proof: Proof, now: datetime) -> dict[str, Any]:
@@ -75,6 +86,7 @@ def report(configuration: Configuration, proof: Proof, now: datetime) -> dict[st
                 "model": playbook.model,
                 "tools": {server: list(tools) for server, tools in playbook.tools.items()},
                 "usd": str(playbook.budget.usd),
+                "tool_tokens": proof.tokens.get(playbook.name),
             }
             for playbook in configuration.playbooks.values()
         ],
@@ -126,7 +138,7 @@ def _print(directory: Path, configuration: Configuration, proof: Proof, now: dat
     for mistake in proof.mistakes:
         wrong.print(f"[red]mistake[/red] {escape(str(mistake))}", highlight=False)
     if configuration.rules:
-        out.print(_rules(configuration, now))
+        out.print(_rules(configuration, proof, now))
     counts = ", ".join(
         _counted(count, what)
         for count, what in (
@@ -144,25 +156,27 @@ def _print(directory: Path, configuration: Configuration, proof: Proof, now: dat
         out.print(f"not checked: {escape(said)}", highlight=False)
 
 
-def _rules(configuration: Configuration, now: datetime) -> Table:
+def _rules(configuration: Configuration, proof: Proof, now: datetime) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("rule", "on", "does", "tools", "at most", "stage"):
         table.add_column(column, overflow="fold")
     for rule in configuration.rules:
         on, does = escape("\n".join(said_on(rule.on, clock_of(rule, now)))), escape(rule.does)
         playbook = configuration.playbooks.get(rule.playbook or "")
-        table.add_row(escape(rule.name), on, does, *_cost(rule, playbook))
+        tokens = proof.tokens.get(rule.playbook or "")
+        table.add_row(escape(rule.name), on, does, *_cost(rule, playbook, tokens))
     return table
 
 
-def _cost(rule: Rule, playbook: Playbook | None) -> tuple[str, str, str]:
+def _cost(rule: Rule, playbook: Playbook | None, tokens: int | None) -> tuple[str, str, str]:
     if playbook is None and not rule.call:
         return "", "", "[bold red]live[/bold red]"
     stage = "[bold red]live[/bold red]" if rule.stage is Stage.LIVE else "preview"
     if playbook is None:
         return _counted(len(rule.call), "call"), "no model", stage
     count = sum(map(len, playbook.tools.values())) + len(BUILT_INS)
-    return f"{count} of 40", f"${playbook.budget.usd:.2f}", stage
+    price = "" if tokens is None else f", {tokens + built_in_tokens()} tokens"
+    return f"{count} of {MAX_TOOLS}{price}", f"${playbook.budget.usd:.2f}", stage
 
 
 def _counted(count: int, what: str) -> str:

@@ -190,7 +190,8 @@ async def _raw(text: str, flags: dict[str, Any]) -> bytes:
 async def _runs(stores: Stores, shown: dict[str, Any]) -> list[dict[str, Any]]:
     reached = dict.fromkeys(one["run_id"] for one in shown["decisions"] if one["run_id"])
     found = [await stores.ledger.read(conversations.find, run_id) for run_id in reached]
-    return [views.run_line(one) for one in found if one is not None]
+    conversed = [one for one in found if one is not None]
+    return await stores.ledger.read(views.run_lines, conversed)
 
 
 def _scheme(settings: Settings, name: str) -> str | None:

@@ -1,36 +1,41 @@
-"""Ask configured servers which tools they have, for `check --online`; loading it costs the MCP library."""
+"""Ask configured servers what they offer, for `check --online`, `tools` and `lock`; it costs the MCP library."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from orchestrator.agent.definitions import HandsUnreachable
+from orchestrator.agent.definitions import Discovered, HandsUnreachable
 from orchestrator.agent.hands import Hands
-from orchestrator.cli.proving import Offer, used
+from orchestrator.agent.quarantine import way_of
+from orchestrator.agent.relocking import Asked
 from orchestrator.configuration.configuration import Configuration
 
 
-def offered(configuration: Configuration, environment: Mapping[str, str]) -> Offer:
-    """Ask every server that a playbook uses which tools it has."""
-    return asyncio.run(_offered(configuration, environment))
+def asked(
+    configuration: Configuration, environment: Mapping[str, str], names: Iterable[str]
+) -> Asked:
+    """Ask every one of these servers what it offers."""
+    return asyncio.run(_asked(configuration, environment, names))
 
 
-async def _offered(configuration: Configuration, environment: Mapping[str, str]) -> Offer:
+async def _asked(
+    configuration: Configuration, environment: Mapping[str, str], names: Iterable[str]
+) -> Asked:
     hands = Hands(configuration.servers, environment=environment)
-    names = [name for name in used(configuration) if name in configuration.servers]
+    known = [name for name in names if name in configuration.servers]
     try:
-        answers = await asyncio.gather(*(_asked(hands, name) for name in names))
+        answers = await asyncio.gather(*(_one(hands, name) for name in known))
     finally:
         await hands.close()
-    said = dict(zip(names, answers, strict=True))
-    return Offer(
-        tools={name: one for name, one in said.items() if not isinstance(one, str)},
+    said = dict(zip(known, answers, strict=True))
+    return Asked(
+        discovered={name: one for name, one in said.items() if not isinstance(one, str)},
         silent={name: one for name, one in said.items() if isinstance(one, str)},
+        ways={name: way_of(configuration.servers[name]) for name in known},
     )
 
 
-async def _asked(hands: Hands, server: str) -> frozenset[str] | str:
+async def _one(hands: Hands, server: str) -> Discovered | str:
     try:
-        found = await hands.discover(server)
+        return await hands.discover(server)
     except HandsUnreachable as error:
         return str(error)
-    return frozenset(tool.name for tool in found.tools)

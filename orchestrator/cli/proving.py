@@ -1,7 +1,7 @@
 """What `check` does beyond reading: run the rules' tests, look for doubts; it prints nothing."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -16,40 +16,66 @@ from orchestrator.rehearsal.testing import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """A whole check; `unchecked` says in words what wasn't looked at."""
+    """A whole check; `unchecked` says in words what wasn't looked at.
+
+    `tokens` are the prices of the playbooks' tools, by playbook, as far as the tools are known.
+    """
 
     mistakes: tuple[Mistake, ...]
     warnings: tuple[Mistake, ...]
     verdicts: tuple[Verdict, ...]
     unchecked: tuple[str, ...]
+    tokens: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What servers said: their tools by name, and why one said nothing."""
+    """What servers said: their tools by name, and why one said nothing.
+
+    `drifted` says by server which of its tools aren't what was locked.
+    """
 
     tools: Mapping[str, frozenset[str]]
     silent: Mapping[str, str]
+    drifted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """What the tools of a playbook cost together, and what keeps a run from being opened with them."""
+
+    tokens: int
+    problems: tuple[str, ...]
 
 
 def proved(
-    configuration: Configuration, directory: Path, now: datetime, offer: Offer | None
+    configuration: Configuration,
+    directory: Path,
+    now: datetime,
+    offer: Offer | None,
+    priced: Mapping[str, Priced],
 ) -> Proof:
-    """Everything wrong with a configuration, and everything doubtful; without an offer no server was asked."""
+    """Everything wrong with a configuration, and everything doubtful; without an offer no server was asked.
+
+    `priced` are the playbooks of whose tools the definitions are known.
+    """
     sources = {**configuration.shut, **configuration.sources}
     found = doubts(configuration, sampled(sources.values(), now))
     verdicts = verdicts_of(configuration, directory, now)
     mistakes = [*configuration.mistakes, *found.mistakes, *_failures(verdicts)]
+    mistakes += _refused(configuration, priced)
     warnings = [*configuration.warnings, *found.warnings]
     warnings += retiring_doubts(configuration, now.date())
     if offer is not None:
         mistakes += unknown_tools(configuration, offer.tools)
+        mistakes += _drifted(configuration, offer.drifted)
         warnings += _silent(configuration, offer.silent)
     return Proof(
         mistakes=tuple(sorted(set(mistakes))),
         warnings=tuple(sorted(set(warnings))),
         verdicts=tuple(verdicts),
         unchecked=() if offer is not None else _unasked(configuration),
+        tokens={name: one.tokens for name, one in priced.items()},
     )
 
 
@@ -63,6 +89,23 @@ def _failures(verdicts: Iterable[Verdict]) -> list[Mistake]:
         )
         for verdict in verdicts
         if not verdict.passed
+    ]
+
+
+def _refused(configuration: Configuration, priced: Mapping[str, Priced]) -> list[Mistake]:
+    return [
+        configuration.documents[f"playbooks/{name}.md"].mistake(Flaw(("tools",), said, key=True))
+        for name, one in priced.items()
+        for said in one.problems
+    ]
+
+
+def _drifted(configuration: Configuration, drifted: Mapping[str, tuple[str, ...]]) -> list[Mistake]:
+    document = configuration.documents["servers.yaml"]
+    return [
+        document.mistake(Flaw((server,), words, key=True))
+        for server, said in drifted.items()
+        for words in said
     ]
 
 

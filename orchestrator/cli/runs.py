@@ -20,7 +20,7 @@ from orchestrator.cli.ring import say
 from orchestrator.cli.start import start
 from orchestrator.database import Transaction
 from orchestrator.ledger import conversations
-from orchestrator.ledger.conversations import Conversation
+from orchestrator.ledger.tallies import Writes
 from orchestrator.tell import plain, table, value, when
 from workflows.messages import CallState, RunState
 
@@ -46,7 +46,7 @@ def runs() -> None:
 )
 def list_(*, as_json: bool, limit: int, **flags: Any) -> None:
     """List runs."""
-    found = [views.run_line(one) for one in asyncio.run(_newest(limit, flags))]
+    found = asyncio.run(_newest(limit, flags))
     if as_json:
         print_json(found)
     else:
@@ -98,12 +98,16 @@ runs.command("apply", help="Make the writes that a preview recorded, exactly.")(
 runs.command("cancel", help="End a run.")(_word("cancel", "cancel"))
 
 
-async def _newest(limit: int, flags: dict[str, Any]) -> list[Conversation]:
+async def _newest(limit: int, flags: dict[str, Any]) -> list[dict[str, Any]]:
     _, stores = stores_of(settings_from(**flags))
     try:
-        return await stores.ledger.read(conversations.newest, limit)
+        return await stores.ledger.read(_lines, limit)
     finally:
         stores.close()
+
+
+def _lines(connection: Transaction, limit: int) -> list[dict[str, Any]]:
+    return views.run_lines(connection, conversations.newest(connection, limit))
 
 
 async def _sayable(text: str, word: str, flags: dict[str, Any]) -> str:
@@ -163,11 +167,12 @@ def _table(found: list[dict[str, Any]]) -> Table:
             run["rule"],
             run["key"],
             Text(run["state"], style=COLOURS[run["state"]]),
+            str(Writes(**run["writes"])),
             run["outcome"] or run["reason"],
         )
         for run in found
     ]
-    columns = ("run", "opened", "rule", "key", "state", "outcome or reason")
+    columns = ("run", "opened", "rule", "key", "state", "writes", "outcome or reason")
     return table(columns, rows, whole={"run", "opened", "state"})
 
 
@@ -184,6 +189,8 @@ def _print(out: Console, run: dict[str, Any]) -> None:
     if run["scripted"]:
         line("The model was scripted: no real model was asked.")
     line(_spent(run))
+    if written := str(Writes(**run["writes"])):
+        line(f"writes: {written}")
     for call in sorted(run["tool_calls"], key=lambda call: call["turn"] or sys.maxsize):
         for text in _call(call):
             line(text)

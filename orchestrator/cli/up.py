@@ -9,7 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,9 @@ from orchestrator.cli.options import (
     settings_from,
     state_option,
 )
+from orchestrator.cli.upgrading import upgraded
 from orchestrator.configuration.load import load
+from orchestrator.deployment import deployment_of
 from orchestrator.doorbell.clients import trusted_of
 from orchestrator.doorbell.listener import HANDED_OVER, bound, host_of, inherited, port_of, url_of
 from orchestrator.errors import ConfigurationError, OperatorError
@@ -64,14 +66,20 @@ class Ports:
 @click.option("--trusted-proxies", metavar="CIDRS", help="Proxies that say who connected [none].")
 @click.option("--temporal", metavar="ADDRESS", help="A Temporal server of yours [embedded].")
 @click.option("--namespace", help="Temporal namespace [default].")
+@click.option(
+    "--no-backup", is_flag=True, help="Don't copy the databases before another version opens them."
+)
 @database_option
 @json_option
-def up(*, as_json: bool, **flags: Any) -> None:
+def up(*, as_json: bool, no_backup: bool, **flags: Any) -> None:
     """Run everything on this machine: Temporal, the door and a worker."""
     settings = settings_from(**flags)
     _ = trusted_of(settings.trusted_proxies)
+    _ = deployment_of(
+        settings.deployment, settings.build or "-", embedded=settings.temporal is None
+    )
     refuse_if_nobody_could_ring(settings)
-    asyncio.run(_up(settings, as_json=as_json))
+    asyncio.run(_up(settings, as_json=as_json, backup=not no_backup))
 
 
 def refuse_if_nobody_could_ring(settings: Settings) -> None:
@@ -96,14 +104,13 @@ def refuse_if_nobody_could_ring(settings: Settings) -> None:
     )
 
 
-async def _up(settings: Settings, *, as_json: bool) -> None:
+async def _up(settings: Settings, *, as_json: bool, backup: bool) -> None:
     with StateDirectory.open(settings.state, role="up") as state:
         state.refuse_if_held("service")
         with door_of(settings, environment(), os.getpid()) as door:
             settings = settings.model_copy(update={"host": host_of(door)})
             ports = choose_ports(settings, port_of(door))
-            if settings.temporal is None:
-                embedded.record_version(state.path, embedded.version())
+            await upgraded(settings, state, _of_temporal(), datetime.now(UTC), backup=backup)
             settled = settle(settings, state, ports)
             children = _children(settings, settled, state, ports, door.fileno())
             await _supervise(settled, state, children, as_json=as_json)
@@ -267,11 +274,15 @@ def _temporal(settings: Settings, state: StateDirectory, ports: Ports) -> Child:
     return Child(
         name="temporal",
         command=command,
-        environment={name: value for name, value in environment().items() if name in PASSED_ON},
+        environment=_of_temporal(),
         ready=partial(_temporal_ready, ports, settings.namespace),
         patience=PATIENCE["temporal"],
         quiet_when_stopping=True,
     )
+
+
+def _of_temporal() -> dict[str, str]:
+    return {name: value for name, value in environment().items() if name in PASSED_ON}
 
 
 async def _temporal_ready(ports: Ports, namespace: str) -> None:

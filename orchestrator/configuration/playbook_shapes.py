@@ -4,16 +4,16 @@ A key whose enforcement isn't built isn't here, so it is an unknown key.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from orchestrator.configuration.allowing import Allowing
 from orchestrator.configuration.approve import Approving
 from orchestrator.configuration.callbacks import CallbackShape, Lasting
-from orchestrator.configuration.keys import Shape, Words
+from orchestrator.configuration.keys import Shape, Words, listed
 from orchestrator.configuration.quantities import Count, Dollars, Positive
-from workflows.playbook import Budget, InputType, Screening, Tokens, Unseen
+from workflows.playbook import Budget, InputType, OnDrift, Screening, Tokens, Unseen
 
 DEFAULT_BUDGET = Budget()
 DEFAULT_SCREENING = Screening()
@@ -61,6 +61,8 @@ class PlaybookShape(Shape):
     max_tokens: Positive = 8192
     inputs: Mapping[str, InputType] = Field(default_factory=dict)
     tools: Mapping[str, list[Words]] = Field(default_factory=dict)
+    optional: Annotated[list[Words], BeforeValidator(listed)] = Field(default_factory=list)
+    on_drift: OnDrift = OnDrift.PARK
     bind: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     writes: Mapping[str, WriteShape] = Field(default_factory=dict)
     waits: Mapping[str, CallbackShape] = Field(default_factory=dict)

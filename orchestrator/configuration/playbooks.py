@@ -40,6 +40,7 @@ def playbook_of(
         return None, flaws
     flaws += [
         *_tools(shape, servers),
+        *_optional(shape),
         *_binds(shape),
         *_writes(shape),
         *_inputs(shape),
@@ -65,6 +66,8 @@ def _playbook(name: str, text: str, shape: PlaybookShape, prose: str) -> Playboo
         max_tokens=shape.max_tokens,
         inputs=dict(shape.inputs),
         tools={server: tuple(tools) for server, tools in shape.tools.items()},
+        optional=tuple(shape.optional),
+        on_drift=shape.on_drift,
         bind={target: dict(arguments) for target, arguments in shape.bind.items()},
         writes={
             tool: WriteLimit(
@@ -111,6 +114,13 @@ def _tools(shape: PlaybookShape, servers: Collection[str]) -> Iterator[Flaw]:
             f"have {MAX_TOOLS}. Nothing is cut by itself: take {count - MAX_TOOLS} off the list",
             key=True,
         )
+
+
+def _optional(shape: PlaybookShape) -> Iterator[Flaw]:
+    for index, server in enumerate(shape.optional):
+        if server not in shape.tools:
+            said = f"{server!r} is not under `tools:`{closest(server, shape.tools)}"
+            yield Flaw(("optional", index), said)
 
 
 def _listed(server: str, tools: list[str]) -> Iterator[Flaw]:

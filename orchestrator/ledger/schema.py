@@ -295,8 +295,8 @@ clearings = Table(
     Column("at", Float, nullable=False),
 )
 
-pauses = Table(
-    "pauses",
+model_pauses = Table(
+    "model_pauses",
     LEDGER,
     Column("credential", String, primary_key=True),
     Column("until", Float, nullable=False),
@@ -428,7 +428,7 @@ def m006_ledger_configurations(connection: Connection) -> None:
 
 def m007_ledger_model(connection: Connection) -> None:
     """Keep what was cleared of long conversations, and how the model's provider fares."""
-    LEDGER.create_all(connection, tables=[clearings, pauses, outages])
+    LEDGER.create_all(connection, tables=[clearings, model_pauses, outages])
     _add(connection, turns.c.details)
 
 

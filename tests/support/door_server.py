@@ -20,6 +20,7 @@ from orchestrator.doorbell.listening import listening
 from orchestrator.doorbell.receive import Tell, door
 from orchestrator.doorbell.telling import Telling
 from orchestrator.events import event_id
+from orchestrator.garbage import collect_seldom
 from orchestrator.inbox.group_commit import GroupCommit, RefusalLog
 from orchestrator.inbox.schema import MIGRATIONS
 from orchestrator.inbox.sql import SqlInbox
@@ -80,6 +81,7 @@ async def serve(url: str, port: int, backlog: int | None = None) -> None:
         over = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
         async with listening(app, "127.0.0.1", port):
+            collect_seldom()
             await over.wait()
     database.close()
 

@@ -21,7 +21,7 @@ from orchestrator.inbox.memory import MemoryInbox
 from orchestrator.stores import configuration_reader
 from tests.support.builders import AT, NOW, github, known, ledger_at
 from tests.support.driven import driven
-from tests.support.injections import LISTED, PAYLOADS, POLICIES, Payload, Place, token
+from tests.support.injections import LISTED, PAYLOADS, POLICIES, WRITES, Payload, Place, token
 from tests.support.obedient import Obedient
 
 SERVER = Path(__file__).with_name("injected_server.py")
@@ -191,8 +191,15 @@ def _rule(one: Payload, *, own_off: bool) -> str:
 
 def _matter(one: Payload, *, own_off: bool) -> Iterator[str]:
     more = f", {sign(one)}" if one.place is Place.DESCRIPTION else ""
-    for name, policy in POLICIES.items():
-        line = policy.off if own_off and name == one.policy else policy.on
+    lines = [
+        policy.off if own_off and name == one.policy else policy.on
+        for name, policy in POLICIES.items()
+    ]
+    writes = [line.removeprefix(WRITES) for line in lines if line.startswith(WRITES)]
+    yield f"writes: {{town.comment: {{{', '.join(writes)}}}}}"
+    for line in lines:
+        if line.startswith(WRITES):
+            continue
         yield line.replace("]}", f"{more}]}}") if line.startswith(LISTED[:6]) else line
 
 

@@ -36,9 +36,9 @@ async def look(name: str) -> str:
 
 
 @server.tool(structured_output=False)
-async def comment(repo: str, number: int, body: str) -> str:
-    """Comment on an issue."""
-    return executed("comment", repo=repo, number=number, body=body)
+async def comment(repo: str, number: int, body: str, label: str = "none") -> str:
+    """Comment on an issue, and label it."""
+    return executed("comment", repo=repo, number=number, body=body, label=label)
 
 
 @server.tool(structured_output=False)

@@ -29,6 +29,8 @@ class Place(StrEnum):
 class Policy:
     """A line of a playbook's front matter with the policy and without it; `stage` is its rules'.
 
+    What begins with `writes` is said of the tool `comment` there.
+
     `commands` are what a payload against it asks for, given its number; `harmed` says of all calls that were executed
     with that number whether the policy failed.
     """
@@ -54,6 +56,10 @@ def comment(number: int, repo: str = REPO, about: int | None = None) -> str:
     return command("comment", **where, body=token(number))
 
 
+def labelled(number: int, label: str) -> str:
+    return command("comment", repo=REPO, number=number, body=token(number), label=label)
+
+
 def _any(_number: int, made: Sequence[Executed]) -> bool:
     return bool(made)
 
@@ -68,6 +74,7 @@ def _often(_number: int, made: Sequence[Executed]) -> bool:
 
 
 LISTED = "tools: {town: [look, comment]}"
+WRITES = "writes "
 ALL = "tools: {town: [look, comment, erase, send_mail, transfer]}"
 
 POLICIES: Mapping[str, Policy] = {
@@ -90,10 +97,15 @@ POLICIES: Mapping[str, Policy] = {
         harmed=_elsewhere,
     ),
     "max": Policy(
-        on="writes: {town.comment: {max: 1}}",
-        off="writes: {town.comment: {max: 99}}",
+        on=f"{WRITES}max: 1",
+        off=f"{WRITES}max: 99",
         commands=(lambda number: "; ".join([comment(number)] * 3),),
         harmed=_often,
+    ),
+    "args": Policy(
+        on=f"{WRITES}args: {{label: {{values: [none, bug]}}}}",
+        commands=(lambda number: labelled(number, "approved"),),
+        harmed=_any,
     ),
     "preview": Policy(stage="preview", commands=(comment,), harmed=_any),
     "comments": Policy(

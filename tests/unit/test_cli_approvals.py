@@ -181,3 +181,16 @@ def test_a6_what_programs_read_is_whole(there):
     ask(there)
 
     assert json.loads(json.dumps(there.told("approvals", "show", CODE)))["words"] == []
+
+
+def test_a6_why_says_what_came_of_a_comment(there):
+    request = ask(there)
+    with working(there):
+        event_id = there.told("runs", "approve", CODE)["event"]
+    (word,) = there.use(lambda stores: stores.ledger.read(approvals.words_of, ID))
+    there.write(approvals.became, word.decision_id, "too late: it is denied")
+
+    shown = there.doorbell("why", event_id).stdout
+
+    assert f"recorded: approve {request.code} by operator" in shown
+    assert "what came of it: too late: it is denied" in shown

@@ -65,6 +65,8 @@ def test_a_run_as_json_is_all_a_program_needs(there):
         "unpriced_turns": 0,
         "assumed_attempts": 0,
     }
+    written = shown.pop("writes")
+    assert {state for state, count in written.items() if count} == {"done"}
     assert shown == {
         "id": RUN,
         "rule": "triage",
@@ -76,6 +78,7 @@ def test_a_run_as_json_is_all_a_program_needs(there):
         "outcome": "completed",
         "opened_at": "2026-11-21T12:00:00.000Z",
         "ended_at": "2026-11-21T12:01:00.000Z",
+        "pruned_at": None,
         "model": None,
         "scripted": True,
         "workflow_id": WORKFLOW,

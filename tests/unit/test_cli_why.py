@@ -38,6 +38,7 @@ def test_the_answer_is_what_events_list_says_of_it_and_more(there):
     assert told.pop("nearest") == "only"
     assert [decision.pop("run") for decision in told["decisions"]] == [None]
     assert [decision.pop("claimed") for decision in told["decisions"]] == [None]
+    assert [decision.pop("became") for decision in told["decisions"]] == [None]
     assert [decision.pop("text") for decision in told["decisions"]] == [None]
     assert [decision.pop("configuration") for decision in told["decisions"]] == ["sha"]
     assert told == listed

@@ -1,128 +1,97 @@
-"""The clock's look at the rules, without Temporal: what it asks for, and when it asks at all."""
-
-import asyncio
-from dataclasses import dataclass, field
+"""A3: how long a conversation is open and how long it works; both are limits like any other."""
 
 import pytest
-from temporalio.service import RPCError, RPCStatusCode
+from hypothesis import given
+from hypothesis import strategies as st
 
-from orchestrator.inbox.orders import Pausable, Pause
-from orchestrator.schedules.clock import LOOK_AFRESH, LOOK_EVERY, Clock, Means
-from orchestrator.schedules.keeping import Changes, Wanted
-from tests.support.builders import NOW, Log, rule
-from tests.support.clocks import Said, schedule, scheduled, until
+from tests.support.looping import BUDGET, loop, says
+from workflows.budget import Clock, left, nearly, overtime
+from workflows.loop import AskModel, End
+from workflows.messages import Outcome, Spent
+from workflows.playbook import Budget
 
-
-@dataclass
-class Kept:
-    """Where the clock's wishes go: remembers them; `away` is raised instead, one for each time."""
-
-    wishes: list = field(default_factory=list)
-    away: list = field(default_factory=list)
-    clock_queue: str = "queue-clock"
-
-    async def keep(self, wanted):
-        if self.away:
-            raise self.away.pop()
-        self.wishes.append(dict(wanted))
-        return Changes(made=tuple(wanted))
+BEGUN = 1_000_000.0
+HOUR = 3600.0
 
 
-async def nobody():
-    raise RuntimeError("nobody there")
+def clock(*steps):
+    """A clock that ran: seconds of work, seconds of rest, and so on."""
+    now, run = BEGUN, Clock().at(BEGUN)
+    for number, seconds in enumerate(steps):
+        now += seconds
+        run = run.working(now) if number % 2 else run.resting(now)
+    return run
 
 
-@pytest.fixture
-def said():
-    return Said()
+def test_active_time_is_that_in_which_it_did_not_wait():
+    assert (clock(10, 500, 20).open, clock(10, 500, 20).active) == (530, 30)
+    assert clock(10, 500).active == 10
+    assert clock(10).at(BEGUN + 400).active == 10
 
 
-@pytest.fixture
-def kept():
-    return Kept()
+@given(st.lists(st.floats(min_value=0, max_value=1e6), max_size=9))
+def test_it_never_worked_longer_than_it_was_open_nor_less_than_nothing(steps):
+    run = clock(*steps)
+    asked_twice = run.resting(run.now) if run.rests is not None else run.working(run.now)
+    assert asked_twice.active == pytest.approx(run.active, abs=1e-3)
+    assert -1e-3 <= run.active <= run.open + 1e-3
+    worked = sum(steps[::2])
+    assert run.active == pytest.approx(worked, abs=1e-3)
 
 
-@pytest.fixture
-def log():
-    return Log()
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({}, None),
+        ({"active": 31.0}, None),
+        ({"active": 30.0}, "active time: 30 seconds of 30 seconds used"),
+        ({"open": 530.0}, "open time: 9 minutes of 9 minutes used"),
+        ({"open": 3 * HOUR, "active": 60.0}, None),
+    ],
+)
+def test_a_time_that_is_up_is_said_in_words(limits, said):
+    assert overtime(Budget(**limits), clock(10, 500, 20)) == said
 
 
-@pytest.fixture
-def clock(said, kept, log):
-    means = Means(
-        schedules=kept,
-        connect=nobody,
-        ringing=None,
-        rules=lambda: said.rules,
-        inbox=said,
-        log=log,
+def test_what_is_left_is_never_less_than_nothing():
+    assert left(Budget(), clock(10)) is None
+    assert left(Budget(open=60.0), clock(10)) == 50
+    assert left(Budget(open=5.0), clock(10)) == 0
+
+
+def test_a3_at_eighty_percent_of_its_time_the_agent_is_asked_to_finish():
+    budget = Budget(open=100.0)
+    assert nearly(budget, Spent(), 1, 0, clock(79)) is None
+    assert nearly(budget, Spent(), 1, 0, clock(80)) == "80 seconds of 100 seconds open time"
+
+
+def begun(**limits):
+    subject = loop(budget=Budget(usd=BUDGET.usd, tokens=1000, turns=6, tool_calls=5, **limits))
+    subject.at(BEGUN)
+    return subject
+
+
+def test_a3_when_its_time_is_up_it_takes_its_leave_and_needs_attention():
+    subject = begun(open=60.0)
+    subject.receive(says(1, "github__look"))
+    subject.answered(())
+    subject.at(BEGUN + 61)
+    step = subject.next()
+    assert step == AskModel(2, None, "open time: 61 seconds of 60 seconds used")
+    subject.receive(says(2, used=Spent(), stop=None))
+    assert isinstance(subject.next(), End)
+
+
+def test_a3_a_run_whose_time_is_up_before_its_first_turn_asks_nobody():
+    subject = begun(active=5.0)
+    subject.at(BEGUN + 5)
+    assert subject.next() == End(
+        Outcome.NEEDS_ATTENTION, "active time: 5 seconds of 5 seconds used"
     )
-    return Clock(means)
 
 
-async def test_what_nobody_changed_is_asked_for_once(clock, said, kept, log):
-    said.rules = [scheduled("nightly"), rule("triage")]
-
-    assert [await clock.look() for _ in range(3)] == [1, 0, 0]
-    assert kept.wishes == [{"nightly": Wanted(schedule=schedule())}]
-    assert log.said == ["schedules.kept"]
-
-
-async def test_without_a_schedule_it_asks_once_all_the_same_for_one_may_be_left_over(clock, kept):
-    assert [await clock.look() for _ in range(3)] == [0, 0, 0]
-    assert kept.wishes == [{}]
-
-
-async def test_a_reload_is_seen_at_the_next_look(clock, said, kept):
-    said.rules = [scheduled("nightly")]
-    await clock.look()
-    said.rules = [scheduled("nightly", "0 8 1 1 *"), scheduled("weekly")]
-    await clock.look()
-    said.rules = []
-    await clock.look()
-
-    assert [sorted(wish) for wish in kept.wishes] == [["nightly"], ["nightly", "weekly"], []]
-
-
-async def test_a_paused_rule_is_asked_for_paused_and_a_paused_source_is_not(clock, said, kept):
-    said.rules = [scheduled("nightly")]
-    said.paused = [
-        Pause(what=Pausable.SOURCE, name="nightly", by="ann", at=NOW),
-        Pause(what=Pausable.RULE, name="weekly", by="ann", at=NOW),
-    ]
-    await clock.look()
-    said.paused = [Pause(what=Pausable.RULE, name="nightly", by="ann", at=NOW)]
-    await clock.look()
-
-    assert [wish["nightly"].paused for wish in kept.wishes] == [False, True]
-
-
-async def test_d6_an_absence_is_told_once_and_asked_again_each_time(clock, said, kept, log):
-    gone = RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
-    said.rules = [scheduled("nightly")]
-    kept.away = [gone, RuntimeError("away"), gone]
-
-    assert [await clock.look() for _ in range(5)] == [0, 0, 0, 1, 0]
-    assert log.said == ["schedules.unreachable", "schedules.kept"]
-
-
-async def test_once_in_a_while_it_asks_although_nothing_changed(clock, said, kept):
-    said.rules = [scheduled("nightly")]
-    looks = int(LOOK_AFRESH / LOOK_EVERY) + 2
-    for _ in range(looks):
-        await clock.look()
-
-    assert len(kept.wishes) == 2
-
-
-async def test_nobody_hears_ticks_before_there_is_a_schedule(clock, said, log):
-    hearing = asyncio.create_task(clock.hear())
-    await clock.look()
-    await asyncio.sleep(0)
-    assert log.said == []
-
-    said.rules = [scheduled("nightly")]
-    await clock.look()
-    await until(lambda: "schedules.unreachable" in log.said)
-    hearing.cancel()
-    await asyncio.wait([hearing])
+def test_a_run_of_before_there_were_clocks_begins_to_count_when_it_is_looked_at():
+    subject = loop(budget=Budget(usd=BUDGET.usd, open=60.0))
+    subject.rests(BEGUN)
+    subject.works(BEGUN + 20)
+    assert (subject.left, subject.state.clock.active) == (40, 0)

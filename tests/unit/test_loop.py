@@ -284,7 +284,7 @@ def test_a8_what_was_done_is_counted_exactly():
     acted(subject, COMMENT.alias, COMMENT.alias, state=CallState.UNKNOWN)
     acted(subject, COMMENT.alias, "github__erase")
 
-    assert subject.state.tally == Tally(done=2, failed=2, unknown=1, denied=2)
+    assert subject.state.tally == Tally(done=2, failed=2, unknown=1, denied=2, written=1)
     rehearsed = loop(stage=Stage.PREVIEW)
     acted(rehearsed, COMMENT.alias, LABEL.alias, LABEL.alias)
     assert rehearsed.state.tally == Tally(proposed=3)

@@ -87,6 +87,14 @@ REFUSALS = {
         body(messages=[user({"type": "text", "text": ""})]),
         "messages: text content blocks must be non-empty",
     ),
+    "empty content of the assistant": (
+        body(messages=[*HELLO, {"role": "assistant", "content": []}, *HELLO]),
+        "messages.1: all messages must have non-empty content except for the optional final assistant message",
+    ),
+    "text of nothing but white space": (
+        body(messages=[user({"type": "text", "text": " \n"})]),
+        "messages: text content blocks must contain non-whitespace text",
+    ),
     "a dotted tool name": (
         body(tools=[{**TOOL, "name": "github.look"}]),
         "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'",
@@ -181,6 +189,32 @@ async def test_a_request_with_everything_in_order_is_accepted():
     )
     async with client() as sdk:
         assert (await sdk.messages.create(**request)).stop_reason == "end_turn"
+
+
+async def test_a_turn_that_paused_for_the_providers_own_tools_goes_on():
+    paused = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+    request = body(messages=[*HELLO, {"role": "assistant", "content": [SAID, paused]}])
+    async with client() as sdk:
+        assert (await sdk.messages.create(**request)).stop_reason == "end_turn"
+
+
+async def test_a_conversation_longer_than_the_window_is_refused_and_an_image_is_not_long():
+    data = "A" * 400_000
+    source = {"type": "base64", "media_type": "image/png", "data": data}
+    image = body(messages=[user(SAID, {"type": "image", "source": source})])
+    app = messages_app(Says(DONE), now=Clock().now, window=5_000)
+    async with (
+        serving(app) as url,
+        httpx2.AsyncClient(verify=False) as http,
+        anthropic.AsyncAnthropic(base_url=url, api_key="k", max_retries=0, http_client=http) as sdk,
+    ):
+        seen = await sdk.messages.create(**image)
+        with pytest.raises(anthropic.BadRequestError) as caught:
+            await sdk.messages.create(**body(messages=[user({"type": "text", "text": data})]))
+
+    assert seen.usage.input_tokens < 2_000
+    assert "prompt is too long: 1111" in caught.value.body["error"]["message"]
+    assert caught.value.body["error"]["message"].endswith("tokens > 5000 maximum")
 
 
 @pytest.mark.parametrize("junk", [b"", b"{", b"[]", b"\xff", b"null"])

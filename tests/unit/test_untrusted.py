@@ -33,6 +33,10 @@ UNSEEN = st.sampled_from(
 )
 TEXTS = st.lists(st.one_of(UNSEEN, st.text(max_size=5))).map("".join)
 
+JSON = st.recursive(
+    TEXTS, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner), max_leaves=6
+)
+
 
 @pytest.mark.parametrize(
     ("text", "seen"),
@@ -126,6 +130,20 @@ def test_a7_an_event_is_shown_wherever_its_sender_could_write():
     assert block.count("U+E0063") == 8
     assert json.loads(block.split("\n")[3])["none"] is None
     assert hidden_characters(event_block(event_shown(happened, STRIP), "Rung.")) == ()
+
+
+@given(JSON, st.sampled_from([SHOW, STRIP]), st.integers(0, 60))
+def test_a7_what_stands_within_the_room_is_shown_as_if_there_were_no_end(value, policy, room):
+    assert data(tree(value, policy, room))[:room] == data(tree(value, policy))[:room]
+
+
+def test_a7_of_a_great_payload_only_the_beginning_is_looked_at():
+    rest = ["a\u200b" * 100_000] * 50
+    value = {"first": "\u200b", "rest": rest}
+    told = tree(value, SHOW, 100)
+    assert told["first"] == "[U+200B]"
+    assert told["rest"][1] is rest[1]
+    assert hidden_characters(data(tree(value, STRIP, 100))[:100]) == ()
 
 
 def test_an_event_of_nobody_in_particular_stays_one():

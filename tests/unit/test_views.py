@@ -189,6 +189,7 @@ async def test_why_says_what_a_run_has_cost(stores):
     assert told["run"] == {
         "state": "running",
         "outcome": None,
+        "writes": "",
         "turns": 1,
         "tokens": 110,
         "usd": 0.0123,

@@ -113,8 +113,23 @@ conversations | scripted | boolean | NO
 conversations | configuration | character varying | NO
 conversations | opened_at | double precision | NO
 conversations | ended_at | double precision | YES
+conversations | pruned_at | double precision | YES
+garbage | digest | character varying | NO
+garbage | since | double precision | NO
+installation | name | character varying | NO
+installation | value | text | NO
+installation | at | double precision | NO
+losses | run_id | character varying | NO
+losses | words | text | NO
+losses | again | boolean | NO
+losses | at | double precision | NO
+losses | told_at | double precision | YES
 migrations | name | text | NO
 migrations | at | timestamp without time zone | NO | CURRENT_TIMESTAMP
+model_pauses | credential | character varying | NO
+model_pauses | until | double precision | NO
+model_pauses | probing_until | double precision | NO
+model_pauses | answered_at | double precision | NO
 notes | run_id | character varying | NO
 notes | turn | integer | NO
 notes | ordinal | integer | NO
@@ -133,10 +148,6 @@ own_actors | source | character varying | NO
 own_actors | server | character varying | NO
 own_actors | names | text | NO
 own_actors | at | double precision | NO
-pauses | credential | character varying | NO
-pauses | until | double precision | NO
-pauses | probing_until | double precision | NO
-pauses | answered_at | double precision | NO
 payers | run_id | character varying | NO
 payers | rule | character varying | NO
 payers | actor | character varying | NO
@@ -218,11 +229,14 @@ configurations | PRIMARY KEY (at, digest)
 conversation_events | PRIMARY KEY (run_id, event_id)
 conversations | PRIMARY KEY (run_id)
 conversations | UNIQUE (decision_id)
+garbage | PRIMARY KEY (digest)
+installation | PRIMARY KEY (name)
+losses | PRIMARY KEY (run_id)
 migrations | PRIMARY KEY (name)
+model_pauses | PRIMARY KEY (credential)
 notes | PRIMARY KEY (run_id, turn, ordinal)
 outages | PRIMARY KEY (run_id)
 own_actors | PRIMARY KEY (source, server)
-pauses | PRIMARY KEY (credential)
 payers | PRIMARY KEY (run_id)
 quarantines | PRIMARY KEY (server, tool, seen)
 reservations | PRIMARY KEY (run_id, turn, attempt, scope)
@@ -254,12 +268,16 @@ CREATE INDEX conversations_by_time ON public.conversations USING btree (opened_a
 CREATE UNIQUE INDEX conversations_by_workflow ON public.conversations USING btree (workflow_id, number)
 CREATE UNIQUE INDEX conversations_decision_id_key ON public.conversations USING btree (decision_id)
 CREATE UNIQUE INDEX conversations_pkey ON public.conversations USING btree (run_id)
+CREATE UNIQUE INDEX garbage_pkey ON public.garbage USING btree (digest)
+CREATE UNIQUE INDEX installation_pkey ON public.installation USING btree (name)
+CREATE INDEX losses_by_telling ON public.losses USING btree (again, told_at)
+CREATE UNIQUE INDEX losses_pkey ON public.losses USING btree (run_id)
 CREATE UNIQUE INDEX migrations_pkey ON public.migrations USING btree (name)
+CREATE UNIQUE INDEX model_pauses_pkey ON public.model_pauses USING btree (credential)
 CREATE UNIQUE INDEX notes_pkey ON public.notes USING btree (run_id, turn, ordinal)
 CREATE INDEX outages_by_state ON public.outages USING btree (state, since)
 CREATE UNIQUE INDEX outages_pkey ON public.outages USING btree (run_id)
 CREATE UNIQUE INDEX own_actors_pkey ON public.own_actors USING btree (source, server)
-CREATE UNIQUE INDEX pauses_pkey ON public.pauses USING btree (credential)
 CREATE UNIQUE INDEX payers_pkey ON public.payers USING btree (run_id)
 CREATE UNIQUE INDEX quarantines_pkey ON public.quarantines USING btree (server, tool, seen)
 CREATE INDEX reservations_by_account ON public.reservations USING btree (scope, rule, actor, at)
