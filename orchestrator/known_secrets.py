@@ -1,5 +1,6 @@
 """Every secret that a process holds, to be taken out of what it shows; it finds them, and reads no file but ours."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,7 @@ from orchestrator.agent.redacting import SHORTEST, Redact, Redaction, secrets_in
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.settings import Settings
 
+_WORD: Final = re.compile("[a-z]+").fullmatch
 OPERATOR_SECRET: Final = "operator.secret"  # noqa: S105 - a file's name
 
 
@@ -42,7 +44,10 @@ def held_by(settings: Settings) -> dict[str, str]:
         _password(settings.database): "DATABASE_PASSWORD",
         _text(settings.state / OPERATOR_SECRET): "OPERATOR_SECRET",
     }
-    return {value: name for value, name in found.items() if len(value) >= SHORTEST}
+    # The scripted model's key is an ordinary word; taken out, it would be missing in every sentence.
+    return {
+        value: name for value, name in found.items() if len(value) >= SHORTEST and not _WORD(value)
+    }
 
 
 def _of(now: Configuration) -> dict[str, str]:

@@ -25,13 +25,11 @@ from orchestrator.ledger import (
     configurations,
     conversations,
     tallies,
-    transcript,
     turns,
     waits,
 )
 from orchestrator.ledger.conversations import Conversation
 from orchestrator.ledger.tallies import Writes
-from orchestrator.ledger.transcript import Line
 from orchestrator.ledger.turns import Turn
 from orchestrator.rules.match import about_on
 from orchestrator.rules.operators import like
@@ -257,11 +255,6 @@ def run(connection: Transaction, run_id: str, ui: str | None, namespace: str) ->
     }
 
 
-def log(connection: Transaction, run_id: str) -> list[Shown]:
-    """A run as a conversation: every line so far, oldest first. Raises LookupError."""
-    return [_spoken(line) for line in transcript.of_run(connection, run_id)]
-
-
 def temporal_url(ui: str | None, namespace: str, workflow_id: str) -> str | None:
     """Where the Temporal UI shows a run; None when nobody said where the UI is."""
     if ui is None:
@@ -356,20 +349,6 @@ def _call(call: calls.Call) -> Shown:
         "attempts": call.attempt,
         "arguments": dict(call.arguments),
         "artifact": call.artifact,
-    }
-
-
-def _spoken(line: Line) -> Shown:
-    at = None if line.at is None else _iso(line.at)
-    body = dict(line.body)
-    until = {"until": _iso(body["until"])} if "until" in body else {}
-    return {
-        "name": line.name,
-        "voice": str(line.voice),
-        "turn": line.turn,
-        "at": at,
-        **body,
-        **until,
     }
 
 

@@ -225,11 +225,16 @@ def _noted(connection: Transaction, noted: Note, text: str, position: int, at: f
 async def _coming(means: Means, wait: Wait) -> bool:
     """Whether an event that came in time is still on its way: kept but undecided, or decided for this wait."""
     for pattern in wait.patterns:
-        found = await means.inbox.look_back(pattern, wait.key, wait.since, LOOKED_AT)
-        in_time = [entry for entry in found if entry.received_at.timestamp() <= wait.deadline_at]
-        # Until the dispatcher has looked back for this wait, what is there may still be for it.
-        if (in_time and not wait.looked) or await _undelivered(means, wait, in_time):
-            return True
+        since, full = wait.since, True
+        while full:
+            found = await means.inbox.look_back(pattern, wait.key, since, LOOKED_AT)
+            in_time = [one for one in found if one.received_at.timestamp() <= wait.deadline_at]
+            # Until the dispatcher has looked back for this wait, what is there may still be for it.
+            if (in_time and not wait.looked) or await _undelivered(means, wait, in_time):
+                return True
+            # Of what passed the wait by there may be a lot.
+            full = len(found) == LOOKED_AT
+            since = found[-1].position if found else since
     return False
 
 

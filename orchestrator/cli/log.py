@@ -9,9 +9,9 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from orchestrator import views
 from orchestrator.cli.naming import run_named
 from orchestrator.cli.options import console, local, print_json, settings_from, stores_of
+from orchestrator.ledger import transcript
 from orchestrator.ledger.transcript import Voice
 from orchestrator.tell import plain, value, when
 from workflows.messages import CallState, RunState
@@ -64,7 +64,7 @@ async def _told(run: str, tell: Tell, flags: dict[str, Any], *, follow: bool) ->
     try:
         run_id = (await run_named(stores, run)).run_id
         while True:
-            lines = await stores.ledger.read(views.log, run_id)
+            lines = await stores.ledger.read(transcript.shown, run_id)
             if fresh := [line for line in lines if line["name"] not in told]:
                 tell(fresh)
             told |= {line["name"] for line in fresh}

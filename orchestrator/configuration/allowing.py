@@ -16,6 +16,8 @@ from workflows.playbook import Allowed
 
 MOST_VALUES: Final = 200
 
+Scalar = str | bool | int | float
+
 
 def _short(value: Any) -> Any:
     match value:
@@ -70,8 +72,8 @@ class AllowedShape(Shape):
         ]
         | None
     ) = None
-    pattern: Annotated[str | None, BeforeValidator(_pattern)] = None
-    at_most: Annotated[float | None, BeforeValidator(_number)] = None
+    pattern: Annotated[str | None, BeforeValidator(_pattern, str)] = None
+    at_most: Annotated[float | None, BeforeValidator(_number, float)] = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -80,7 +82,9 @@ class AllowedShape(Shape):
         return self
 
 
-Allowing = Annotated[AllowedShape, BeforeValidator(_short)]
+Allowing = Annotated[
+    AllowedShape, BeforeValidator(_short, Scalar | list[Scalar | None] | AllowedShape)
+]
 
 
 def allowed_of(shapes: Mapping[str, AllowedShape]) -> dict[str, Allowed]:

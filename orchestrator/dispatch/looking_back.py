@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from orchestrator.dispatch.awaited import Weighed, lacking, wants
+from orchestrator.dispatch.awaited import Wanted, Weighed, lacking, wants
 from orchestrator.dispatch.causes import caused
 from orchestrator.dispatch.decide import about_a_wait
 from orchestrator.dispatch.means import Means, event_in
@@ -30,22 +30,30 @@ async def _looked_back(means: Means, wait: Wait) -> bool:
     heard = set(await means.ledger.read(conversations.heard, wait.run_id))
     wanted = await means.ledger.read(as_wanted, wait)
     for pattern in wait.patterns:
-        for entry in await means.inbox.look_back(pattern, wait.key, wait.since, LOOKED_AT):
-            if entry.state is EntryState.RECEIVED:
-                # Its own decision may still see the wait: found twice, it would reach the run twice.
-                return False
-            event = event_in(means, entry)
-            if isinstance(event, str) or entry.id in heard or await _is_ours(means, event):
-                continue
-            if not wants(wanted, event, entry.position):
-                continue
-            if await _reaches_it_anyway(means, entry, wait):
-                continue
-            found = Weighed(wanted, lacking(wanted, Reading(event)))
-            await means.inbox.add([about_a_wait(event, found)], means.now())
-            if not found.but:
-                return True
+        since, full = wait.since, True
+        while full:
+            entries = await means.inbox.look_back(pattern, wait.key, since, LOOKED_AT)
+            for entry in entries:
+                if entry.state is EntryState.RECEIVED:
+                    # Its own decision may still see the wait: found twice, it would reach the run twice.
+                    return False
+                if entry.id not in heard and await _woke(means, entry, wait, wanted):
+                    return True
+            full = len(entries) == LOOKED_AT
+            since = entries[-1].position if entries else since
     return True
+
+
+async def _woke(means: Means, entry: Entry, wait: Wait, wanted: Wanted) -> bool:
+    """Whether this event ends the wait; that it is for it is written down either way."""
+    event = event_in(means, entry)
+    if isinstance(event, str) or not wants(wanted, event, entry.position):
+        return False
+    if await _is_ours(means, event) or await _reaches_it_anyway(means, entry, wait):
+        return False
+    found = Weighed(wanted, lacking(wanted, Reading(event)))
+    await means.inbox.add([about_a_wait(event, found)], means.now())
+    return not found.but
 
 
 async def _reaches_it_anyway(means: Means, entry: Entry, wait: Wait) -> bool:

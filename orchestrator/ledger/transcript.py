@@ -6,6 +6,7 @@ Every line has a name that stays the same, so whoever follows a conversation kno
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -40,10 +41,27 @@ class Line:
     body: Mapping[str, Any]
 
 
+def shown(connection: Connection, run_id: str) -> list[dict[str, Any]]:
+    """The same as plain dictionaries, with times as text."""
+    return [_plain(line) for line in of_run(connection, run_id)]
+
+
 def of_run(connection: Connection, run_id: str) -> list[Line]:
     """Every line of a conversation so far. Raises LookupError where there is none."""
     conversation = conversations.one(connection, run_id)
     return [*_lines(connection, conversation), _stands(conversation)]
+
+
+def _plain(line: Line) -> dict[str, Any]:
+    told = {"name": line.name, "voice": str(line.voice), "turn": line.turn, "at": _iso(line.at)}
+    until = {"until": _iso(line.body["until"])} if "until" in line.body else {}
+    return {**told, **line.body, **until}
+
+
+def _iso(at: float | None) -> str | None:
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _lines(connection: Connection, conversation: Conversation) -> Iterator[Line]:

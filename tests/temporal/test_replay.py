@@ -1,16 +1,15 @@
 """A change of the workflow that would break the runs that are under way is noticed: their histories still replay.
 
-`run_v1.json` is the history of a whole run: tools, a wait, an interruption, a refusal, a wake-up. A change that
-breaks it needs `workflow.patched`. Before the first release it may instead be recorded anew, with:
+`run_v1.json` and `lives/` are the histories of whole runs, part by part where they continued as new. A change that
+breaks one needs `workflow.patched`. What has no history yet, or is to be recorded anew before the first release, with:
 
-    python -m tests.temporal.test_replay
+    python -m tests.temporal.test_replay [NAME...]
 """
 
 import asyncio
-import json
-import re
-import socket
+import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,67 +18,74 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from orchestrator.demo.wire import ToolUse
-from tests.support.house import House, commented, house, opened
-from tests.support.scripts import Turns, says, use, uses, wait
+from tests.support.lives import LIVES, lived
 from tests.support.town import Town, town
+from workflows import parking
 from workflows.run import Run
 
-RECORDED = Path(__file__).parent / "histories" / "run_v1.json"
-
-REPLY = uses(wait("github/issue_comment.created"))
-TALK = [
-    uses(use("read_thing"), use("write_thing", body="one"), ToolUse("lab__unknown")),
-    REPLY,
-    REPLY,
-    says(),
-]
+HISTORIES = Path(__file__).parent / "histories"
+RECORDED = HISTORIES / "run_v1.json"
+ALL = [RECORDED, *sorted((HISTORIES / "lives").glob("*.json"))]
+NAMES = (*LIVES, "called_back")
 
 
-@pytest.mark.temporal
-async def test_the_history_of_an_older_run_still_replays() -> None:
-    history = WorkflowHistory.from_json("run", RECORDED.read_text())
-    assert len(history.events) > 60
+@cache
+def replayer() -> Replayer:
     passed = SandboxRestrictions.default.with_passthrough_modules("workflows")
-    replayer = Replayer(
+    return Replayer(
         workflows=[Run],
         data_converter=pydantic_data_converter,
         workflow_runner=SandboxedWorkflowRunner(restrictions=passed),
     )
-    result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
+
+
+def history_in(recorded: Path) -> WorkflowHistory:
+    return WorkflowHistory.from_json("run", recorded.read_text())
+
+
+@pytest.mark.temporal
+@pytest.mark.parametrize("recorded", ALL, ids=lambda path: path.stem)
+async def test_the_history_of_an_older_run_still_replays(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    life = LIVES.get(recorded.stem.partition(".")[0])
+    if life is not None and life.limit is not None:
+        # Where it continued as new stands in the history.
+        monkeypatch.setattr(parking, "HISTORY_LIMIT", life.limit)
+    result = await replayer().replay_workflow(history_in(recorded), raise_on_replay_failure=False)
     assert result.replay_failure is None, (
-        f"{RECORDED.name} no longer replays: {result.replay_failure}; see the words at the top of this file"
+        f"{recorded.name} no longer replays: {result.replay_failure}; see the words at the top of this file"
     )
 
 
-async def record(shared: Town, directory: Path) -> str:
-    """Live through all of it once; the history as JSON."""
-    async with house(directory, shared, Turns(TALK)) as home:
-        await home.ring(opened())
-        await home.one("waiting")
-        await home.ring(opened(action="labeled"))
-        await home.until(lambda: waits_again(home), "the second wait")
-        await home.ring(commented("the answer"), "issue_comment")
-        run = await home.ended()
-        handle = home.client.get_workflow_handle(run["workflow_id"])
-        await handle.result()
-        return (await handle.fetch_history()).to_json()
+def test_every_life_has_a_history() -> None:
+    assert {path.name.partition(".")[0] for path in ALL} == {*NAMES, "run_v1"}
+    assert sum(path.name.startswith("continued.") for path in ALL) > 2
 
 
-async def waits_again(home: House) -> bool:
-    (run,) = await home.runs()
-    return run["state"] == "waiting" and run["turns"] == 3
+def recorded_anew(name: str, built: Town) -> list[str]:
+    """Live it, with histories as long as this life wants them."""
+    usual, life = parking.HISTORY_LIMIT, LIVES.get(name)
+    parking.HISTORY_LIMIT = usual if life is None or life.limit is None else life.limit
+    try:
+        with tempfile.TemporaryDirectory() as where:
+            return asyncio.run(lived(name, Path(where), built))
+    finally:
+        parking.HISTORY_LIMIT = usual
 
 
-def nameless(history: str) -> str:
-    """The history without the name of the machine it was recorded on."""
-    told = re.sub(r'"identity": "[^"]*"', '"identity": "worker"', history)
-    told = told.replace(socket.gethostname(), "host")
-    return json.dumps(json.loads(told), separators=(",", ":")) + "\n"
+def main(names: list[str]) -> None:
+    """Record these, or all that have no history yet."""
+    there = {path.name.partition(".")[0] for path in ALL}
+    with town() as built:
+        for name in names or [name for name in NAMES if name not in there]:
+            parts = recorded_anew(name, built)
+            for old in (HISTORIES / "lives").glob(f"{name}.*.json"):
+                old.unlink()
+            (HISTORIES / "lives").mkdir(parents=True, exist_ok=True)
+            for number, part in enumerate(parts, start=1):
+                (HISTORIES / "lives" / f"{name}.{number}.json").write_text(part)
 
 
 if __name__ == "__main__":
-    with town() as built, tempfile.TemporaryDirectory() as where:
-        recorded = asyncio.run(record(built, Path(where)))
-    RECORDED.parent.mkdir(exist_ok=True)
-    RECORDED.write_text(nameless(recorded))
+    main(sys.argv[1:])

@@ -10,10 +10,12 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from orchestrator.demo.github_deployments import status
 from tests.support.github import (
     AT,
     ROOT,
     TOKEN,
+    delivery,
     github,
     in_process,
     over_stdio,
@@ -113,6 +115,29 @@ async def test_an_issue_is_created_closed_and_reopened():
     assert (closed["state"], closed["state_reason"]) == ("closed", "not_planned")
     assert (again["state"], again["state_reason"]) == ("open", "reopened")
     assert "body" not in closed
+
+
+async def test_a_deployment_is_asked_for_and_answered_with_the_id_its_status_will_carry():
+    async with github() as peer, in_process(peer.url) as client:
+        made = await told(client, "create_deployment", ref="main", environment="qa", **AT)
+        [(event, payload)] = await peer.rings(1)
+        name, said = status(peer.state, made["id"], "success")
+
+    assert (made["ref"], made["environment"], made["task"]) == ("main", "qa", "deploy")
+    assert peer.state.writes[0].body["auto_merge"] is False
+    assert (event, payload["deployment"]["id"]) == ("deployment", made["id"])
+    recorded = delivery("deployment_status.created")
+    assert name == "deployment_status"
+    assert said["deployment"]["id"] == made["id"]
+    assert recorded["deployment_status"].keys() <= said["deployment_status"].keys()
+    assert recorded["deployment"].keys() <= said["deployment"].keys()
+
+
+async def test_a_deployment_of_nothing_is_refused_in_words():
+    async with github() as peer, peer.client() as http:
+        answer = await http.post("/repos/Codertocat/Hello-World/deployments", json={"ref": ""})
+
+    assert (answer.status_code, peer.state.deployments) == (422, {})
 
 
 async def test_an_empty_list_takes_every_label_away():

@@ -98,3 +98,43 @@ async def test_the_waits_of_a_conversation_are_in_order(ledger):
 async def test_a_wait_that_is_not_there_is_not_found(ledger):
     with pytest.raises(DatabaseError, match="No row was found"):
         await ledger.read(waits.one, "wait_9")
+
+
+async def test_a5_a_prepared_wait_wants_nothing_until_its_key_is_known(ledger):
+    await begin(ledger, state="prepared", key="")
+    assert await names(ledger, waits.wanting, ["", KEY]) == []
+    for _ in range(2):
+        opened = await ledger.write(waits.open_, "wait_1", KEY, AT + 5, AT + 65)
+        assert (opened.state, opened.key, opened.deadline_at) == ("open", KEY, AT + 65)
+    assert await names(ledger, waits.wanting, [KEY]) == ["wait_1"]
+
+
+async def test_a5_a_wait_that_ended_before_its_key_was_known_is_not_opened(ledger):
+    await begin(ledger, state="prepared", key="")
+    await ledger.write(waits.close, RUN, AT + 1)
+    assert (await ledger.write(waits.open_, "wait_1", KEY, AT, AT)).state == "closed"
+
+
+async def test_a5_a_wait_whose_call_has_an_answer_still_wants_its_event(ledger):
+    await begin(ledger)
+    assert await ledger.write(waits.leave_open, "wait_1")
+    assert not await ledger.write(waits.leave_open, "wait_1")
+    assert await names(ledger, waits.wanting, [KEY]) == ["wait_1"]
+    assert await names(ledger, waits.unlooked) == ["wait_1"]
+    assert await end(ledger, "resolved", "evt_1")
+
+
+async def test_a_wait_is_settled_by_one_word_only(ledger):
+    await begin(ledger)
+    assert await ledger.write(waits.settle, "wait_1", "resolved", "evt_1", AT)
+    assert not await ledger.write(waits.settle, "wait_1", "resolved", "evt_1", AT)
+
+
+async def test_a5_who_waited_for_what_is_known_for_a_while_after_the_end(ledger):
+    await begin(ledger, "open", opened_at=AT + 1)
+    await begin(ledger, "ended", opened_at=AT)
+    await ledger.write(waits.settle, "ended", "expired", None, AT)
+    late = AT + waits.REMEMBERED
+    assert await names(ledger, waits.known, [KEY], late - 1) == ["ended", "open"]
+    assert await names(ledger, waits.known, [KEY], late) == ["open"]
+    assert await names(ledger, waits.known, ["another"], AT) == []

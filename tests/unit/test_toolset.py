@@ -8,16 +8,18 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from orchestrator.agent.builtins import BUILT_INS, WAITING
-from orchestrator.agent.definitions import Discovered, ToolDefinition
+from orchestrator.agent.definitions import Discovered, ToolDefinition, definition_hash
 from orchestrator.agent.toolset import (
+    LATER,
     ToolsetRefused,
     check_arguments,
     complaints,
     curate,
     full_arguments,
+    looked_at,
 )
 from orchestrator.servers import HttpServer, StdioServer
-from workflows.playbook import Effect, Playbook, WriteLimit
+from workflows.playbook import Allowed, Effect, Playbook, WriteLimit
 
 COMMENT = {
     "type": "object",
@@ -262,3 +264,79 @@ def test_the_built_in_wait_is_a_valid_definition_that_takes_what_it_says():
     assert complaints("doorbell__wait", schema, good) is None
     assert complaints("doorbell__wait", schema, {**good, "events": []}) is not None
     assert complaints("doorbell__wait", schema, {**good, "timeout": "soon"}) is not None
+
+
+LABELS = {"labels": Allowed(values=("bug", "question"))}
+LABEL = {
+    "type": "object",
+    "properties": {
+        "labels": {"type": "array", "items": {"type": "string"}},
+        "method": {"type": "string"},
+    },
+    "required": ["labels"],
+}
+
+
+def labelling(args, **rest):
+    book = playbook(
+        tools={"github": ("label",)}, writes={"github.label": WriteLimit(args=args)}, **rest
+    )
+    return book, offers(tool("label", input_schema=LABEL)), SERVERS
+
+
+def test_what_an_argument_may_be_is_seen_by_the_model_and_checked():
+    [one] = curate(*labelling(LABELS), {})
+    shown = one.definition["input_schema"]["properties"]["labels"]
+    assert shown["items"]["enum"] == ["bug", "question"]
+    assert one.args == LABELS
+    assert check_arguments(one, {"labels": ["bug"]}) is None
+    assert "'wontfix' is not one of ['bug', 'question']" in str(
+        check_arguments(one, {"labels": ["wontfix"]})
+    )
+
+
+def test_what_a_schema_can_not_say_is_checked_all_the_same():
+    [one] = curate(*labelling({"method": Allowed(pattern="up.*")}), {})
+    assert check_arguments(one, {"labels": [], "method": "update"}) is None
+    said = check_arguments(one, {"labels": [], "method": "delete"})
+    assert str(said).splitlines() == [
+        "The call of github__label was not made; the playbook doesn't allow this:",
+        "- method: expected text that matches up.* as a whole, got 'delete'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("args", "bound", "words"),
+    [
+        ({"label": LABELS["labels"]}, {}, "'label': the tool has no such argument"),
+        (LABELS, {"labels": ["wontfix"]}, "`bind` gives it another value"),
+        ({"labels": Allowed(values=(1,))}, {}, "its schema takes none of 1"),
+    ],
+)
+def test_a_policy_that_fits_no_argument_is_refused(args, bound, words):
+    [problem] = refusal(*labelling(args), {"github.label": bound} if bound else {})
+    assert problem.startswith("writes: args of github.label: ")
+    assert words in problem
+
+
+def test_h2_a_tool_is_pinned_with_the_hash_of_what_its_server_said():
+    book = playbook(tools={"github": ("comment",)})
+    [one] = curate(book, offers(tool("comment")), SERVERS, {"github": {"owner": "acme"}})
+    assert one.hash == definition_hash(tool("comment"))
+    assert one.origin == "assumed: no claim to only read"
+
+
+def test_h2_what_is_dropped_is_not_there_and_its_bind_is_no_mistake():
+    book = playbook(tools={"github": ("comment", "label")})
+    found = offers(tool("comment"), tool("label", input_schema=LABEL))
+    bound = {"github": {"owner": "acme"}, "github.comment": {"issue_number": 7}}
+    [one] = curate(book, found, SERVERS, bound, {"github.comment"})
+    assert one.name == "label"
+
+
+def test_a_bound_value_that_is_not_known_yet_fits_everything():
+    bound = {"github": {"owner": LATER, "issue_number": LATER}}
+    book = playbook(tools={"github": ("comment",)})
+    tools, problems = looked_at(book, offers(tool("comment")), SERVERS, bound)
+    assert problems == ()
+    assert set(tools[0].definition["input_schema"]["properties"]) == {"repo", "body"}

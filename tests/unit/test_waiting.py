@@ -27,6 +27,8 @@ from tests.support.builders import (
 )
 from workflows.messages import (
     BUILTIN,
+    SLEEP,
+    WAIT,
     CallState,
     EndWait,
     Note,
@@ -298,3 +300,55 @@ async def test_a8_a_wake_up_that_was_late_does_not_change_how_a_conversation_end
     await waiting.gone(house.means, "nobody.1")
 
     assert (await house.ledger.read(conversations.one, RUN)).outcome is Outcome.COMPLETED
+
+
+async def asked(house, **arguments):
+    """Another call of a built-in tool in the first turn."""
+    call = intent("1.1", alias=arguments.pop("alias"), server=BUILTIN, tool="x", position=1)
+    call = replace(call, effect=Effect.READ, arguments=arguments)
+    await house.ledger.write(calls.intend, RUN, 1, call, AT)
+    return await waiting.open_wait(house.means, WaitRequest(run_id=RUN, call_id="1.1"))
+
+
+async def test_a5_a_wait_may_be_on_a_key_that_an_event_of_its_run_carries(house):
+    opened = await asked(house, alias=WAIT, **ARGUMENTS | {"key": KEY, "when": "event.a == 1"})
+    (wait,) = await house.ledger.read(waits.of_run, RUN)
+
+    assert opened.ended is None
+    assert (wait.key, wait.cel) == (KEY, "event.a == 1")
+
+
+async def test_a5_a_wait_on_somebody_elses_key_is_refused_with_the_runs_own(house):
+    opened = await asked(house, alias=WAIT, **ARGUMENTS | {"key": "issue:acme/api#8"})
+    found = await house.ledger.read(calls.one, RUN, "1.1")
+
+    assert opened.ended is CallState.REFUSED
+    assert found.state is CallState.REFUSED
+    assert KEY in found.content[0]["text"]
+    assert await house.ledger.read(waits.of_run, RUN) == []
+
+
+@pytest.mark.parametrize(
+    ("until", "seconds"),
+    [
+        ("30m", 1_800),
+        ("2026-11-21T12:00:30Z", 30),
+        ("2026-11-21T13:00:30+01:00", 30),
+        ("2026-11-20T12:00:00Z", 0),
+        ("2031-01-01T00:00:00Z", 30 * 24 * HOUR),
+    ],
+)
+async def test_a5_a_sleep_ends_at_its_moment_and_says_what_time_it_is(house, until, seconds):
+    opened = await asked(house, alias=SLEEP, until=until, reason="r")
+    assert opened.seconds == seconds
+    (wait,) = await house.ledger.read(waits.of_run, RUN)
+    ending = EndWait(run_id=RUN, wait_id=wait.wait_id, end=WaitEnd.EXPIRED)
+    house.clock.time += 90
+    assert (await waiting.end_wait(house.means, ending)).first
+    found = await house.ledger.read(calls.one, RUN, "1.1")
+    assert found.content[0]["text"] == "It is 2026-11-21 12:01:30 UTC now."
+
+
+async def test_a5_a_wait_lasts_no_longer_than_its_run_may_stay_open(house):
+    request = WaitRequest(run_id=RUN, call_id="1.0", seconds=90.0)
+    assert (await waiting.open_wait(house.means, request)).seconds == 90
