@@ -22,10 +22,11 @@ def listed(
     return [line(one) for one in approvals.newest(connection, limit, standings)]
 
 
-def of_run(connection: Transaction, run_id: str) -> list[Shown]:
-    """What a run asks people at this moment."""
-    found = approvals.of_run(connection, run_id)
-    return [line(one) for one in found if one.standing is Standing.OPEN]
+def of_run(connection: Transaction, run_id: str) -> tuple[list[Shown], list[Shown]]:
+    """What a run asks people at this moment: what it waits for, and what somebody applied of its proposals."""
+    found = [one for one in approvals.of_run(connection, run_id) if one.standing is Standing.OPEN]
+    own = [line(one) for one in found if not one.call_id.endswith(calls.APPLIED)]
+    return own, [line(one) for one in found if one.call_id.endswith(calls.APPLIED)]
 
 
 def line(approval: Approval) -> Shown:

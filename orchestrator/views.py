@@ -24,6 +24,7 @@ from orchestrator.ledger import (
     claims,
     configurations,
     conversations,
+    quarantines,
     tallies,
     turns,
     waits,
@@ -241,6 +242,7 @@ def run(connection: Transaction, run_id: str, ui: str | None, namespace: str) ->
         "events": conversations.heard(connection, run_id),
         "turns": len(replies),
         "tool_calls": [_call(call) for call in calls.of_run(connection, run_id)],
+        "quarantines": [one.words for one in quarantines.of_run(connection, run_id)],
         "spent": {
             "usd": float(spent.usd),
             "input_tokens": spent.input_tokens,
@@ -366,7 +368,8 @@ def _account(conversation: Conversation, replies: Sequence[Turn]) -> str | None:
 def _waiting_for(connection: Transaction, conversation: Conversation) -> Shown | None:
     if conversation.state is RunState.PARKED:
         return {"kind": "person", "reason": conversation.reason}
-    if requests := asked.of_run(connection, conversation.run_id):
+    requests, applied = asked.of_run(connection, conversation.run_id)
+    if requests:
         return {"kind": "people", "requests": requests}
     for wait in waits.of_run(connection, conversation.run_id):
         if wait.state == "open" and conversation.state is RunState.WAITING:
@@ -374,7 +377,7 @@ def _waiting_for(connection: Transaction, conversation: Conversation) -> Shown |
             if not wait.patterns:
                 return {"kind": "time", "until": until}
             return {"kind": "event", "events": list(wait.patterns), "key": wait.key, "until": until}
-    return None
+    return {"kind": "people", "requests": applied} if applied else None
 
 
 def _moment(at: datetime | None) -> str | None:

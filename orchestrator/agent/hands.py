@@ -116,7 +116,9 @@ class Hands:
         `key` reaches the server as `_meta["doorbell/idempotency-key"]`.
         """
         allowed = Permission(before_send, deadline)
-        outcome: Outcome = NotSent(reason=f"server {server!r} ended before anything was sent")
+        outcome: Outcome = NotSent(
+            reason=f"the {deadline:g} s for the call were over before anything was sent to {server!r}"
+        )
         for _ in range(ATTEMPTS):
             try:
                 async with self._connected(server) as connection:

@@ -18,6 +18,7 @@ VERBS = {
     "init": "orchestrator.cli.init:init",
     "listen": "orchestrator.cli.listen:listen",
     "lock": "orchestrator.cli.lock:lock",
+    "rehearse": "orchestrator.cli.rehearse:rehearse",
     "rules": "orchestrator.cli.rules:rules",
     "runs": "orchestrator.cli.runs:runs",
     "schema": "orchestrator.cli.schema:schema",

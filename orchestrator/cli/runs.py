@@ -13,6 +13,7 @@ from rich.text import Text
 from orchestrator import views
 from orchestrator.cli.approvals import answer, approve, deny
 from orchestrator.cli.log import log
+from orchestrator.cli.lost import lost
 from orchestrator.cli.naming import run_named
 from orchestrator.cli.options import console, local, print_json, settings_from, stores_of
 from orchestrator.cli.retry import retry
@@ -71,6 +72,7 @@ runs.add_command(approve)
 runs.add_command(deny)
 runs.add_command(answer)
 runs.add_command(retry)
+runs.add_command(lost)
 
 
 def _word(name: str, said: str) -> Callable[..., None]:
@@ -223,12 +225,14 @@ def _request(request: dict[str, Any]) -> str:
     if request["tool"] is None:
         words = f"waits for an answer by {by}, until {until}: `doorbell runs answer"
     else:
-        words = f"waits for consent to {request['tool']} by {by}, until {until}: `doorbell runs approve"
+        words = (
+            f"waits for consent to {request['tool']} by {by}, until {until}: `doorbell runs approve"
+        )
     return f"{words} {request['code']}`"
 
 
 def _next(run: dict[str, Any]) -> list[str]:
-    told = []
+    told = [f"quarantine: {words}" for words in run["quarantines"]]
     waits = run["waiting_for"]
     if waits and waits["kind"] == "event":
         wanted = " or ".join(waits["events"])

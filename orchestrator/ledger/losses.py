@@ -6,9 +6,9 @@ that has sent a write is for a person.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, and_, exists, select, update
+from sqlalchemy import Connection, Row, and_, exists, select, update
 
 from orchestrator.ledger import calls, conversations
 from orchestrator.ledger.calls import Call, Result
@@ -41,6 +41,7 @@ class Loss:
     run_id: str
     words: str
     again: bool
+    at: float
 
 
 def open_ones(connection: Connection, before: float, after: str, limit: int) -> list[Open]:
@@ -74,7 +75,7 @@ def lose(connection: Connection, run_id: str, why: str, at: float) -> Loss | Non
     words = f"lost: {why}; {_what_now(run_id, written)}"
     conversations.record(connection, run_id, RunState.ENDED, words, outcome, at)
     leave(connection, losses, run_id=run_id, words=words, again=not written, at=at)
-    return Loss(run_id=run_id, words=words, again=not written)
+    return Loss(run_id=run_id, words=words, again=not written, at=at)
 
 
 def close(connection: Connection, run_id: str, why: str, outcome: Outcome, at: float) -> bool:
@@ -92,7 +93,13 @@ def untold(connection: Connection, limit: int) -> list[Loss]:
         .order_by(losses.c.at, losses.c.run_id)
         .limit(limit)
     )
-    return [Loss(run_id=row.run_id, words=row.words, again=True) for row in rows]
+    return [_loss(row) for row in rows]
+
+
+def newest(connection: Connection, limit: int) -> list[Loss]:
+    """The last ones first."""
+    rows = connection.execute(select(losses).order_by(losses.c.at.desc()).limit(limit))
+    return [_loss(row) for row in rows]
 
 
 def told(connection: Connection, run_ids: Sequence[str], at: float) -> None:
@@ -102,6 +109,10 @@ def told(connection: Connection, run_ids: Sequence[str], at: float) -> None:
         .where(losses.c.run_id.in_(run_ids), losses.c.told_at.is_(None))
         .values(told_at=at)
     )
+
+
+def _loss(row: Row[Any]) -> Loss:
+    return Loss(run_id=row.run_id, words=row.words, again=row.again, at=row.at)
 
 
 def _lost(connection: Connection, run_id: str, at: float) -> Sequence[Call] | None:

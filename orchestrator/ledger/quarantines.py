@@ -1,11 +1,13 @@
 """Which tools were seen with another definition than was locked, or pinned; it judges none of them."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, exists, select
 
-from orchestrator.ledger.schema import quarantines
+from orchestrator.ledger.schema import calls, quarantines
 from orchestrator.ledger.upsert import leave
+from workflows.messages import CallState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +38,23 @@ def put(connection: Connection, quarantine: Quarantine) -> None:
 
 def of_tool(connection: Connection, server: str, tool: str) -> list[Quarantine]:
     """All of a tool, the newest first; some of them may have been accepted since."""
-    rows = connection.execute(
-        select(quarantines)
-        .where(quarantines.c.server == server, quarantines.c.tool == tool)
-        .order_by(quarantines.c.at.desc(), quarantines.c.seen)
+    return _found(
+        connection,
+        select(quarantines).where(quarantines.c.server == server, quarantines.c.tool == tool),
     )
+
+
+def of_run(connection: Connection, run_id: str) -> list[Quarantine]:
+    """All that a run saw first, or was denied a call for; the newest first."""
+    denied = exists().where(
+        calls.c.run_id == run_id,
+        calls.c.state == CallState.DENIED,
+        calls.c.server == quarantines.c.server,
+        calls.c.tool == quarantines.c.tool,
+    )
+    return _found(connection, select(quarantines).where((quarantines.c.run_id == run_id) | denied))
+
+
+def _found(connection: Connection, query: Select[Any]) -> list[Quarantine]:
+    rows = connection.execute(query.order_by(quarantines.c.at.desc(), quarantines.c.seen))
     return [Quarantine(**row._mapping) for row in rows]  # noqa: SLF001 - the documented way to a row's names

@@ -1,4 +1,4 @@
-"""How many writes of a run came to what, counted from the calls themselves; so it stays true after the run has ended."""
+"""How many writes of a run came to what, counted from the calls; so it stays true after the run has ended."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from sqlalchemy import Connection, select
+from typing_extensions import override
 
 from orchestrator.ledger.schema import calls
 from workflows.messages import CallState
@@ -26,6 +27,7 @@ class Writes:
     unknown: int = 0
     pending: int = 0
 
+    @override
     def __str__(self) -> str:
         """In words: only what there is."""
         found = ((field.name, getattr(self, field.name)) for field in fields(self))

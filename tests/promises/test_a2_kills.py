@@ -1,6 +1,6 @@
 """A2: whatever await its process dies at, a write happens at most once, and what is told of it is true.
 
-Twenty deaths here; `python -m tests.bench.kills_of_a_write` is the proof, with two hundred.
+Sixteen deaths here; `python -m tests.bench.kills_of_a_write` is the proof, with two hundred.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.killing import Write, killing, wrong
 
-DEATHS = 20
+DEATHS = 16
 
 
 @pytest.mark.timeout(180)

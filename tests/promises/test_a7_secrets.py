@@ -82,7 +82,7 @@ def test_a7_the_keys_a_process_holds_are_looked_for(tmp_path: Path) -> None:
     (tmp_path / "operator.secret").write_text("whsec_operator\n")
     settings = Settings(
         ANTHROPIC_API_KEY="sk-ant-thing",  # type: ignore[call-arg]  # its alias
-        metrics_token="metrics-token",  # noqa: S106 - of a test
+        metrics_token="metrics-token",
         database="postgresql://ann:pass%2Fword@host/db",
         state=tmp_path,
     )

@@ -114,6 +114,8 @@ def files(url: str, **changes: str) -> Files:
     servers = (
         f"github:\n  command: [python, -m, mcp_servers.github]\n  directory: {ROOT}\n"
         f"  env: {{GITHUB_TOKEN: {TOKEN}, GITHUB_API_URL: {url}}}\n"
+        # So that a worker which is held at a call is held at the deployment.
+        "  own_actor: false\n"
     )
     return Files(**{"rule": RULE, "servers": servers, "playbook": PLAYBOOK} | changes)
 

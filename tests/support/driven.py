@@ -15,6 +15,7 @@ from workflows.messages import (
     Kind,
     Opened,
     OpenRequest,
+    Outcome,
     RunState,
 )
 from workflows.policy import Propose, Refuse, Send, Verdict
@@ -46,7 +47,8 @@ async def _through(means: Means, opened: Opened) -> None:
                 outcomes = [await _carried(means, opened.run_id, verdict) for verdict in verdicts]
                 loop.answered(tuple(outcomes))
             case End(outcome, reason):
-                await _stands(means, opened.run_id, RunState.ENDED, f"{outcome} {reason}".strip())
+                words = f"{outcome} {reason}".strip()
+                await _stands(means, opened.run_id, RunState.ENDED, words, outcome)
                 return
             case stays:
                 raise PersonError(str(stays))
@@ -69,6 +71,8 @@ async def _carried(means: Means, run_id: str, verdict: Verdict) -> CallOutcome:
             raise PersonError(f"{type(verdict).__name__} {verdict.call.alias}")
 
 
-async def _stands(means: Means, run_id: str, state: RunState, reason: str) -> None:
-    record = (conversations.record, run_id, state, reason, None, means.now())
+async def _stands(
+    means: Means, run_id: str, state: RunState, reason: str, outcome: Outcome | None = None
+) -> None:
+    record = (conversations.record, run_id, state, reason, outcome, means.now())
     await means.ledger.write(*record)

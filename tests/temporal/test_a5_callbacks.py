@@ -153,3 +153,39 @@ async def test_a5_a_wait_outlives_a_continue_as_new(
     assert len(parts) > 1
     assert (len(there.peer.state.deployments), run["turns"]) == (1, 2)
     assert answers(script)[0].count("<event>") == 1
+
+
+async def test_a3_a_run_that_is_cancelled_while_it_waits_for_a_callback_has_answered_its_call(
+    tmp_path: Path, town: Town
+) -> None:
+    script = Turns([uses(DEPLOY), says()])
+    async with deploying(tmp_path, town, script) as there:
+        await there.starts()
+        run = await there.home.one("waiting")
+        await there.home.say("cancel", run["id"])
+        run = await there.home.ended()
+        assert await there.ends() == ["closed"]
+        late = await there.says("success")
+        assert f"ignore: late: run {run['id']} waited" in await decided(there, late)
+    assert run["outcome"] == "cancelled"
+    assert [call["state"] for call in run["tool_calls"]] == ["done"]
+
+
+async def test_a2_a_deployment_of_which_nobody_knows_is_told_as_that_and_waited_for_by_nobody(
+    tmp_path: Path, town: Town
+) -> None:
+    script = Turns([uses(DEPLOY), says()])
+    async with deploying(tmp_path, town, script, working=False) as there:
+        hold = there.home.directory / "hold"
+        hold.touch()
+        await there.starts()
+        async with there.home.worker(HOLD=str(hold), HOLD_AT="sent") as first:
+            await there.home.until(hold.with_suffix(".held").exists, "the instant")
+            await kill(first)
+        async with there.home.worker():
+            run = await there.home.ended()
+        assert await there.ends() == ["closed"]
+    assert run["outcome"] == "needs_attention"
+    (said,) = answers(script)
+    assert "The outcome of this call is unknown" in said
+    assert "can't be waited for: nobody knows what the call returned" in said

@@ -1,5 +1,6 @@
 """Mechanics 23, on real Temporal: a run that is gone is found, and begins again where it has written nothing."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,12 +8,15 @@ from typing import Any
 
 import pytest
 import structlog
+from click.testing import CliRunner
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.service import RPCError
 
 from orchestrator import embedded
+from orchestrator.cli.runs import runs
 from orchestrator.dispatch.runs import Found, TemporalRuns
+from orchestrator.ledger import installation
 from orchestrator.sweeping import GRACE, Sweeper
 from tests.support.house import House, house, opened
 from tests.support.scripts import Turns, says, use, uses, wait
@@ -37,7 +41,7 @@ def sweeper(home: House, *, embedded: bool = True) -> Sweeper:
 
 async def delete(home: House, workflow_id: str) -> None:
     """Make it as if Temporal had never known it."""
-    runs = TemporalRuns(home.client, home.queue)
+    there = TemporalRuns(home.client, home.queue)
     await home.client.workflow_service.delete_workflow_execution(
         DeleteWorkflowExecutionRequest(
             namespace="default", workflow_execution=WorkflowExecution(workflow_id=workflow_id)
@@ -46,7 +50,7 @@ async def delete(home: House, workflow_id: str) -> None:
 
     async def gone() -> bool:
         try:
-            return await runs.found(workflow_id) is Found.GONE
+            return await there.found(workflow_id) is Found.GONE
         except RPCError:
             return False
 
@@ -105,3 +109,14 @@ async def test_the_namespace_is_known_by_an_identity_of_its_own(tmp_path: Path, 
     async with house(tmp_path, town, Turns([WAITS])) as home:
         found = await TemporalRuns(home.client, home.queue).namespace()
         assert found == await embedded.identity(town.temporal.address, "default")
+
+
+async def test_another_server_is_accepted_by_a_persons_word(tmp_path: Path, town: Town) -> None:
+    async with house(tmp_path, town, Turns([WAITS])) as home:
+        await home.stores.ledger.write(installation.remember, "the one of before", 0.0)
+        line = ["lost", "--accept", "--temporal", town.temporal.address]
+        line += ["--state", str(tmp_path / "state")]
+        told = await asyncio.to_thread(CliRunner().invoke, runs, line)
+        assert "no longer on the one of before" in told.stderr
+        ours = await embedded.identity(town.temporal.address, "default")
+        assert await home.stores.ledger.read(installation.namespace) == ours

@@ -131,7 +131,7 @@ async def test_r2_a_wake_up_that_is_delivered_twice_is_heard_once(
         await home.dispatcher.runs.deliver(woken, "github")
         run = await home.ended()
     assert len(run["events"]) == 2
-    assert str(script.asked[-1]).count("the answer") == 1
+    assert str(script.asked[-1]["messages"]).count("the answer") == 1
 
 
 async def test_r2_a_word_about_another_conversation_is_late_and_does_nothing(

@@ -76,7 +76,7 @@ async def holds(office: Office, before: Standing) -> Standing:
 
 
 @given(ACTS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_a6_one_end_and_one_call_in_any_order(acts):
     with tempfile.TemporaryDirectory() as directory, office_at(Path(directory)) as office:
         asyncio.run(play(office, acts))

@@ -122,6 +122,20 @@ async def test_a5_a_callback_does_not_expire_while_its_event_may_be_on_its_way(t
         assert await there.end(WaitEnd.EXPIRED)
 
 
+async def test_a5_an_event_behind_many_that_passed_the_wait_by_still_holds_it_open(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(waiting, "LOOKED_AT", 2)
+    async with awaiting(tmp_path, UNTIL) as there:
+        await there.sent()
+        for receipt in ("e2", "e3", "e4", "e5"):
+            await there.status(receipt, "in_progress")
+            await there.passes(receipt)
+        await there.looked()
+        await there.status("e6", "success")
+        assert not await there.end(WaitEnd.EXPIRED)
+
+
 async def test_a3_an_interrupted_callback_answers_its_call_and_still_listens(tmp_path):
     async with awaiting(tmp_path) as there:
         waiting_ = await there.sent()

@@ -5,13 +5,13 @@ import json
 import pytest
 
 from orchestrator.cli import approvals as cli
-from orchestrator.ledger import approvals, calls
+from orchestrator.ledger import approvals, calls, waits
 from orchestrator.ledger.approvals import Approval
-from tests.support.builders import AT, RUN, WORKFLOW, comment, intent
+from tests.support.builders import AT, RUN, WORKFLOW, comment, intent, wait
 from tests.support.installed import Installed
 from tests.support.service import working
 from workflows.approvals import Standing
-from workflows.messages import ASK, CallState
+from workflows.messages import ASK, CallState, RunState
 from workflows.playbook import Effect, OnTimeout
 
 LASTS = 10 * 365 * 86_400.0
@@ -194,3 +194,13 @@ def test_a6_why_says_what_came_of_a_comment(there):
 
     assert f"recorded: approve {request.code} by operator" in shown
     assert "what came of it: too late: it is denied" in shown
+
+
+def test_a6_what_was_applied_is_asked_beside_what_the_run_waits_for(there):
+    ask(there, f"1.0{calls.APPLIED}")
+    assert there.told("runs", "show", RUN)["waiting_for"]["kind"] == "people"
+
+    there.stood(RunState.WAITING)
+    there.write(waits.begin, wait())
+
+    assert there.told("runs", "show", RUN)["waiting_for"]["kind"] == "event"

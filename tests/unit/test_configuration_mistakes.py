@@ -206,8 +206,8 @@ from tests.support.configurations import PLAYBOOK, RULE, SERVERS, SOURCES, mista
         ),
         ({"playbooks__triage_md": PLAYBOOK.replace("300k", "3e5")}, "9:29: expected a count"),
         (
-            {"playbooks__triage_md": PLAYBOOK.replace("turns: 9", "open: 14d")},
-            "9:35: unknown key 'open'",
+            {"playbooks__triage_md": PLAYBOOK.replace("turns: 9", "opened: 14d")},
+            "9:35: unknown key 'opened'",
         ),
         (
             {"playbooks__triage_md": PLAYBOOK.replace("owner: slug", "owner: text")},

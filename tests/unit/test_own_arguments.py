@@ -66,7 +66,9 @@ def test_r4_a_tool_that_would_show_the_marker_to_people_can_go_without() -> None
 
 
 def test_r4_a_pin_of_before_marks_the_body() -> None:
-    assert Tool(alias="a", server="s", name="a", effect=Effect.WRITE, definition={}).marker == "body"
+    assert (
+        Tool(alias="a", server="s", name="a", effect=Effect.WRITE, definition={}).marker == "body"
+    )
 
 
 KEYED = replace(SERVER, idempotency={"write": "request_id"}, effects={"write": Effect.WRITE})
