@@ -454,6 +454,11 @@ def m011_ledger_upkeep(connection: Connection) -> None:
     _add(connection, conversations.c.pruned_at)
 
 
+def m012_ledger_model_pauses(connection: Connection) -> None:
+    """Keep the model's pauses under a name of their own; the inbox's are called so too."""
+    LEDGER.create_all(connection, tables=[model_pauses])
+
+
 MIGRATIONS = (
     m001_ledger,
     m002_ledger_notes,
@@ -466,6 +471,7 @@ MIGRATIONS = (
     m009_ledger_callbacks,
     m010_ledger_quarantines,
     m011_ledger_upkeep,
+    m012_ledger_model_pauses,
 )
 
 

@@ -129,7 +129,7 @@ class Installation:
         stores = Stores.open(self.state, None)
         try:
             async with asyncio.timeout(PATIENCE):
-                while len(at := await _taken_at(stores, event_ids)) < len(event_ids):
+                while len(at := await _taken_at(stores, event_ids)) < len(event_ids):  # noqa: ASYNC110 - another process
                     await asyncio.sleep(LOOK)
             return [at[one] - await _received(stores, one) for one in event_ids]
         finally:

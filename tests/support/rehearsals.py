@@ -6,9 +6,11 @@ The counting server tells what was really executed. The earlier run is played li
 import asyncio
 import json
 import os
+import socket
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from tests.support.asgi import serving
 from tests.support.builders import AT, NOW, comment, known
 from tests.support.driven import driven
 from tests.support.installed import Installed
+from tests.support.lab import until
 from tests.support.scripts import Part, Turns
 
 SERVER = Path(__file__).with_name("counting_server.py")
@@ -133,6 +136,20 @@ async def _answering(replies: Sequence[Part]) -> AsyncIterator[tuple[str, Turns]
         yield url, script
 
 
+@contextmanager
+def counting() -> Iterator[str]:
+    """One counting server for many installations; its URL. Each names the file that it is to count in."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    process = subprocess.Popen([sys.executable, str(SERVER), str(port)], stderr=subprocess.DEVNULL)
+    try:
+        asyncio.run(until(lambda: _listening(port)))
+        yield f"http://127.0.0.1:{port}/mcp"
+    finally:
+        process.kill()
+        process.wait()
+
+
 def rehearsals_at(path: Path, url: str) -> Rehearsals:
     """The installation, with its event kept and nothing decided; `url` is the counting server's."""
     files = path / "doorbell.d"
@@ -147,3 +164,10 @@ def rehearsals_at(path: Path, url: str) -> Rehearsals:
     made = Rehearsals(path)
     made.there.only_kept(comment(EVENT))
     return made
+
+
+def _listening(port: int) -> bool:
+    with suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 0.2).close()
+        return True
+    return False
