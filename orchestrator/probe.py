@@ -48,6 +48,14 @@ class Tried:
 
 async def probe(tried: Tried) -> int:
     """Try it; returns how many open runs it could read. Raises `OperatorError` saying what failed."""
+    try:
+        return await _once(tried)
+    except OperatorError:
+        # Somebody may have taken a port that was free a moment ago: that says nothing about the file.
+        return await _once(tried)
+
+
+async def _once(tried: Tried) -> int:
     beside = tried.database.parent
     for left in beside.glob(f"{PREFIX}*"):
         shutil.rmtree(left)

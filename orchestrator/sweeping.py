@@ -23,6 +23,9 @@ from workflows.messages import Outcome
 EVERY: Final = 60.0
 """Seconds between two looks."""
 
+LISTED_EVERY: Final = 600.0
+"""Seconds after which all runs are listed, however many there are; between that, counting them is enough."""
+
 GRACE: Final = 30.0
 """Seconds for which a conversation is left alone that has just been opened."""
 
@@ -45,6 +48,9 @@ class Temporal(Protocol):
     async def namespace(self) -> str:
         """The identity of our namespace."""
 
+    async def count_running(self) -> int:
+        """How many run."""
+
     def all_running(self) -> AsyncIterator[str]:
         """The ids of those that run, perhaps a moment late."""
 
@@ -52,9 +58,12 @@ class Temporal(Protocol):
         """What there is of one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Sweeper:
-    """One for each service; `embedded` says that the Temporal server is our own, `poke` that something was kept."""
+    """One for each service; `embedded` says that the Temporal server is our own, `poke` that something was kept.
+
+    `listed_at` is when it last listed all runs that there are.
+    """
 
     inbox: Inbox
     ledger: Database
@@ -63,6 +72,7 @@ class Sweeper:
     now: Callable[[], datetime]
     poke: Callable[[], None]
     log: Any
+    listed_at: float = 0.0
 
     async def work(self) -> None:
         """Sweep now and every minute, until cancelled."""
@@ -95,16 +105,25 @@ class Sweeper:
         return known == found or self.embedded
 
     async def _ended(self) -> int:
-        before, ended, after = self.now().timestamp() - GRACE, 0, ""
-        running: set[str] | None = None
-        while page := await self.ledger.read(losses.open_ones, before, after, PAGE):
-            if running is None:
-                running = {workflow_id async for workflow_id in self.temporal.all_running()}
+        now, ended, after = self.now().timestamp(), 0, ""
+        if await self._seem_there(now):
+            return 0
+        running = {workflow_id async for workflow_id in self.temporal.all_running()}
+        while page := await self.ledger.read(losses.open_ones, now - GRACE, after, PAGE):
             for one in page:
                 if one.overtaken or one.workflow_id not in running:
                     ended += await self._looked_at(one)
             after = page[-1].run_id
+        self.listed_at = now
         return ended
+
+    async def _seem_there(self, now: float) -> bool:
+        """Whether as many run as are open; one that is gone may hide behind one that has opened nothing yet."""
+        is_open = await self.ledger.read(losses.count_open, now - GRACE)
+        if not is_open:
+            return True
+        lately = now - self.listed_at < LISTED_EVERY
+        return lately and await self.temporal.count_running() >= is_open
 
     async def _looked_at(self, one: Open) -> bool:
         found = await self.temporal.found(one.workflow_id)

@@ -60,7 +60,8 @@ STICKY = timedelta(seconds=3)
 HEARTBEATS = timedelta(seconds=2)
 """So often one reaches the server, whose answer brings a cancel back; stock is 0.8 of the silence it allows, 8 s."""
 
-CACHED_RUNS = 5_000
+CACHED_RUNS = 500
+"""Each takes about half a megabyte; one that isn't there is read again from its history when it wakes."""
 
 
 class Parks(logging.Filter):

@@ -213,7 +213,7 @@ def _pin(
 ) -> None:
     # Named by its tool's hash: so that a difference can be shown when its server says something else one day.
     for definition in definitions:
-        artifacts.put(connection, definition, "application/json", at)
+        artifacts.put(connection, definition, artifacts.DEFINITION, at)
     digest = artifacts.put(connection, pins.dump(frozen), "application/json", at)
     turns.note(connection, conversation.run_id, 1, 0, block)
     conversations.freeze(connection, conversation.run_id, digest, frozen.model)

@@ -5,7 +5,7 @@ offers when that is no longer fresh, and writes down a tool that is no longer wh
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,11 +22,10 @@ from orchestrator.ledger import artifacts, calls
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.conversations import Conversation
 from orchestrator.servers import Server
-from workflows.messages import BUILTIN, CallState
+from workflows.messages import BUILTIN
 from workflows.playbook import Effect, Playbook
 
 ORDER: Final = (Effect.READ, Effect.WRITE, Effect.WRITE_ONCE)
-UNDER_WAY: Final = frozenset({CallState.INTENDED, CallState.PENDING, CallState.SENT})
 
 NOT_MADE: Final = "This call was not made: {why}"
 UNREADABLE: Final = (
@@ -85,7 +84,7 @@ async def revoked(means: Means, call: Call) -> str | None:
         arguments=call.arguments,
         playbook=configuration.playbooks.get(conversation.playbook),
         server=configuration.servers.get(tool.server),
-        before=_before(await means.ledger.read(calls.of_run, call.run_id), call),
+        before=await means.ledger.read(calls.before, call),
         drift=await _drift(means, conversation, tool),
         locked=None if lock is None else lock.tool(tool.server, tool.name),
     )
@@ -132,15 +131,6 @@ async def _is_otherwise(
     if words is not None:
         await note_drift(means, conversation.run_id, definition, words)
     return words is not None
-
-
-def _before(made: Sequence[Call], call: Call) -> int:
-    mine = (call.turn, call.position)
-    others = (one for one in made if one.alias == call.alias and one.call_id != call.call_id)
-    return sum(
-        one.sent_at is not None or (one.state in UNDER_WAY and (one.turn, one.position) < mine)
-        for one in others
-    )
 
 
 def _unlisted(tool: Tool, live: Playbook | None) -> str | None:

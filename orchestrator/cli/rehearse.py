@@ -81,7 +81,7 @@ def rehearse(
         replay=reads == "replay",
         recording=recording,
     )
-    scene, played = asyncio.run(_played(settings, wanted))
+    scene, played = _rehearsed(settings, wanted)
     compared = None if scene.earlier is None else compare(scene.earlier, played.account)
     if as_json:
         print_json(_report(scene, played, compared))
@@ -89,6 +89,16 @@ def rehearse(
         _print(scene, played, compared)
     if code := _code(played, compared):
         raise SystemExit(code)
+
+
+def _rehearsed(settings: Settings, wanted: Wanted) -> tuple[Scene, Played]:
+    try:
+        return asyncio.run(_played(settings, wanted))
+    except click.UsageError:
+        raise
+    except click.ClickException as error:
+        # A name that fits nothing is a mistake like the others here: one exit code for all of them.
+        raise OperatorError(error.message) from None
 
 
 async def _played(settings: Settings, wanted: Wanted) -> tuple[Scene, Played]:

@@ -90,10 +90,16 @@ def _playbook(configuration: Configuration, name: str) -> Playbook:
 async def _earlier(stores: Stores, entry: Entry, wanted: Wanted) -> Conversation | None:
     """The run that was named, or else the newest one that this event opened with this playbook."""
     if wanted.against is not None:
-        return await run_named(stores, wanted.against)
+        return _whole(await run_named(stores, wanted.against))
     opened = await stores.ledger.read(_opened_by, entry.id)
-    mine = [one for one in opened if one.playbook == wanted.playbook]
+    mine = [one for one in opened if one.playbook == wanted.playbook and one.pruned_at is None]
     return max(mine, key=lambda one: one.opened_at, default=None)
+
+
+def _whole(found: Conversation) -> Conversation:
+    if found.pruned_at is not None:
+        raise OperatorError(f"run {found.run_id} was pruned: what it called and read is gone")
+    return found
 
 
 def _opened_by(connection: Transaction, event_id: str) -> list[Conversation]:
@@ -112,9 +118,7 @@ async def _recording(
     if found is None:
         said = "there is no earlier run whose reads could be replayed"
         raise OperatorError(f"{said}: name one (--reads replay RUN), or rehearse with --reads live")
-    if found.pruned_at is not None:
-        raise OperatorError(f"run {found.run_id} was pruned: what its servers answered is gone")
-    return found
+    return _whole(found)
 
 
 async def _made_before(

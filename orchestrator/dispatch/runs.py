@@ -148,11 +148,24 @@ class TemporalRuns(Runs):
             raise Unreachable(f"Temporal: {error}") from error
         return answer.namespace_info.id
 
+    @property
+    def _ours(self) -> str:
+        return f"WorkflowType = 'Run' AND ExecutionStatus = 'Running' AND TaskQueue = '{self.task_queue}'"
+
+    async def count_running(self) -> int:
+        """How many run, as the server's index has them. Raises as `found`."""
+        try:
+            counted = await self.client.count_workflows(self._ours, rpc_timeout=RPC_DEADLINE)
+        except RPCError as error:
+            raise _translated(error) from error
+        except RuntimeError as error:
+            raise Unreachable(f"Temporal: {error}") from error
+        return counted.count
+
     async def all_running(self) -> AsyncIterator[str]:
         """The ids of those that run, as the server's index has them: a moment late. Raises as `found`."""
-        wanted = f"WorkflowType = 'Run' AND ExecutionStatus = 'Running' AND TaskQueue = '{self.task_queue}'"
         try:
-            async for one in self.client.list_workflows(wanted, rpc_timeout=RPC_DEADLINE):
+            async for one in self.client.list_workflows(self._ours, rpc_timeout=RPC_DEADLINE):
                 yield one.id
         except RPCError as error:
             raise _translated(error) from error

@@ -16,6 +16,9 @@ from orchestrator.ledger.schema import artifacts, calls, configurations, convers
 from orchestrator.ledger.upsert import leave
 from orchestrator.rules.rulebook import PAGES
 
+DEFINITION: Final = "application/vnd.doorbell.tool+json"
+"""The media type of tools' definitions, named by the hashes that runs pin; there are few, for all runs share them."""
+
 REFERENCES: Final[Sequence[Column[Any]]] = (
     conversations.c.frozen,
     calls.c.artifact,
@@ -67,8 +70,8 @@ def unreferenced(connection: Connection, limit: int) -> list[str]:
     wanted = (
         select(artifacts.c.digest)
         .where(
-            # The inbox's decisions name these: nobody here knows for how long.
-            artifacts.c.media_type != PAGES,
+            # The inbox's decisions name the ones, pinned tools the others: nobody here knows for how long.
+            artifacts.c.media_type.not_in((PAGES, DEFINITION)),
             artifacts.c.digest.not_in(_referenced()),
             artifacts.c.digest.not_in(select(garbage.c.digest)),
         )

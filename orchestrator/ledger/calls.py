@@ -163,6 +163,21 @@ def one(connection: Connection, run_id: str, call_id: str) -> Call:
     return _call(connection.execute(select(calls).where(_is(run_id, call_id))).one())
 
 
+def before(connection: Connection, call: Call) -> int:
+    """How many calls of the same tool its conversation made, or is about to make, before this one."""
+    earlier = (calls.c.turn < call.turn) | (
+        (calls.c.turn == call.turn) & (calls.c.position < call.position)
+    )
+    under_way = calls.c.state.in_([CallState.INTENDED, CallState.PENDING, CallState.SENT])
+    counted = select(func.count()).where(
+        calls.c.run_id == call.run_id,
+        calls.c.alias == call.alias,
+        calls.c.call_id != call.call_id,
+        calls.c.sent_at.is_not(None) | (under_way & earlier),
+    )
+    return connection.execute(counted).scalar_one()
+
+
 def of_run(connection: Connection, run_id: str, cleared: int = 0, small: int = 0) -> list[Call]:
     """All calls of a conversation in the order they were asked for.
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, exists, select, update
+from sqlalchemy import Connection, Row, and_, exists, func, select, update
 
 from orchestrator.ledger import calls, conversations
 from orchestrator.ledger.calls import Call, Result
@@ -60,6 +60,14 @@ def open_ones(connection: Connection, before: float, after: str, limit: int) -> 
         Open(run_id=row.run_id, workflow_id=row.workflow_id, overtaken=bool(row.overtaken))
         for row in rows
     ]
+
+
+def count_open(connection: Connection, before: float) -> int:
+    """How many conversations opened before then haven't ended."""
+    counted = select(func.count()).where(
+        table.c.state != RunState.ENDED, table.c.opened_at < before
+    )
+    return connection.execute(counted).scalar_one()
 
 
 def lose(connection: Connection, run_id: str, why: str, at: float) -> Loss | None:

@@ -1,8 +1,9 @@
 """Writes while workers die at random: `python -m tests.bench.random_kills [KILLS] [SEED]`; 300 is the proof.
 
-A real Temporal and two worker processes with real hands; runs write four things at once, three times over. Every second
-or so one of the workers gets SIGKILL and another takes its place. Then all runs come to their end in peace, and the
-counting server tells how often it did each write. It ends with 1 if anything was written twice, or told otherwise.
+A real Temporal and two worker processes with real hands; runs write four things at once, three times over. Shortly
+after every few writes one of the workers gets SIGKILL and another takes its place. Then all runs come to their end in
+peace, and the counting server tells how often it did each write. It ends with 1 if anything was written twice, or told
+otherwise than it was.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,14 @@ from tests.support.town import Town, kill, town
 from workflows.messages import CallState, Outcome
 
 WORKERS = 2
-IN_FLIGHT = 8
+IN_FLIGHT = 12
 TURNS, WRITES = 3, 4
 PATIENCE = 3600.0
-SPAN = (0.5, 3.0)
-"""Seconds for which a worker lives before the next one is killed."""
+MANY = 10
+"""At most so many writes between two kills."""
+
+SHORTLY, STANDSTILL, LOOK = 0.2, 15.0, 0.02
+"""Seconds."""
 
 PLAYBOOK = """\
 ---
@@ -68,46 +72,51 @@ def _write(name: str) -> ToolUse:
     return use("write_thing", body=name)
 
 
-@dataclass
-class Deaths:
-    """How many workers are still to be killed; `over` when none is."""
-
-    left: int
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-async def _mortal(home: House, deaths: Deaths, dice: random.Random) -> None:
-    while deaths.left > 0:
+async def _mortal(home: House, doom: asyncio.Event) -> None:
+    while True:
         async with home.worker() as pid:
-            await asyncio.sleep(dice.uniform(*SPAN))
+            await doom.wait()
+            doom.clear()
             await kill(pid)
-        deaths.left -= 1
-    deaths.over.set()
+
+
+async def _reap(
+    home: House, dooms: Sequence[asyncio.Event], kills: int, dice: random.Random
+) -> None:
+    """Kill one of them shortly after every few writes, until so many are dead."""
+    for _ in range(kills):
+        enough = len(home.executed()) + dice.randint(1, MANY)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STANDSTILL):
+                while len(home.executed()) < enough:  # noqa: ASYNC110 - other processes can't set an Event
+                    await asyncio.sleep(LOOK)
+        await asyncio.sleep(dice.uniform(0, SHORTLY))
+        dice.choice(dooms).set()
 
 
 @asynccontextmanager
-async def _dying(home: House, deaths: Deaths, dice: random.Random) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(_mortal(home, deaths, dice)) for _ in range(WORKERS)]
+async def _dying(home: House, kills: int, dice: random.Random) -> AsyncIterator[asyncio.Task[None]]:
+    dooms = [asyncio.Event() for _ in range(WORKERS)]
+    lives = [asyncio.create_task(_mortal(home, doom)) for doom in dooms]
     try:
-        yield
+        yield asyncio.create_task(_reap(home, dooms, kills, dice))
     finally:
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        for life in lives:
+            life.cancel()
+        await asyncio.gather(*lives, return_exceptions=True)
 
 
 async def proof(directory: Path, place: Town, kills: int, dice: random.Random) -> list[str]:
     """Kill so many workers while runs write; what is wrong afterwards."""
     async with house(directory, place, Turns([writes]), FILES, working=False) as home:
-        deaths, rung = Deaths(kills), 0
-        async with _dying(home, deaths, dice):
-            while not deaths.over.is_set():
+        rung = 0
+        async with _dying(home, kills, dice) as reaping:
+            while not reaping.done():
                 if await _open(home, rung) < IN_FLIGHT:
                     rung += 1
                     await home.ring(opened(rung))
                 else:
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(deaths.over.wait(), 0.2)
+                    await asyncio.wait([reaping], timeout=LOOK * 10)
         say("runs", rung)
         async with home.worker(), home.worker(), asyncio.timeout(PATIENCE):
             while await _open(home, rung):  # noqa: ASYNC110 - other processes can't set an Event

@@ -3,11 +3,13 @@
 The Messages server is scripted and real HTTP; the MCP server counts what it executed, whatever anybody says.
 """
 
+import asyncio
 import json
 from datetime import UTC, datetime
 
 import pytest
 
+from orchestrator.demo.wire import Fault
 from orchestrator.ledger import conversations, spending
 from tests.support.rehearsals import EVENT, counting, rehearsals_at
 from tests.support.scripts import results, says, use, uses, wait, words
@@ -37,21 +39,21 @@ async def rehearsed(there, *flags, replies, code=0, playbook="triage"):
     return (json.loads(result.stdout) if "--json" in flags else result), script
 
 
-def counted(there):
+async def counted(there):
     """What the day of the whole installation cost, in attempts and nano-dollars."""
 
     async def act(stores):
         day = f"{datetime.now(UTC):%Y-%m-%d}"
         return await stores.ledger.read(spending.whole, day, "UTC")
 
-    return there.there.use(act)
+    return await asyncio.to_thread(there.there.use, act)
 
 
-def runs(there):
+async def runs(there):
     async def act(stores):
         return await stores.ledger.read(conversations.newest, 10)
 
-    return [one.run_id for one in there.there.use(act)]
+    return [one.run_id for one in await asyncio.to_thread(there.there.use, act)]
 
 
 async def test_a_rehearsal_of_a_run_that_wrote_writes_nothing_and_comes_out_the_same(there):
@@ -63,12 +65,12 @@ async def test_a_rehearsal_of_a_run_that_wrote_writes_nothing_and_comes_out_the_
     assert [one["change"] for one in said["calls"]] == ["same", "same"]
     assert [one["state"] for one in said["rehearsed"]["calls"]] == ["done", "proposed"]
     assert said["rehearsed"]["said"] == "I wrote that it is a bug."
-    assert runs(there) == [run_id]
+    assert await runs(there) == [run_id]
 
 
 async def test_r5_what_a_rehearsal_costs_counts_for_the_day(there):
     said, _ = await rehearsed(there, "--json", replies=[LOOKS, WRITES, ENDS])
-    day = counted(there)
+    day = await counted(there)
     assert (day.attempts, day.usd_reserved, day.tokens_reserved) == (3, 0, 0)
     assert day.usd_settled == pytest.approx(said["rehearsed"]["usd"] * 1e9, abs=3)
     assert day.tokens_settled == said["rehearsed"]["tokens"] > 0
@@ -115,18 +117,18 @@ async def test_r5_the_budget_of_the_playbook_holds(there):
     there.playbook("turns: 6", "turns: 1")
     said, script = await rehearsed(there, "--json", replies=[LOOKS, WRITES, ENDS])
     assert (said["ending"], len(script.asked)) == ("parks", 1)
-    assert said["rehearsed"]["reason"].startswith("budget: ")
+    assert said["rehearsed"]["reason"] == "turns budget: 1 of 1 used"
 
 
 async def test_r5_a_cap_of_the_day_that_is_spent_keeps_the_model_from_being_asked(there):
     await rehearsed(there, replies=[ENDS])
-    spent = counted(there).tokens_settled
+    spent = (await counted(there)).tokens_settled
     limits = there.path / "doorbell.d" / "limits.yaml"
     limits.write_text(f"tokens_per_day: {spent + 10}\n", encoding="utf-8")
     said, script = await rehearsed(there, "--json", replies=[ENDS])
     assert (said["ending"], script.asked) == ("parks", [])
     assert "the whole installation" in said["rehearsed"]["reason"]
-    assert counted(there).tokens_settled == spent
+    assert (await counted(there)).tokens_settled == spent
 
 
 async def test_another_playbook_is_rehearsed_against_a_run_of_this_one(there):
@@ -154,6 +156,9 @@ async def test_without_an_earlier_run_it_is_shown_alone(there):
         (["triage", "--event", EVENT, "--with", "number"], "expected --with NAME=VALUE"),
         (["triage", "--event", EVENT, "--reads", "replay"], "name one (--reads replay RUN)"),
         (["triage", "run", "--event", EVENT], "--reads replay RUN"),
+        (["triage", "--event", "evt_2"], "there is no event whose id is or begins with 'evt_2'"),
+        (["triage", "--event", EVENT, "--against", "r"], "there is no run whose id is"),
+        (["triage", "--event", EVENT, "--config", "nowhere"], "no configuration in 'nowhere'"),
     ],
 )
 async def test_a_mistake_costs_nothing_and_ends_with_2(there, flags, said):
@@ -161,3 +166,11 @@ async def test_a_mistake_costs_nothing_and_ends_with_2(there, flags, said):
     assert result.exit_code == 2, result.output
     assert said in result.stderr
     assert script.asked == []
+
+
+async def test_a_provider_that_refuses_breaks_it_off_with_2_and_says_what_was_done(there):
+    refused = Fault(401, "authentication_error", "no")
+    said, _ = await rehearsed(there, "--json", replies=[LOOKS, refused], code=2)
+    assert said["ending"] == "broken"
+    assert "the API key is not accepted" in said["rehearsed"]["reason"]
+    assert (said["rehearsed"]["turns"], there.executed) == (1, ["read_thing issue"])

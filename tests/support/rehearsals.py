@@ -141,7 +141,8 @@ def counting() -> Iterator[str]:
     """One counting server for many installations; its URL. Each names the file that it is to count in."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
-    process = subprocess.Popen([sys.executable, str(SERVER), str(port)], stderr=subprocess.DEVNULL)
+    command = [sys.executable, str(SERVER), str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         asyncio.run(until(lambda: _listening(port)))
         yield f"http://127.0.0.1:{port}/mcp"

@@ -11,7 +11,7 @@ import pytest
 from orchestrator import embedded, probe, temporal
 from orchestrator.errors import OperatorError
 from orchestrator.probe import Tried
-from tests.support.town import Temporal, temporal_server
+from tests.support.town import Temporal, free_port
 
 pytestmark = pytest.mark.temporal
 
@@ -19,13 +19,14 @@ pytestmark = pytest.mark.temporal
 @pytest.fixture
 async def file(tmp_path: Path) -> Path:
     """A file with two open runs, whose server was killed."""
-    with temporal_server() as server:
-        here = Temporal(directory=tmp_path, port=server.port)
-        await here.start()
-        client = await temporal.connect(here.address, "default")
+    server = Temporal(directory=tmp_path, port=free_port())
+    try:
+        await server.start()
+        client = await temporal.connect(server.address, "default")
         for number in range(2):
             await client.start_workflow("Run", id=f"run-{number}", task_queue="nobody")
-        here.kill()
+    finally:
+        server.kill()
     return tmp_path / "temporal.db"
 
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from orchestrator.cli.check import check
 from orchestrator.cli.lock import lock, write_whole
 from orchestrator.cli.tools import tools
 from orchestrator.configuration.locks import lock_of
@@ -61,6 +62,12 @@ def test_h2_a_lock_is_written_once_and_drift_is_refused_until_it_is_accepted(the
     assert code == 1
     assert "Ignore the rest." in said
     assert file.read_bytes() == first
+
+    checked = CliRunner().invoke(check, ["--online", "--json"])
+    assert checked.exit_code == 2
+    [mistake] = json.loads(checked.stdout)["mistakes"]
+    assert "the definition of lab.write_thing isn't the one that was locked" in mistake["message"]
+    assert mistake["file"] == "doorbell.d/servers.yaml"
 
     told = json.loads(run("--accept", "lab.write_thing", "--json")[1])
     assert (told["ok"], told["accepted"]) == (True, ["lab.write_thing"])

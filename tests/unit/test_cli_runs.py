@@ -87,6 +87,7 @@ def test_a_run_as_json_is_all_a_program_needs(there):
         "turns": 2,
         "account": "I commented.",
         "waiting_for": None,
+        "quarantines": [],
         "temporal_url": None,
     }
 

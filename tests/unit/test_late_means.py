@@ -12,6 +12,7 @@ import pytest
 from orchestrator.agent import late
 from orchestrator.agent.late import Late, LateHands, LateModel
 from orchestrator.agent.model import Claude
+from orchestrator.agent.redacting import nothing
 from orchestrator.agent.reply import Rejected, Request
 from orchestrator.servers import StdioServer
 
@@ -120,7 +121,7 @@ async def test_h3_late_hands_hand_everything_on(tmp_path, thread, monkeypatch):
     await hands.close()
 
     assert heard == [
-        ("made", {}, {"environment": {}, "stderr": tmp_path}),
+        ("made", {}, {"environment": {}, "stderr": tmp_path, "redact": nothing}),
         ("discover", "lab"),
         ("call", ("lab", "read", {"a": 1}), how),
         ("close",),

@@ -1,5 +1,6 @@
 """Mechanics 22: of conversations long ended it stays what they were and cost; artifacts go when nobody needs them."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,19 @@ from orchestrator.ledger import (
     waits,
 )
 from orchestrator.rules.rulebook import PAGES
-from tests.support.builders import AT, NOW, RUN, charge, intent, ledger_at, opening, wait
+from tests.support.builders import (
+    AT,
+    NOW,
+    RUN,
+    charge,
+    comment,
+    intent,
+    ledger_at,
+    opening,
+    rule,
+    wait,
+)
+from tests.support.installed import Installed
 from workflows.messages import CallState, Outcome, RunState
 
 MONTH = timedelta(days=30)
@@ -165,3 +178,17 @@ async def test_pruning_again_what_is_open_by_now_does_nothing(ledger):
     await lived(ledger, ended=False)
 
     assert await ledger.write(pruning.prune, [RUN], AT) == 0
+
+
+def test_a_pruned_run_is_still_shown_and_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    there = Installed(tmp_path / "state")
+    there.kept(comment("evt_1"), rule())
+    with ledger_at(tmp_path / "state") as ledger:
+        asyncio.run(lived(ledger))
+        assert asyncio.run(pruned(ledger)).conversations == 1
+
+    for verb in ("show", "log"):
+        result = there.doorbell("runs", verb, RUN)
+        assert result.exit_code == 0, result.output
+        assert "github.comment" in result.stdout

@@ -10,7 +10,7 @@ import pytest
 from orchestrator import sweeping
 from orchestrator.dispatch.runs import Found, Unreachable
 from orchestrator.ledger import calls, conversations, installation
-from orchestrator.sweeping import BY, GRACE, Sweeper
+from orchestrator.sweeping import BY, GRACE, LISTED_EVERY, Sweeper
 from tests.support.builders import AT, NOW, RUN, WORKFLOW, Log, inbox_at, intent, ledger_at, opening
 from workflows.messages import Outcome, RunState
 
@@ -26,6 +26,11 @@ class Server:
     identity: str = "one"
     away: bool = False
     asked: list[str] = field(default_factory=list)
+    hidden: int = 0
+    listed: int = 0
+
+    async def count_running(self):
+        return self.hidden + list(self.runs.values()).count(Found.RUNNING)
 
     async def namespace(self):
         if self.away:
@@ -33,6 +38,7 @@ class Server:
         return self.identity
 
     async def all_running(self):
+        self.listed += 1
         for workflow_id, found in self.runs.items():
             if found is Found.RUNNING and workflow_id not in self.late:
                 yield workflow_id
@@ -90,9 +96,29 @@ async def test_one_that_runs_is_left_alone_even_where_the_index_is_late(tmp_path
         assert await it.sweeper.sweep() == 0
         assert server.asked == []
         server.late.add(WORKFLOW)
+        it.sweeper.listed_at = 0.0
         assert await it.sweeper.sweep() == 0
         assert server.asked == [WORKFLOW]
         assert (await it.run()).state is RunState.RUNNING
+
+
+async def test_while_as_many_run_as_are_open_they_are_counted_and_seldom_listed(tmp_path):
+    server = Server(runs={WORKFLOW: Found.RUNNING})
+    async with home(tmp_path, server) as it:
+        for _ in range(3):
+            assert await it.sweeper.sweep() == 0
+        assert server.listed == 1
+        server.runs.clear()
+        server.hidden = 1
+        assert await it.sweeper.sweep() == 0
+        it.sweeper.listed_at -= LISTED_EVERY
+        assert await it.sweeper.sweep() == 1
+
+
+async def test_with_nothing_open_the_server_is_not_asked_what_runs(tmp_path):
+    async with home(tmp_path, opened=False) as it:
+        assert await it.sweeper.sweep() == 0
+        assert it.server.listed == 0
 
 
 async def test_one_that_was_just_opened_is_left_alone(tmp_path):
