@@ -34,6 +34,7 @@ def account(connection: Transaction, run_id: str) -> Account:
         calls=tuple(map(_made, made)),
         waited=min((call.turn for call in made if call.call_id in rested), default=None),
         said=_text(replies[-1].content) if replies else "",
+        heard=len(conversations.heard(connection, run_id)),
     )
 
 

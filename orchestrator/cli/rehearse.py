@@ -160,6 +160,7 @@ def _account(account: Account) -> Shown:
         "tokens": account.tokens,
         "usd": float(account.usd),
         "unpriced_turns": account.unpriced,
+        "events_heard": account.heard,
         "said": account.said,
         "calls": [_made(one) for one in account.calls],
     }
@@ -202,6 +203,9 @@ def _print(scene: Scene, played: Played, compared: Compared | None) -> None:
         click.echo("no earlier run of this event to compare with")
         return
     click.echo(plain(f"{_whose(scene, compared.before)}: {_came(compared.before)}"))
+    if more := compared.before.heard - 1:
+        events = "1 more event" if more == 1 else f"{more} more events"
+        click.echo(f"that run heard {events} later; a rehearsal hears the first alone")
     click.echo(_verdict(compared))
 
 

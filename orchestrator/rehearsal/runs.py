@@ -32,7 +32,8 @@ class Made:
 class Account:
     """A run from its opening to where it stands; `usd` leaves out the `unpriced` attempts.
 
-    `waited` is the turn in which it first waited for an event, a time or a person; `said` are its last words.
+    `waited` is the turn in which it first waited for an event, a time or a person; `said` are its last words. `heard`
+    counts its events, the one that opened it included.
     """
 
     run_id: str
@@ -50,6 +51,7 @@ class Account:
     calls: tuple[Made, ...] = ()
     waited: int | None = None
     said: str = ""
+    heard: int = 1
 
     @property
     def came(self) -> str:

@@ -113,6 +113,14 @@ async def test_a_rehearsal_ends_where_a_run_would_wait(there):
     assert said["rehearsed"]["reason"] == "would wait for github/issue_comment.* for issue:7"
 
 
+async def test_a_run_that_heard_more_events_is_said_to_have_done_so(there):
+    run_id = await there.ran(LOOKS, WRITES, ENDS)
+    heard = (conversations.hear, run_id, "evt_2", 2, "handed in", 0.0)
+    await asyncio.to_thread(there.there.write, *heard)
+    result, _ = await rehearsed(there, replies=[LOOKS, WRITES, ENDS])
+    assert "that run heard 1 more event later; a rehearsal hears the first alone" in result.stdout
+
+
 async def test_r5_the_budget_of_the_playbook_holds(there):
     there.playbook("turns: 6", "turns: 1")
     said, script = await rehearsed(there, "--json", replies=[LOOKS, WRITES, ENDS])
@@ -169,7 +177,7 @@ async def test_a_mistake_costs_nothing_and_ends_with_2(there, flags, said):
 
 
 async def test_a_provider_that_refuses_breaks_it_off_with_2_and_says_what_was_done(there):
-    refused = Fault(401, "authentication_error", "no")
+    refused = Fault(status=401, type="authentication_error")
     said, _ = await rehearsed(there, "--json", replies=[LOOKS, refused], code=2)
     assert said["ending"] == "broken"
     assert "the API key is not accepted" in said["rehearsed"]["reason"]

@@ -13,7 +13,7 @@ from orchestrator.ledger import conversations, turns
 from orchestrator.playbooks import InputError
 from tests.support.builders import NOW
 from tests.support.rehearsed import DECISION, RUN_ID, ended, stage, used
-from workflows.messages import ASK, FINISH, SLEEP, WAIT, CallState, Outcome, RunState
+from workflows.messages import ASK, EVENT, FINISH, SLEEP, WAIT, CallState, Outcome, RunState
 from workflows.playbook import Approve, Budget, Callback, InputType, Stage, WriteLimit
 
 LOOK = ("lab__look", {})
@@ -47,6 +47,15 @@ async def test_what_the_policy_forbids_is_refused_as_in_a_run(tmp_path):
             CallState.REFUSED,
         ]
         assert there.hands.made == []
+
+
+async def test_the_model_may_read_more_of_the_event(tmp_path):
+    reads = (EVENT, {"event": "evt_1", "pointer": "/comment/body"})
+    async with stage(tmp_path, [used(reads), ended()]) as there:
+        await there.rehearse()
+        (call,) = await there.calls()
+        assert call.state is CallState.DONE
+        assert "It fails." in call.content[0]["text"]
 
 
 async def test_the_model_may_end_it_itself(tmp_path):

@@ -164,6 +164,7 @@ def test_a_run_is_told_with_what_it_called_spent_and_said_and_where_it_waited(th
     there.called("w1", CallState.DONE, turn=2, position=1, server="doorbell", tool="wait")
     there.called("1.0:applied", CallState.DONE, turn=0)
     there.write(waits.begin, wait())
+    there.write(conversations.hear, RUN, "evt_2", 2, "handed in", AT + 5)
     there.said(2, {"type": "text", "text": "Done."}, {"type": "tool_use"})
     there.stood(RunState.ENDED, outcome=Outcome.COMPLETED)
 
@@ -178,6 +179,7 @@ def test_a_run_is_told_with_what_it_called_spent_and_said_and_where_it_waited(th
     ]
     assert found.calls[0].arguments == {"body": "Hello", "key": "[ours]"}
     assert (found.turns, found.tokens, float(found.usd), found.waited) == (2, 220, 0.02, 2)
+    assert found.heard == 2
     assert (found.came, found.said, found.model) == ("completed", "Done.", "claude-sonnet-5-5")
 
 
