@@ -20,6 +20,10 @@ LOOK = used(("lab__look", {}))
 WHOLE = Account(scope=Scope.INSTALLATION, day=DAY, zone="UTC")
 
 
+class Killed(Exception):
+    """The process ends in the middle of a turn."""
+
+
 @asynccontextmanager
 async def paying(tmp_path, *replies, day=None, **changes):
     """A rehearsal whose turns are held against another ledger; that ledger beside it."""
@@ -105,6 +109,17 @@ async def test_an_attempt_without_a_reply_counts_if_it_may_have_been_paid(tmp_pa
         assert (day.usd_reserved, day.tokens_reserved) == (0, 0)
         assert (int(day.usd_assumed > 0), int(day.tokens_assumed > 0)) == counts
         assert day.attempts == sum(counts) // 2 + len(last)
+
+
+async def test_a_rehearsal_that_is_killed_while_it_asks_is_assumed_to_have_paid(tmp_path):
+    async with paying(tmp_path, Killed(), ended()) as (there, kept):
+        with pytest.raises(Killed):
+            await there.rehearse()
+        held = await day_of(kept)
+        assert await kept.write(reservations.expire, AT + 1) == 1
+        day = await day_of(kept)
+        assert day.usd_assumed == held.usd_reserved > 0
+        assert (day.usd_reserved, day.tokens_assumed) == (0, held.tokens_reserved)
 
 
 async def test_a_cap_that_is_spent_is_named_and_nothing_is_asked(tmp_path):
