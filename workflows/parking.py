@@ -243,8 +243,13 @@ class Parking(Chronicle):
 
     def _is_long(self) -> bool:
         info = workflow.info()
-        long = info.get_current_history_length() > HISTORY_LIMIT
-        return long or info.is_continue_as_new_suggested() or self.intake.is_full()
+        return (
+            info.get_current_history_length() > HISTORY_LIMIT
+            or info.is_continue_as_new_suggested()
+            # On a cluster a pinned run moves to the newer build where it stands still, and nowhere else.
+            or info.is_target_worker_deployment_version_changed()
+            or self.intake.is_full()
+        )
 
     def _continue_as_new_if_long(self, parked: str = "") -> None:
         if not self._is_long():

@@ -11,7 +11,7 @@ from orchestrator.agent.means import Means
 from orchestrator.database import Transaction
 from orchestrator.inbox.inbox import DecisionState, Entry, EntryState
 from orchestrator.inbox.rows import clean
-from orchestrator.ledger import calls, conversations, turns, waits
+from orchestrator.ledger import calls, conversations, losses, turns, waits
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.waits import Wait
 from workflows.messages import (
@@ -22,8 +22,6 @@ from workflows.messages import (
     EndWait,
     Note,
     Noted,
-    Outcome,
-    RunState,
     WaitEnd,
     WaitEnded,
     Waiting,
@@ -115,13 +113,8 @@ async def _counted(means: Means, ending: EndWait, *, first: bool) -> WaitEnded:
 
 async def gone(means: Means, run_id: str) -> Done:
     """A wake-up found no conversation of that id: if it isn't ended in the ledger, its Temporal run is gone."""
-    await means.ledger.write(_gone, run_id, means.now())
+    await means.ledger.write(losses.lose, run_id, "its Temporal run is gone", means.now())
     return Done()
-
-
-def _gone(connection: Transaction, run_id: str, at: float) -> None:
-    reason = "its Temporal run is gone"
-    conversations.record(connection, run_id, RunState.ENDED, reason, Outcome.FAILED, at)
 
 
 async def note(means: Means, noted: Note) -> Noted:
