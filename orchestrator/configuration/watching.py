@@ -26,7 +26,7 @@ class Watch:
 
     def due(self, now: float) -> bool:
         """Whether to read them."""
-        return self.seen != self.read and now - self.since >= QUIET
+        return self.seen != self.read and now >= self.since + QUIET
 
 
 def watched(stamps: Stamps, now: float, began: int, ended: int) -> Watch:

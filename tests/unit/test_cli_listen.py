@@ -114,7 +114,7 @@ async def test_it_feeds_the_running_door_line_by_line_and_ctrl_c_removes_its_web
         guids = [await there.peer.happen("issues", issue(number)) for number in (1, 2)]
         lines = [await line(process) for _ in guids]
         for guid, said in zip(guids, lines, strict=True):
-            shown = f"12:00:00  issues  {guid}  202 kept [0-9a-f]+\n"
+            shown = f"12:00:00  issues  {guid}  202 kept evt_[0-9a-f]+\n"
             assert re.fullmatch(shown, said), lines
         assert await there.kept() == guids
 

@@ -83,7 +83,10 @@ async def test_a5_a_redelivery_after_the_deadline_wakes_nobody(road):
     await waiting(road, since=1, deadline_at=AT - 1)
     await redelivered(road, "e1")
 
-    assert {found.action for found in await decided(road, "e1")} == {Action.START}
+    found = await decided(road, "e1")
+    assert {one.action for one in found if one.again is None} == {Action.START}
+    assert [one.reason[:5] for one in found if one.action is Action.IGNORE] == ["late:"]
+    assert Action.RESUME not in {one.action for one in found}
 
 
 async def test_r2_a_folded_start_of_a_redelivery_acts_when_its_run_was_gone(road):
