@@ -17,7 +17,7 @@ from orchestrator.configuration.reloading import Reloading
 from orchestrator.database import Database, sqlite_url
 from orchestrator.inbox import schema as inbox_schema
 from orchestrator.inbox.sql import SqlInbox
-from orchestrator.ledger import schema as ledger_schema
+from orchestrator.ledger import migrations as ledger_migrations
 from orchestrator.state import StateDirectory
 
 
@@ -34,7 +34,7 @@ class Stores:
         """Open both, migrating them if need be. Raises DatabaseError."""
         state.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept = Database.open(database or sqlite_url(state.inbox), inbox_schema.MIGRATIONS)
-        done = Database.open(database or sqlite_url(state.ledger), ledger_schema.MIGRATIONS)
+        done = Database.open(database or sqlite_url(state.ledger), ledger_migrations.MIGRATIONS)
         return cls(inbox=SqlInbox(kept), inbox_database=kept, ledger=done)
 
     def close(self) -> None:

@@ -27,7 +27,7 @@ from orchestrator.database import Database, sqlite_url
 from orchestrator.inbox.inbox import Arrival, Entry
 from orchestrator.inbox.memory import MemoryInbox
 from orchestrator.known_secrets import held_by, redact_of
-from orchestrator.ledger import schema
+from orchestrator.ledger import migrations
 from orchestrator.rehearsal.runs import Account
 from orchestrator.settings import Settings, environment
 
@@ -59,7 +59,7 @@ async def play(settings: Settings, kept: Database, scene: Scene) -> Played:
 
 @contextmanager
 def _ledger(place: Path) -> Iterator[Database]:
-    ledger = Database.open(sqlite_url(place / "ledger.db"), schema.MIGRATIONS)
+    ledger = Database.open(sqlite_url(place / "ledger.db"), migrations.MIGRATIONS)
     try:
         yield ledger
     finally:

@@ -14,7 +14,7 @@ import click
 from orchestrator import backups, embedded, probe
 from orchestrator.errors import OperatorError
 from orchestrator.inbox import schema as inbox_schema
-from orchestrator.ledger import schema as ledger_schema
+from orchestrator.ledger import migrations as ledger_migrations
 from orchestrator.probe import Tried
 from orchestrator.settings import Settings
 from orchestrator.state import StateDirectory
@@ -53,7 +53,7 @@ async def upgraded(
 
 def mark_of(*, temporal: str | None) -> str:
     """All that another version may differ in, in one line."""
-    schemas = [part.MIGRATIONS[-1].__name__ for part in (inbox_schema, ledger_schema)]
+    schemas = [part.MIGRATIONS[-1].__name__ for part in (inbox_schema, ledger_migrations)]
     server = [] if temporal is None else [f"{embedded.DISTRIBUTION} {temporal}"]
     return ", ".join([f"doorbell {metadata.version('doorbell')}", *schemas, *server])
 

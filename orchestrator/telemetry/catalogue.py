@@ -168,7 +168,9 @@ RUNS_ENDED: Final = _counter(
 )
 RUNS_PARKED: Final = _counter("doorbell_runs_parked_total", "Runs that parked.", "reason")
 CALLS_STOPPED: Final = _counter(
-    "doorbell_tool_calls_stopped_total", "Tool calls that were stopped for what they carried.", "why"
+    "doorbell_tool_calls_stopped_total",
+    "Tool calls that were stopped for what they carried.",
+    "why",
 )
 WAITS_ENDED: Final = _counter("doorbell_waits_ended_total", "Waits and how they ended.", "how")
 

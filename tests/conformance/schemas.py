@@ -8,7 +8,7 @@ import psycopg
 
 from orchestrator.database import Database, sqlite_url
 from orchestrator.inbox import schema as inbox
-from orchestrator.ledger import schema as ledger
+from orchestrator.ledger import migrations as ledger
 from tests.support.postgres import installed
 
 PINS = Path(__file__).with_name("schema")

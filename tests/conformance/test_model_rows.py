@@ -8,7 +8,7 @@ from orchestrator.agent import clearing
 from orchestrator.database import Database, sqlite_url
 from orchestrator.ledger import calls, clearings, conversations, outages, pauses
 from orchestrator.ledger.calls import Result
-from orchestrator.ledger.schema import MIGRATIONS
+from orchestrator.ledger.migrations import MIGRATIONS
 from tests.support.builders import AT, RUN, intent, opening
 from workflows.messages import CallState, RunState
 

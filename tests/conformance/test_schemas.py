@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from orchestrator.database import Database, sqlite_url
 from orchestrator.inbox.schema import MIGRATIONS
-from orchestrator.ledger import schema as ledger
+from orchestrator.ledger import migrations as ledger
 from orchestrator.ledger import turns
 from tests.conformance.schemas import PARTS, of_postgres, of_sqlite, pin
 

@@ -7,7 +7,7 @@ import pytest
 from orchestrator.database import Database, sqlite_url
 from orchestrator.ledger import causes
 from orchestrator.ledger.causes import Writing
-from orchestrator.ledger.schema import MIGRATIONS
+from orchestrator.ledger.migrations import MIGRATIONS
 from tests.support.builders import AT
 
 MOST = 3

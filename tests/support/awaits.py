@@ -24,7 +24,7 @@ from orchestrator.agent.calling import TryAgain
 from orchestrator.agent.hands import Hands
 from orchestrator.agent.means import Means
 from orchestrator.database import Database, sqlite_url
-from orchestrator.ledger.schema import MIGRATIONS
+from orchestrator.ledger.migrations import MIGRATIONS
 from orchestrator.servers import HttpServer
 from tests.support.builders import configuration
 from workflows.messages import CallRequest

@@ -24,7 +24,7 @@ from orchestrator.inbox import schema as inbox_schema
 from orchestrator.inbox.inbox import Arrival
 from orchestrator.inbox.sql import SqlInbox
 from orchestrator.ledger import calls
-from orchestrator.ledger import schema as ledger_schema
+from orchestrator.ledger import migrations as ledger_migrations
 from orchestrator.ledger.conversations import Opening
 from orchestrator.ledger.shortfalls import Payer
 from orchestrator.ledger.turns import Charge
@@ -274,7 +274,7 @@ def arrival(receipt: str, sender: Source, headers: dict[str, str], data: Any) ->
 
 @contextmanager
 def ledger_at(directory: Path) -> Iterator[Database]:
-    database = Database.open(sqlite_url(directory / "ledger.db"), ledger_schema.MIGRATIONS)
+    database = Database.open(sqlite_url(directory / "ledger.db"), ledger_migrations.MIGRATIONS)
     try:
         yield database
     finally:

@@ -11,8 +11,8 @@ import time
 from decimal import Decimal
 
 from orchestrator.database import Database, _repeated
+from orchestrator.ledger import migrations as ledger_migrations
 from orchestrator.ledger import reservations
-from orchestrator.ledger import schema as ledger_schema
 from orchestrator.rules.caps import Cap
 from tests.support.purses import HOUSE, RULE, cost, wish
 
@@ -23,7 +23,7 @@ CAPPED = ((RULE, DOLLAR), (HOUSE, DOLLAR))
 def main(url: str, name: str, seed: str) -> None:
     """Take ten turns of at most 4 cents each in every run, and begin the next run."""
     dice = random.Random(int(seed))
-    engine = Database.open(url, ledger_schema.MIGRATIONS).engine
+    engine = Database.open(url, ledger_migrations.MIGRATIONS).engine
     for number in range(1_000_000):
         run_id, turn = f"{name}.{number // 10}", number % 10 + 1
         wished = wish(run_id, cost("0.04"), *CAPPED, turn=turn)

@@ -11,7 +11,7 @@ from orchestrator.inbox import schema as inbox_schema
 from orchestrator.inbox.inbox import DecisionState
 from orchestrator.inbox.sql import SqlInbox
 from orchestrator.ledger import conversations, slots
-from orchestrator.ledger import schema as ledger_schema
+from orchestrator.ledger import migrations as ledger_migrations
 from orchestrator.rules.limits import Limits
 from orchestrator.sources.source import OPERATOR
 from tests.support.builders import OPERATOR_SOURCE, Log, comment, configuration, rule, source
@@ -110,7 +110,7 @@ async def judged(house):
 
 def opened(stack, *urls):
     """An inbox and a ledger."""
-    parts = (inbox_schema.MIGRATIONS, ledger_schema.MIGRATIONS)
+    parts = (inbox_schema.MIGRATIONS, ledger_migrations.MIGRATIONS)
     found = [Database.open(url, part) for url, part in zip(urls, parts, strict=True)]
     for database in found:
         stack.callback(database.close)

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.database import Database, sqlite_url
 from orchestrator.ledger import caps, reservations
-from orchestrator.ledger import schema as ledger_schema
+from orchestrator.ledger import migrations as ledger_migrations
 from tests.support.builders import AT
 from tests.support.purses import HOUSE, RULE, books
 
@@ -36,7 +36,7 @@ async def test_r5_processes_killed_between_reserving_and_settling_never_pass_a_d
 ):
     dice = random.Random(11)
     with place(tmp_path, postgres) as url:
-        ledger = Database.open(url, ledger_schema.MIGRATIONS)
+        ledger = Database.open(url, ledger_migrations.MIGRATIONS)
         spending = [await spender(url, number) for number in range(SPENDERS)]
         for kill in range(KILLS):
             for _ in range(dice.randrange(8, 30)):

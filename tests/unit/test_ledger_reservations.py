@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.database import Database
 from orchestrator.ledger import caps, conversations, reservations, turns
-from orchestrator.ledger import schema as ledger_schema
+from orchestrator.ledger import migrations as ledger_migrations
 from orchestrator.ledger.caps import Account, Scope
 from orchestrator.rules.caps import Cap
 from tests.support.builders import AT, RUN, ledger_at, opening
@@ -20,7 +20,7 @@ from workflows.messages import Outcome, RunState
 @contextmanager
 def on_postgres(_directory, postgres):
     with postgres.database() as url:
-        database = Database.open(url, ledger_schema.MIGRATIONS)
+        database = Database.open(url, ledger_migrations.MIGRATIONS)
         try:
             yield database
         finally:

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 from sqlalchemy import delete
 
 from orchestrator.database import Database, sqlite_url
-from orchestrator.ledger import claims, conversations, schema, slots
+from orchestrator.ledger import claims, conversations, migrations, schema, slots
 from orchestrator.ledger.slots import Wish
 from tests.support.builders import AT, opening
 from workflows.messages import Claim, Outcome, RunState
@@ -125,7 +125,7 @@ class Slots(RuleBasedStateMachine):
 
 @contextmanager
 def connected(url):
-    database = Database.open(url, schema.MIGRATIONS)
+    database = Database.open(url, migrations.MIGRATIONS)
     try:
         with database.engine.begin() as connection:
             yield connection
@@ -200,7 +200,7 @@ def test_a_run_of_a_rule_without_a_limit_takes_no_slot(ledger):
 
 async def test_dispatchers_that_ask_at_the_same_instant_get_no_more(postgres):
     with postgres.database() as url:
-        ledgers = [Database.open(url, schema.MIGRATIONS) for _ in range(3)]
+        ledgers = [Database.open(url, migrations.MIGRATIONS) for _ in range(3)]
         inside = await asyncio.gather(
             *(
                 ledger.write(slots.admit, [wish(f"{n}.{place}", f"w{n}.{place}")], AT)

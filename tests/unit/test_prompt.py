@@ -54,7 +54,9 @@ def test_a7_a_payload_that_is_too_long_is_cut_in_words_inside_its_block():
 
     assert len(block) < EVENT_LIMIT + 1000
     assert block.count("</event>") == 1
-    assert block.endswith("more characters of the payload are not shown; doorbell__event reads them]\n</event>")
+    assert block.endswith(
+        "more characters of the payload are not shown; doorbell__event reads them]\n</event>"
+    )
 
 
 def test_a_payload_that_just_fits_is_whole():

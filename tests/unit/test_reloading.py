@@ -12,7 +12,7 @@ from orchestrator.configuration.reloading import worse
 from orchestrator.database import Database, DatabaseError, sqlite_url
 from orchestrator.errors import Mistake
 from orchestrator.ledger import configurations
-from orchestrator.ledger.schema import MIGRATIONS
+from orchestrator.ledger.migrations import MIGRATIONS
 from orchestrator.sources.source import OPERATOR
 from tests.support.builders import OPERATOR_SOURCE
 from tests.support.reloads import SOURCES, Files, Process, process, removed
