@@ -16,7 +16,7 @@ demo: setup
 
 test: setup
 	$(RUN)/pytest -n 2 -m "not temporal" $(ARGS)
-	$(RUN)/pytest -m temporal $(ARGS)
+	$(RUN)/pytest -n 2 -m temporal $(ARGS)
 
 bench: setup
 	@for script in tests/bench/*.py; do echo "== $$script"; PYTHONPATH=. $(RUN)/python "$$script" || exit 1; done

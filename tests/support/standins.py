@@ -19,6 +19,7 @@ from orchestrator.agent.definitions import (
     Progress,
     ToolDefinition,
 )
+from orchestrator.agent.redacting import Redact
 from orchestrator.agent.reply import Request, Said
 from orchestrator.servers import Server
 
@@ -64,6 +65,7 @@ class Counting:
         *,
         environment: Mapping[str, str],
         stderr: Path,  # noqa: ARG002 - says nothing
+        redact: Redact,  # noqa: ARG002 - knows no secret
     ) -> None:
         self._counted = Path(environment["COUNTED"])
 
