@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import click
 
+from orchestrator.cli.inputs import typed
 from orchestrator.cli.options import (
     DOTENV,
     config_option,
@@ -23,14 +24,12 @@ from orchestrator.dispatch.starting import START
 from orchestrator.errors import OperatorError
 from orchestrator.inbox.inbox import Action, Decision
 from orchestrator.ledger import conversations
-from orchestrator.playbooks import MEANING, admitted
+from orchestrator.playbooks import admitted
 from orchestrator.rules.load import closest
 from orchestrator.settings import Settings, environment
 from orchestrator.stores import Stores, configuration_reader
 from orchestrator.tell import plain
-from workflows.playbook import InputType, Playbook, Stage
-
-WORDS: Final = {"true": True, "false": False}
+from workflows.playbook import Playbook, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,36 +107,7 @@ def _playbook(settings: Settings, name: str) -> Playbook:
 
 def _inputs(playbook: Playbook, given: tuple[str, ...]) -> dict[str, Any]:
     """The inputs with their types. Raises OperatorError where one doesn't fit."""
-    texts = dict(_pair(one) for one in given)
-    if len(texts) < len(given):
-        raise click.UsageError("an input is given twice: name each once")
-    typed = {name: _typed(playbook.inputs.get(name), name, text) for name, text in texts.items()}
-    return admitted(playbook, typed)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not name or not sign:
-        raise click.UsageError(f"expected --with NAME=VALUE, got {text!r}")
-    return name, value
-
-
-def _typed(kind: InputType | None, name: str, text: str) -> Any:
-    match kind:
-        case InputType.INTEGER:
-            return _whole(name, text)
-        case InputType.BOOLEAN if text in WORDS:
-            return WORDS[text]
-        case _:
-            return text
-
-
-def _whole(name: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        said = f"input {name!r}: expected {MEANING[InputType.INTEGER]}, got {text!r}"
-        raise OperatorError(said) from None
+    return admitted(playbook, typed(playbook, given))
 
 
 async def _begun(settings: Settings, playbook: str, said: Mapping[str, Any]) -> Begun:

@@ -64,8 +64,10 @@ def test_a_sound_configuration_says_nothing_and_its_unset_secrets_are_no_mistake
     assert capsys.readouterr().err == ""
 
 
-def test_a_directory_that_is_not_there_yet_is_not_a_broken_one(tmp_path):
+def test_a_directory_that_is_not_there_yet_is_not_a_broken_one(tmp_path, capsys):
     refuse_if_nobody_could_ring(Settings(config=tmp_path / "doorbell.d"))
+
+    assert capsys.readouterr().err == ""
 
 
 def mean_hangup(monkeypatch, *, on_terminal, still_there):
