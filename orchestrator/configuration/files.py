@@ -32,13 +32,17 @@ class Files:
         """All texts as one, whatever their line ends; `kept_files` reads it."""
         said = []
         for name in sorted(self.texts):
-            text = "\n".join(self.texts[name].splitlines())
+            text = _one_line_end(self.texts[name])
             said.append(f"{name}\0{len(text)}\0{text}\0")
         return "".join(said).encode(errors="replace")
 
     def digest(self) -> str:
         """The name of exactly these texts: the SHA-256 of their `content`."""
         return sha256(self.content()).hexdigest()
+
+
+def _one_line_end(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def files_of(directory: Path) -> Files:

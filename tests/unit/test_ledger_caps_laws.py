@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -18,6 +19,8 @@ from orchestrator.ledger.reservations import Wish
 from orchestrator.rules.caps import Cap
 from tests.support.builders import AT, ledger_at
 from tests.support.purses import books, cost
+
+pytestmark = pytest.mark.timeout(240)
 
 DAYS = ("2026-11-21", "2026-11-22")
 RUNS = ("a.1", "b.1", "c.1")

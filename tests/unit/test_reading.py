@@ -102,7 +102,7 @@ def test_what_is_kept_of_files_hashes_to_their_digest_and_reads_as_them(
 
     assert again.digest() == files.digest()
     assert again.texts == {
-        name: "\n".join(text.splitlines()) for name, text in sorted(texts.items())
+        name: text.replace("\r\n", "\n").replace("\r", "\n") for name, text in sorted(texts.items())
     }
 
 
