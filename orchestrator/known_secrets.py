@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from orchestrator.agent.redacting import SHORTEST, Redact, Redaction, secrets_in
+from orchestrator.agent.text.redacting import SHORTEST, Redact, Redaction, secrets_in
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.settings import Settings
 

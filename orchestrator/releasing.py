@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from orchestrator import resuming
 from orchestrator.agent import prices
-from orchestrator.agent.purse import Limited, Purse, Standings, in_force
+from orchestrator.agent.asking.purse import Limited, Purse, Standings, in_force
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.database import Database, Transaction
 from orchestrator.inbox.inbox import Arrival, Inbox

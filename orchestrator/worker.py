@@ -24,12 +24,12 @@ from typing_extensions import override
 
 from orchestrator import temporal
 from orchestrator.agent.activities import Activities, ToolActivity
+from orchestrator.agent.asking.pacing import credential_of
 from orchestrator.agent.counting import CountedModel
 from orchestrator.agent.late import LateHands, LateModel
 from orchestrator.agent.means import Means, Model
-from orchestrator.agent.ourselves import learn_ourselves
-from orchestrator.agent.pacing import credential_of
-from orchestrator.agent.redacting import Redact
+from orchestrator.agent.text.redacting import Redact
+from orchestrator.agent.tools.ourselves import learn_ourselves
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.reloading import Loaded, Reloading
 from orchestrator.deployment import Upgrading, deployment_of, make_current

@@ -11,12 +11,16 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from typing_extensions import override
 
-from orchestrator.agent import approving, asking, calling, counting, opening, waiting
+from orchestrator.agent import counting
+from orchestrator.agent.asking import turning
 from orchestrator.agent.beating import beating
-from orchestrator.agent.calling import TryAgain
-from orchestrator.agent.definitions import HandsUnreachable
+from orchestrator.agent.calling import once
+from orchestrator.agent.calling.once import TryAgain
+from orchestrator.agent.conversation import opening
+from orchestrator.agent.hands.definitions import HandsUnreachable
 from orchestrator.agent.means import Means, for_a_person
 from orchestrator.agent.reply import Unavailable
+from orchestrator.agent.waiting import approving, registering
 from orchestrator.database import Transaction
 from orchestrator.errors import OperatorError, PersonError
 from orchestrator.ledger import calls, claims, conversations
@@ -105,7 +109,7 @@ class Activities(Outside):
     async def ask_model(self, ask: Ask) -> Reply:
         async with beating():
             try:
-                return await asking.ask(self._means, ask, activity.info().attempt)
+                return await turning.ask(self._means, ask, activity.info().attempt)
             except PersonError as error:
                 raise for_a_person(error) from error
             except Unavailable as error:
@@ -114,17 +118,17 @@ class Activities(Outside):
     @override
     @activity.defn
     async def propose(self, request: CallRequest) -> CallOutcome:
-        return await calling.propose(self._means, request)
+        return await once.propose(self._means, request)
 
     @override
     @activity.defn
     async def settle_lost(self, request: Settle) -> CallOutcome:
-        return await calling.settle_lost(self._means, request)
+        return await once.settle_lost(self._means, request)
 
     @override
     @activity.defn
     async def answer(self, answer: Answer) -> CallOutcome:
-        result = calling.answer_words(answer.state, answer.text)
+        result = once.answer_words(answer.state, answer.text)
         await self._means.ledger.write(
             calls.finish, answer.run_id, answer.call_id, result, self._means.now()
         )
@@ -133,27 +137,27 @@ class Activities(Outside):
     @override
     @activity.defn
     async def gone(self, ref: RunRef) -> Done:
-        return await waiting.gone(self._means, ref.run_id)
+        return await registering.gone(self._means, ref.run_id)
 
     @override
     @activity.defn
     async def note(self, note: Note) -> Noted:
-        return await waiting.note(self._means, note)
+        return await registering.note(self._means, note)
 
     @override
     @activity.defn
     async def expect(self, request: WaitRequest) -> Done:
-        return await waiting.expect(self._means, request)
+        return await registering.expect(self._means, request)
 
     @override
     @activity.defn
     async def open_wait(self, request: WaitRequest) -> Waiting:
-        return await waiting.open_wait(self._means, request)
+        return await registering.open_wait(self._means, request)
 
     @override
     @activity.defn
     async def end_wait(self, request: EndWait) -> WaitEnded:
-        return await waiting.end_wait(self._means, request)
+        return await registering.end_wait(self._means, request)
 
     @override
     @activity.defn
@@ -219,7 +223,7 @@ class ToolActivity:
         request = activity.payload_converter().from_payload(given[0].payload, CallRequest)
         async with beating():
             try:
-                return await calling.call(self._means, request, activity.info().attempt)
+                return await once.call(self._means, request, activity.info().attempt)
             except TryAgain as error:
                 raise ApplicationError(str(error), type="no answer") from error
 

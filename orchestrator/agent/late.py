@@ -12,16 +12,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from orchestrator.agent.definitions import BeforeSend, Discovered, Outcome, Progress
+from orchestrator.agent.hands.definitions import BeforeSend, Discovered, Outcome, Progress
 from orchestrator.agent.means import Hands, Model
-from orchestrator.agent.redacting import Redact, nothing
 from orchestrator.agent.reply import Request, Said
+from orchestrator.agent.text.redacting import Redact, nothing
 from orchestrator.servers import Server
 
 T = TypeVar("T")
 
 MODEL = "orchestrator.agent.model:Claude"
-HANDS = "orchestrator.agent.hands:Hands"
+HANDS = "orchestrator.agent.hands.pool:Hands"
 
 
 class Late(Generic[T]):

@@ -8,10 +8,10 @@ from typing import Any, Final, Protocol
 
 from temporalio.exceptions import ApplicationError
 
-from orchestrator.agent.definitions import BeforeSend, Discovered, Outcome, Progress
-from orchestrator.agent.listings import Listings
-from orchestrator.agent.redacting import Redact, nothing
+from orchestrator.agent.hands.definitions import BeforeSend, Discovered, Outcome, Progress
+from orchestrator.agent.hands.listings import Listings
 from orchestrator.agent.reply import Request, Said
+from orchestrator.agent.text.redacting import Redact, nothing
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.database import Database
 from orchestrator.errors import PersonError

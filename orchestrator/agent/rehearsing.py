@@ -11,11 +11,14 @@ from enum import StrEnum
 from itertools import count
 from typing import Final
 
-from orchestrator.agent import approving, asking, calling, opening, waiting
-from orchestrator.agent.calling import TryAgain
+from orchestrator.agent.asking import turning
+from orchestrator.agent.calling import once
+from orchestrator.agent.calling.once import TryAgain
+from orchestrator.agent.calling.recorded import OnlyReads
+from orchestrator.agent.conversation import opening
 from orchestrator.agent.means import Means
-from orchestrator.agent.recorded import OnlyReads
 from orchestrator.agent.reply import Rejected, Unavailable
+from orchestrator.agent.waiting import approving, registering
 from orchestrator.errors import PersonError
 from orchestrator.inbox.inbox import Decision
 from orchestrator.ledger import calls, conversations
@@ -140,7 +143,7 @@ class _Rehearsal:
     async def _asked(self, ask: Ask) -> Reply:
         for attempt in count(1):
             try:
-                return await asking.ask(self._means, ask, attempt)
+                return await turning.ask(self._means, ask, attempt)
             except Unavailable as error:
                 if attempt == TRIES:
                     raise
@@ -151,7 +154,7 @@ class _Rehearsal:
     async def _note(self, words: str) -> None:
         state = self._loop.state
         note = Note(run_id=self._run_id, turn=state.turn + 1, ordinal=state.notes, text=words)
-        if (await waiting.note(self._means, note)).said:
+        if (await registering.note(self._means, note)).said:
             self._loop.noted(nudge=True)
 
     async def _act(self, verdicts: Sequence[Verdict]) -> Rehearsed | None:
@@ -168,11 +171,11 @@ class _Rehearsal:
         match verdict:
             case Send(_, card):
                 if card.callback:
-                    await waiting.expect(self._means, self._wait(call_id))
+                    await registering.expect(self._means, self._wait(call_id))
                 return await self._called(CallRequest(run_id=self._run_id, call_id=call_id))
             case Propose():
                 request = CallRequest(run_id=self._run_id, call_id=call_id)
-                return await calling.propose(self._means, request)
+                return await once.propose(self._means, request)
             case Refuse(_, text, denied=denied):
                 state = CallState.DENIED if denied else CallState.REFUSED
                 return await self._answered(call_id, state, text)
@@ -184,14 +187,14 @@ class _Rehearsal:
     async def _called(self, request: CallRequest) -> CallOutcome:
         for attempt in range(1, TRIES + 1):
             try:
-                return await calling.call(self._means, request, attempt)
+                return await once.call(self._means, request, attempt)
             except TryAgain:
                 continue
         lost = Settle(run_id=request.run_id, call_id=request.call_id)
-        return await calling.settle_lost(self._means, lost)
+        return await once.settle_lost(self._means, lost)
 
     async def _answered(self, call_id: str, state: CallState, text: str) -> CallOutcome:
-        result = calling.answer_words(state, text)
+        result = once.answer_words(state, text)
         now = self._means.now()
         await self._means.ledger.write(calls.finish, self._run_id, call_id, result, now)
         return CallOutcome(call_id=call_id, state=state)
@@ -207,7 +210,7 @@ class _Rehearsal:
             return CallOutcome(call_id=call_id, state=CallState.REFUSED)
         if not waits_for(verdict):
             return outcome
-        waiting_ = await waiting.open_wait(self._means, self._wait(call_id))
+        waiting_ = await registering.open_wait(self._means, self._wait(call_id))
         if waiting_.ended is None:
             would = "sleep until" if verdict.call.alias == SLEEP else "wait for"
             return f"would {would} {waiting_.wants}"

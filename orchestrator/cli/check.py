@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.agent.room import built_in_tokens
+from orchestrator.agent.tools.room import built_in_tokens
 from orchestrator.cli.options import DOTENV, WIDE, config_option, json_option, settings_from
 from orchestrator.cli.proving import Offer, Priced, Proof, proved, used
 from orchestrator.cli.times import clock_of, said_on

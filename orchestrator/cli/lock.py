@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from orchestrator.agent.relocking import Asked, Relocked, relocked, wanted_tools
+from orchestrator.agent.tools.relocking import Asked, Relocked, relocked, wanted_tools
 from orchestrator.cli.options import (
     DOTENV,
     config_option,

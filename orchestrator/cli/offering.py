@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from orchestrator.agent.definitions import Discovered, HandsUnreachable
-from orchestrator.agent.hands import Hands
-from orchestrator.agent.quarantine import way_of
-from orchestrator.agent.relocking import Asked
+from orchestrator.agent.hands.definitions import Discovered, HandsUnreachable
+from orchestrator.agent.hands.pool import Hands
+from orchestrator.agent.tools.quarantine import way_of
+from orchestrator.agent.tools.relocking import Asked
 from orchestrator.configuration.configuration import Configuration
 
 

@@ -5,9 +5,9 @@ Loading it costs a library that looks at schemas.
 
 from collections.abc import Mapping
 
-from orchestrator.agent.definitions import Discovered
-from orchestrator.agent.prospect import from_lock, prospect
-from orchestrator.agent.relocking import Asked, relocked, wanted_tools
+from orchestrator.agent.hands.definitions import Discovered
+from orchestrator.agent.tools.prospect import from_lock, prospect
+from orchestrator.agent.tools.relocking import Asked, relocked, wanted_tools
 from orchestrator.cli.proving import Offer, Priced
 from orchestrator.configuration.configuration import Configuration
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from orchestrator.agent.own_arguments import key_for
+from orchestrator.agent.tools.own_arguments import key_for
 from orchestrator.database import Transaction
 from orchestrator.ledger import approvals, calls, conversations, turns, waits
 from orchestrator.ledger.calls import Call

@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from orchestrator.agent.hands import Hands
+from orchestrator.agent.asking.outlay import Charged
+from orchestrator.agent.asking.pacing import credential_of
+from orchestrator.agent.calling.recorded import Replayed, Unheard
+from orchestrator.agent.hands.pool import Hands
 from orchestrator.agent.means import Means
 from orchestrator.agent.model import Claude
-from orchestrator.agent.outlay import Charged
-from orchestrator.agent.pacing import credential_of
-from orchestrator.agent.prospect import from_lock
-from orchestrator.agent.recorded import Replayed, Unheard
 from orchestrator.agent.rehearsing import Rehearsed, rehearse
+from orchestrator.agent.tools.prospect import from_lock
 from orchestrator.cli.options import DOTENV
 from orchestrator.cli.recounting import account
 from orchestrator.cli.scene import Scene

@@ -10,12 +10,12 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.agent.arguments import words
-from orchestrator.agent.builtins import BUILT_INS
-from orchestrator.agent.definitions import Discovered
-from orchestrator.agent.prospect import Prospect, from_lock, prospect
-from orchestrator.agent.room import built_in_tokens, tokens
-from orchestrator.agent.toolset import Tool
+from orchestrator.agent.hands.definitions import Discovered
+from orchestrator.agent.tools.arguments import words
+from orchestrator.agent.tools.builtins import BUILT_INS
+from orchestrator.agent.tools.prospect import Prospect, from_lock, prospect
+from orchestrator.agent.tools.room import built_in_tokens, tokens
+from orchestrator.agent.tools.toolset import Tool
 from orchestrator.cli.options import (
     DOTENV,
     config_option,

@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent.frozen import Frozen
+from orchestrator.agent.conversation.frozen import Frozen
 from orchestrator.events import Actor
 from orchestrator.rules.rule import Finding
 from orchestrator.state import Addresses

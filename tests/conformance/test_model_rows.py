@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from orchestrator.agent import clearing
+from orchestrator.agent.conversation import clearing
 from orchestrator.database import Database, sqlite_url
 from orchestrator.ledger import calls, clearings, conversations, outages, pauses
 from orchestrator.ledger.calls import Result

@@ -9,7 +9,7 @@ import json
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.agent import frozen
+from orchestrator.agent.conversation import frozen
 from tests.conformance.stored import structures, today, written
 from tests.support.builders import frozen as pinned
 from tests.support.builders import tool

@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from orchestrator.agent import untrusted
+from orchestrator.agent.text import untrusted
 from tests.support.injected import Came, happened, sign
 from tests.support.injections import PAYLOADS, POLICIES, REPO, Payload, Place
 

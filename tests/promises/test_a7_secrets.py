@@ -4,8 +4,8 @@ import base64
 import sys
 from pathlib import Path
 
-from orchestrator.agent.definitions import NotSent
-from orchestrator.agent.redacting import Redact, Redaction
+from orchestrator.agent.hands.definitions import NotSent
+from orchestrator.agent.text.redacting import Redact, Redaction
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.known_secrets import held_by, redact_of
 from orchestrator.secrets import Secret

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent.definitions import Answered, HandsUnreachable, Lost, NotSent
+from orchestrator.agent.hands.definitions import Answered, HandsUnreachable, Lost, NotSent
 from orchestrator.secrets import Secret
 from orchestrator.servers import HttpServer, StdioServer
 from tests.support.asgi import serving
@@ -66,7 +66,7 @@ async def test_h3_a_death_during_a_call_is_lost_and_never_sent_again(log, lab):
 
 
 async def test_h3_a_server_that_hangs_after_a_lost_call_is_replaced(log, lab, monkeypatch):
-    monkeypatch.setattr("orchestrator.agent.connection.PROBE", 0.2)
+    monkeypatch.setattr("orchestrator.agent.hands.connection.PROBE", 0.2)
     async with reaching(lab) as hands:
         await hands.discover("lab")
         assert isinstance(await ask(hands, "lab", "hangs", deadline=0.3), Lost)
@@ -187,7 +187,7 @@ async def test_h3_children_die_with_us_even_when_we_are_killed(tmp_path, mute):
     script = tmp_path / "parent.py"
     script.write_text(
         "import asyncio, sys\n"
-        "from orchestrator.agent.hands import Hands\n"
+        "from orchestrator.agent.hands.pool import Hands\n"
         "from orchestrator.servers import StdioServer\n"
         "async def main():\n"
         f"    hands = Hands({{'mute': StdioServer(name='mute', command={mute.command!r})}}, environment={{}})\n"

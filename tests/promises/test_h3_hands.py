@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from orchestrator.agent.definitions import Lost, NotSent
+from orchestrator.agent.hands.definitions import Lost, NotSent
 from orchestrator.secrets import Secret
 from orchestrator.servers import StdioServer
 from tests.support.lab import (

@@ -7,8 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent import asking, frozen
-from orchestrator.agent.frozen import Frozen
+from orchestrator.agent.asking import turning
+from orchestrator.agent.conversation import frozen
+from orchestrator.agent.conversation.frozen import Frozen
 from orchestrator.agent.means import Means
 from orchestrator.agent.model import Claude
 from orchestrator.database import Database
@@ -47,7 +48,7 @@ class Talk:
 
     async def ask(self, turn: int = 1, budget: Budget = RICH, attempt: int = 1) -> Reply:
         """One turn."""
-        return await asking.ask(
+        return await turning.ask(
             self.means, Ask(run_id=self.run_id, turn=turn, budget=budget), attempt
         )
 

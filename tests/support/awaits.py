@@ -19,9 +19,9 @@ from typing import Any
 
 from typing_extensions import override
 
-from orchestrator.agent import calling
-from orchestrator.agent.calling import TryAgain
-from orchestrator.agent.hands import Hands
+from orchestrator.agent.calling import once
+from orchestrator.agent.calling.once import TryAgain
+from orchestrator.agent.hands.pool import Hands
 from orchestrator.agent.means import Means
 from orchestrator.database import Database, sqlite_url
 from orchestrator.ledger.migrations import MIGRATIONS
@@ -125,7 +125,7 @@ async def attempt(at: Means, run_id: str, call_id: str, number: int) -> str:
     """One attempt, as an activity makes it; how the call ended, or that it is to be tried again."""
     request = CallRequest(run_id=run_id, call_id=call_id, deadline=DEADLINE)
     try:
-        return str((await calling.call(at, request, number)).state)
+        return str((await once.call(at, request, number)).state)
     except TryAgain:
         return "again"
 

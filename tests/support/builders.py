@@ -9,9 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent.frozen import VERSION, Frozen
+from orchestrator.agent.conversation.frozen import VERSION, Frozen
 from orchestrator.agent.model import Claude
-from orchestrator.agent.toolset import Tool
+from orchestrator.agent.tools.toolset import Tool
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.database import Database, sqlite_url
 from orchestrator.demo.messages import messages_app

@@ -7,9 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent import approving
-from orchestrator.agent import frozen as pins
+from orchestrator.agent.conversation import frozen as pins
 from orchestrator.agent.means import Means
+from orchestrator.agent.waiting import approving
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.people import Person
 from orchestrator.database import Database

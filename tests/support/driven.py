@@ -1,6 +1,8 @@
 """A run without Temporal: the loop and the real activities, driven in one coroutine until it ends or parks."""
 
-from orchestrator.agent import asking, calling, opening
+from orchestrator.agent.asking import turning
+from orchestrator.agent.calling import once
+from orchestrator.agent.conversation import opening
 from orchestrator.agent.means import Means
 from orchestrator.errors import PersonError
 from orchestrator.inbox.inbox import Decision
@@ -42,7 +44,7 @@ async def _through(means: Means, opened: Opened) -> None:
         match loop.next():
             case AskModel(turn):
                 ask = Ask(run_id=opened.run_id, turn=turn, budget=opened.budget)
-                loop.receive(await asking.ask(means, ask, 1))
+                loop.receive(await turning.ask(means, ask, 1))
             case Act(verdicts):
                 outcomes = [await _carried(means, opened.run_id, verdict) for verdict in verdicts]
                 loop.answered(tuple(outcomes))
@@ -59,11 +61,11 @@ async def _carried(means: Means, run_id: str, verdict: Verdict) -> CallOutcome:
     request = CallRequest(run_id=run_id, call_id=call_id)
     match verdict:
         case Send():
-            return await calling.call(means, request, 1)
+            return await once.call(means, request, 1)
         case Propose():
-            return await calling.propose(means, request)
+            return await once.propose(means, request)
         case Refuse(text=text):
-            refused = calling.answer_words(CallState.REFUSED, text)
+            refused = once.answer_words(CallState.REFUSED, text)
             await means.ledger.write(calls.finish, run_id, call_id, refused, means.now())
             return CallOutcome(call_id=call_id, state=CallState.REFUSED)
         case _:

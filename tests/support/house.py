@@ -24,7 +24,7 @@ import structlog
 from temporalio.client import Client
 
 from orchestrator import temporal, views, worker
-from orchestrator.agent.hands import Hands
+from orchestrator.agent.hands.pool import Hands
 from orchestrator.agent.means import Means
 from orchestrator.agent.model import Claude
 from orchestrator.configuration.configuration import Configuration

@@ -25,11 +25,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from orchestrator import worker
-from orchestrator.agent import activities, asking, beating, calling, late, waiting
-from orchestrator.agent.definitions import BeforeSend, Outcome, Progress
-from orchestrator.agent.hands import Hands
+from orchestrator.agent import activities, beating, late
+from orchestrator.agent.asking import turning
+from orchestrator.agent.calling import once
+from orchestrator.agent.hands.definitions import BeforeSend, Outcome, Progress
+from orchestrator.agent.hands.pool import Hands
 from orchestrator.agent.means import Means
 from orchestrator.agent.model import Claude
+from orchestrator.agent.waiting import registering
 from orchestrator.cli.work import work
 from tests.support import impatient_dispatcher, standins
 from workflows import calls
@@ -44,7 +47,7 @@ def hurry() -> None:
     for name in ("MODEL", "OPENING", "TOOL"):
         setattr(calls, name, replace(getattr(calls, name), silence=SILENCE))
     beating.INTERVAL = 0.3
-    calling.MARGIN = 0.5
+    once.MARGIN = 0.5
     worker.STICKY = timedelta(seconds=1)
     CallRequest.__init__.__kwdefaults__["deadline"] = DEADLINE
 
@@ -106,21 +109,21 @@ class HeldHands(Hands):
 
 async def ask(means: Means, asked: Ask, attempt: int) -> Reply:
     """One turn, that can be held at its end."""
-    reply = await asking.ask(means, asked, attempt)
+    reply = await turning.ask(means, asked, attempt)
     await HOLD.at("replied")
     return reply
 
 
 async def call(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
     """A tool call, that can be held when its answer is recorded."""
-    outcome = await calling.call(means, request, attempt)
+    outcome = await once.call(means, request, attempt)
     await HOLD.at("answered")
     return outcome
 
 
 async def open_wait(means: Means, request: WaitRequest) -> Waiting:
     """A wait, that can be held when it is registered."""
-    opened = await waiting.open_wait(means, request)
+    opened = await registering.open_wait(means, request)
     await HOLD.at("waiting")
     return opened
 
@@ -161,7 +164,7 @@ def grow_up(environment: dict[str, str]) -> None:
 if __name__ == "__main__":
     hurry()
     late.MODEL, late.HANDS = f"{Claude.__module__}:Claude", "__main__:HeldHands"
-    activities.asking = SimpleNamespace(ask=ask)
-    activities.calling = SimpleNamespace(**vars(calling) | {"call": call})
-    activities.waiting = SimpleNamespace(**vars(waiting) | {"open_wait": open_wait})
+    activities.turning = SimpleNamespace(ask=ask)
+    activities.once = SimpleNamespace(**vars(once) | {"call": call})
+    activities.registering = SimpleNamespace(**vars(registering) | {"open_wait": open_wait})
     nurse()

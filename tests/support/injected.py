@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator import views
-from orchestrator.agent.hands import Hands
+from orchestrator.agent.hands.pool import Hands
 from orchestrator.agent.means import Means
 from orchestrator.agent.reply import Request, Said
 from orchestrator.demo.wire import Text, ToolUse

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from orchestrator.agent import calling
-from orchestrator.agent.hands import Hands
+from orchestrator.agent.calling import once
+from orchestrator.agent.hands.pool import Hands
 from orchestrator.database import Database
 from orchestrator.ledger import calls
 from orchestrator.ledger.calls import Call
@@ -114,7 +114,7 @@ class Killing:
             told = await attempt(at, run_id, CALL, number)
             if told != "again":
                 return told
-        return str((await calling.settle_lost(at, Settle(run_id=run_id, call_id=CALL))).state)
+        return str((await once.settle_lost(at, Settle(run_id=run_id, call_id=CALL))).state)
 
     async def _row(self, run_id: str) -> Call:
         return await self.ledger.read(calls.one, run_id, CALL)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent.definitions import Answered
-from orchestrator.agent.hands import Hands
+from orchestrator.agent.hands.definitions import Answered
+from orchestrator.agent.hands.pool import Hands
 from orchestrator.servers import HttpServer, Server, StdioServer
 
 ROOT = Path(__file__).parents[2]

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.agent.definitions import Discovered, ToolDefinition
-from orchestrator.agent.locking import locked_as
-from orchestrator.agent.quarantine import way_of
+from orchestrator.agent.hands.definitions import Discovered, ToolDefinition
+from orchestrator.agent.hands.locking import locked_as
+from orchestrator.agent.tools.quarantine import way_of
 from orchestrator.configuration.locks import Lock, LockedServer
 from orchestrator.servers import HttpServer, Server
 

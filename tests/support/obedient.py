@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.agent.untrusted import texts
+from orchestrator.agent.text.untrusted import texts
 from orchestrator.demo.wire import Reply, ToolUse
 from tests.support.scripts import says, uses
 

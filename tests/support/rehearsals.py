@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from orchestrator.agent.hands import Hands
+from orchestrator.agent.hands.pool import Hands
 from orchestrator.agent.means import Means
 from orchestrator.agent.model import Claude
 from orchestrator.demo.messages import messages_app

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent.definitions import Answered, Discovered, ToolDefinition
+from orchestrator.agent.hands.definitions import Answered, Discovered, ToolDefinition
 from orchestrator.agent.means import Means
 from orchestrator.agent.rehearsing import Rehearsed, rehearse
 from orchestrator.agent.reply import Said

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent.definitions import (
+from orchestrator.agent.hands.definitions import (
     Answered,
     BeforeSend,
     Discovered,
@@ -19,8 +19,8 @@ from orchestrator.agent.definitions import (
     Progress,
     ToolDefinition,
 )
-from orchestrator.agent.redacting import Redact
 from orchestrator.agent.reply import Request, Said
+from orchestrator.agent.text.redacting import Redact
 from orchestrator.servers import Server
 
 MODEL = f"{__name__}:Brief"

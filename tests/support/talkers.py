@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent import calling
-from orchestrator.agent import frozen as pins
-from orchestrator.agent.definitions import Answered
+from orchestrator.agent.calling import once
+from orchestrator.agent.conversation import frozen as pins
+from orchestrator.agent.hands.definitions import Answered
 from orchestrator.agent.means import Means
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.database import Transaction
@@ -100,7 +100,7 @@ class Talker:
         entry = await self.road.inbox.entry(decision.event_id)
         about = (decision, entry.subject)
         run_id = await self.road.ledger.write(_opened, *about, self._now.timestamp())
-        await calling.call(self._means(), CallRequest(run_id=run_id, call_id="1.0"), 1)
+        await once.call(self._means(), CallRequest(run_id=run_id, call_id="1.0"), 1)
         made = await self.road.ledger.read(calls.one, run_id, "1.0")
         if made.state is CallState.REFUSED:
             self.refusals.append(made.content[0]["text"])

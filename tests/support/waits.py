@@ -7,9 +7,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from orchestrator.agent import frozen as pins
-from orchestrator.agent import waiting
+from orchestrator.agent.conversation import frozen as pins
 from orchestrator.agent.means import Means
+from orchestrator.agent.waiting import registering
 from orchestrator.database import Database, Transaction
 from orchestrator.dispatch.awaited import Weighed
 from orchestrator.dispatch.decide import about_a_wait
@@ -53,7 +53,7 @@ class Awaiting:
     clock: Any
 
     async def expect(self) -> None:
-        await waiting.expect(self.means, WaitRequest(run_id=RUN, call_id=CALL))
+        await registering.expect(self.means, WaitRequest(run_id=RUN, call_id=CALL))
 
     async def answered(self, text: str = DEPLOYED, state: CallState = CallState.DONE) -> None:
         content = [{"type": "text", "text": text}]
@@ -62,7 +62,7 @@ class Awaiting:
 
     async def opened(self, seconds: float | None = None) -> Waiting:
         request = WaitRequest(run_id=RUN, call_id=CALL, seconds=seconds)
-        return await waiting.open_wait(self.means, request)
+        return await registering.open_wait(self.means, request)
 
     async def sent(self, **given: Any) -> Waiting:
         """The whole way to an open wait."""
@@ -73,7 +73,7 @@ class Awaiting:
     async def end(self, how: WaitEnd, event_id: str | None = None) -> bool:
         wait_id = (await self.wait()).wait_id
         ending = EndWait(run_id=RUN, wait_id=wait_id, end=how, event_id=event_id)
-        return (await waiting.end_wait(self.means, ending)).first
+        return (await registering.end_wait(self.means, ending)).first
 
     async def status(self, receipt: str, word: str, number: int = 42) -> None:
         """Whoever deploys says how it goes."""

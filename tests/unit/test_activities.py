@@ -10,9 +10,9 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from orchestrator.agent import frozen
 from orchestrator.agent.activities import ATTEMPTS_TO_REACH, Activities, ToolActivity
-from orchestrator.agent.definitions import HandsUnreachable, Lost
+from orchestrator.agent.conversation import frozen
+from orchestrator.agent.hands.definitions import HandsUnreachable, Lost
 from orchestrator.agent.means import Means
 from orchestrator.agent.reply import Rejected, Unavailable
 from orchestrator.ledger import artifacts, calls, conversations, shortfalls, turns

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.agent import consent, questions
+from orchestrator.agent.tools import consent, questions
 from orchestrator.configuration.people import Speaker
 from orchestrator.ledger.calls import Call
 from orchestrator.servers import HttpServer, StdioServer

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.agent.consented import unconsented
+from orchestrator.agent.calling.consented import unconsented
 from orchestrator.inbox.inbox import Decision
 from orchestrator.ledger import conversations
 from tests.support.builders import AT, RUN

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.agent.calling import CHECKS
-from orchestrator.agent.consented import unconsented
+from orchestrator.agent.calling.consented import unconsented
+from orchestrator.agent.calling.once import CHECKS
 from orchestrator.configuration.people import Person
 from orchestrator.ledger import approvals, calls, conversations
 from orchestrator.servers import HttpServer

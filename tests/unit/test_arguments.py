@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from orchestrator.agent.arguments import breaches, misfits, narrowed, words
+from orchestrator.agent.tools.arguments import breaches, misfits, narrowed, words
 from workflows.playbook import Allowed
 
 LABELS = Allowed(values=("bug", "question"))

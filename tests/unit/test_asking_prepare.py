@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.agent import asking, frozen, prices, weighing
+from orchestrator.agent import prices
+from orchestrator.agent.asking import turning
+from orchestrator.agent.asking.preparing import SMALLEST_REPLY, Question
+from orchestrator.agent.asking.preparing import prepare as prepared_of
+from orchestrator.agent.conversation import frozen, weighing
 from orchestrator.agent.means import Means
-from orchestrator.agent.preparing import SMALLEST_REPLY, Question
-from orchestrator.agent.preparing import prepare as prepared_of
 from orchestrator.agent.reply import Rejected, Request, Said, Unavailable
 from orchestrator.ledger import artifacts, calls, conversations, shortfalls, turns
 from orchestrator.rules.caps import Cap, Caps
@@ -172,7 +174,7 @@ def means(ledger, *answers, meanwhile=None):
 
 
 async def ask(found, attempt=1, turn=1, budget=RICH):
-    return await asking.ask(found, Ask(run_id=RUN, turn=turn, budget=budget), attempt)
+    return await turning.ask(found, Ask(run_id=RUN, turn=turn, budget=budget), attempt)
 
 
 async def test_a1_a_recorded_reply_is_never_paid_twice(ledger):

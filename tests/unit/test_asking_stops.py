@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.agent.prompt import GO_ON
+from orchestrator.agent.conversation.prompt import GO_ON
 from orchestrator.agent.reply import Rejected
 from orchestrator.demo.wire import Fault, Raw, Reply, Text, ToolUse
 from orchestrator.ledger import turns

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.agent import callbacks, waiting
+from orchestrator.agent.waiting import callbacks, registering
 from orchestrator.ledger import artifacts, calls, conversations
 from tests.support.builders import AT, RUN
 from tests.support.waits import CALL, CALLBACK, DEPLOYED, awaiting
@@ -125,7 +125,7 @@ async def test_a5_a_callback_does_not_expire_while_its_event_may_be_on_its_way(t
 async def test_a5_an_event_behind_many_that_passed_the_wait_by_still_holds_it_open(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(waiting, "LOOKED_AT", 2)
+    monkeypatch.setattr(registering, "LOOKED_AT", 2)
     async with awaiting(tmp_path, UNTIL) as there:
         await there.sent()
         for receipt in ("e2", "e3", "e4", "e5"):
@@ -149,7 +149,7 @@ async def test_a3_an_interrupted_callback_answers_its_call_and_still_listens(tmp
 
         await there.status("e2", "success")
         note = Note(run_id=RUN, turn=2, ordinal=0, event_id="e2", wait_id=waiting_.wait_id)
-        assert (await waiting.note(there.means, note)).said
+        assert (await registering.note(there.means, note)).said
         assert (await there.wait()).state == "resolved"
 
 

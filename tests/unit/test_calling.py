@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.agent import calling
-from orchestrator.agent.calling import ATTEMPTS_WITHOUT_ANSWER, MARGIN, TryAgain
-from orchestrator.agent.definitions import Answered, Lost, NotSent
+from orchestrator.agent.calling import once
+from orchestrator.agent.calling.once import ATTEMPTS_WITHOUT_ANSWER, MARGIN, TryAgain
+from orchestrator.agent.hands.definitions import Answered, Lost, NotSent
 from orchestrator.agent.means import Means
 from orchestrator.ledger import artifacts, calls
 from tests.support.builders import AT, RUN, intent, ledger_at
@@ -90,9 +90,9 @@ class Time:
 
 @pytest.fixture(autouse=True, scope="module")
 def no_pauses():
-    before, calling.LOOK_EVERY = calling.LOOK_EVERY, 0.0
+    before, once.LOOK_EVERY = once.LOOK_EVERY, 0.0
     yield
-    calling.LOOK_EVERY = before
+    once.LOOK_EVERY = before
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ async def begin(ledger, effect=Effect.WRITE_ONCE, call_id="c1"):
 
 
 async def attempt(found, number=1, call_id="c1"):
-    return await calling.call(found, CallRequest(run_id=RUN, call_id=call_id), number)
+    return await once.call(found, CallRequest(run_id=RUN, call_id=call_id), number)
 
 
 async def row(ledger, call_id="c1"):
@@ -273,7 +273,7 @@ async def test_a_proposal_sends_nothing(ledger):
     found = means(ledger)
     request = CallRequest(run_id=RUN, call_id="c1")
 
-    assert (await calling.propose(found, request)).state is CallState.PROPOSED
+    assert (await once.propose(found, request)).state is CallState.PROPOSED
     assert not (await row(ledger)).is_error
     assert "nothing was changed" in await said(ledger)
 
@@ -296,7 +296,7 @@ async def test_a2_a_call_of_which_no_attempt_came_back_is_told_by_what_the_ledge
     with pytest.raises(Killed):
         await attempt(found)
 
-    settled = await calling.settle_lost(found, Settle(run_id=RUN, call_id="c1"))
+    settled = await once.settle_lost(found, Settle(run_id=RUN, call_id="c1"))
     assert settled.state is state
     text = "changed nothing" if state is CallState.REFUSED else "may have taken effect"
     assert text in await said(ledger)
@@ -316,7 +316,7 @@ async def test_a2_a_call_that_a_person_cancelled_says_so_and_what_was_done_stays
     await attempt(found, call_id="c2")
 
     cancelled = [Settle(run_id=RUN, call_id=name, reason="a no") for name in ("c1", "c2", "c1")]
-    settled = [(await calling.settle_lost(found, one)).state for one in cancelled]
+    settled = [(await once.settle_lost(found, one)).state for one in cancelled]
     assert settled == [state, CallState.DONE, state]
     assert "(a no)" in await said(ledger)
 
@@ -329,7 +329,7 @@ async def test_a2_an_attempt_that_left_is_not_forgotten_for_a_later_one_that_did
             await attempt(found, number)
     assert (await row(ledger)).state is CallState.INTENDED
 
-    settled = await calling.settle_lost(found, Settle(run_id=RUN, call_id="c1"))
+    settled = await once.settle_lost(found, Settle(run_id=RUN, call_id="c1"))
     assert settled.state is CallState.UNKNOWN
 
 
@@ -352,7 +352,7 @@ def test_a2_whatever_happens_a_write_once_is_made_once_and_what_is_said_of_it_is
                 break
             except (Killed, TryAgain):
                 continue
-        await calling.settle_lost(found, Settle(run_id=RUN, call_id=call_id))
+        await once.settle_lost(found, Settle(run_id=RUN, call_id=call_id))
         return found.hands.executed, (await row(shared, call_id)).state
 
     executed, state = asyncio.run(story())

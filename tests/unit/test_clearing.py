@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.agent import clearing
-from orchestrator.agent.clearing import Limit, enough, gains, halved, instead, limit
-from orchestrator.agent.prompt import conversation
-from orchestrator.agent.weighing import Weight
+from orchestrator.agent.conversation import clearing
+from orchestrator.agent.conversation.clearing import Limit, enough, gains, halved, instead, limit
+from orchestrator.agent.conversation.prompt import conversation
+from orchestrator.agent.conversation.weighing import Weight
 from tests.support.said import call, reply
 from workflows.messages import CallState
 from workflows.playbook import Effect

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from orchestrator.agent.builtins import BUILT_INS
-from orchestrator.agent.definitions import ToolDefinition
+from orchestrator.agent.hands.definitions import ToolDefinition
+from orchestrator.agent.tools.builtins import BUILT_INS
 from orchestrator.cli.check import check
 from orchestrator.cli.tools import tools
 from orchestrator.configuration.locks import Lock, text_of

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.agent.convert import (
+from orchestrator.agent.hands.convert import (
     ATTACHMENTS,
     LIMIT,
     MAX_DESCRIPTION,

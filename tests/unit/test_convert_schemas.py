@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from orchestrator.agent.schemas import repair
+from orchestrator.agent.hands.schemas import repair
 
 EMPTY = {"type": "object", "properties": {}}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from orchestrator.agent.definitions import ToolDefinition
-from orchestrator.agent.effects import Origin, effect_of
+from orchestrator.agent.hands.definitions import ToolDefinition
+from orchestrator.agent.hands.effects import Origin, effect_of
 from orchestrator.servers import HttpServer, StdioServer
 from workflows.playbook import Effect
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from orchestrator.agent import frozen as pins
-from orchestrator.agent.builtins import BUILT_INS
+from orchestrator.agent.conversation import frozen as pins
+from orchestrator.agent.tools.builtins import BUILT_INS
 from tests.support.builders import RUN, frozen, tool_call
 from tests.support.looping import COMMENT, acted, ended, loop
 from workflows import messages

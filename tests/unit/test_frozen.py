@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from orchestrator.agent import frozen
+from orchestrator.agent.conversation import frozen
 from tests.support.builders import RUN, tool
 from tests.support.builders import frozen as pinned
 from workflows.messages import BUILTIN, WAIT, ToolCard

@@ -12,8 +12,8 @@ import pytest
 from orchestrator.agent import late
 from orchestrator.agent.late import Late, LateHands, LateModel
 from orchestrator.agent.model import Claude
-from orchestrator.agent.redacting import nothing
 from orchestrator.agent.reply import Rejected, Request
+from orchestrator.agent.text.redacting import nothing
 from orchestrator.servers import StdioServer
 
 VENDORS = ("anthropic", "mcp", "granian", "litestar", "uvicorn")

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.agent.definitions import canonical, definition_hash
-from orchestrator.agent.locking import changed as words_of_change
-from orchestrator.agent.locking import differences, drifted, estranged
-from orchestrator.agent.quarantine import way_of
-from orchestrator.agent.relocking import Asked, relocked, wanted_tools
+from orchestrator.agent.hands.definitions import canonical, definition_hash
+from orchestrator.agent.hands.locking import changed as words_of_change
+from orchestrator.agent.hands.locking import differences, drifted, estranged
+from orchestrator.agent.tools.quarantine import way_of
+from orchestrator.agent.tools.relocking import Asked, relocked, wanted_tools
 from orchestrator.configuration.locks import Lock
 from orchestrator.servers import HttpServer
 from tests.support.configurations import RENOVATE, configuration

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent.definitions import Discovered, HandsUnreachable, definition_hash
-from orchestrator.agent.listings import Listings
+from orchestrator.agent.hands.definitions import Discovered, HandsUnreachable, definition_hash
+from orchestrator.agent.hands.listings import Listings
 from orchestrator.agent.means import Means
-from orchestrator.agent.offers import offers, without
+from orchestrator.agent.tools.offers import offers, without
 from orchestrator.configuration.locks import Lock
 from orchestrator.errors import PersonError
 from orchestrator.ledger import quarantines

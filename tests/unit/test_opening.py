@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent import opening
-from orchestrator.agent.definitions import Discovered, HandsUnreachable, ToolDefinition
+from orchestrator.agent.conversation import opening
+from orchestrator.agent.hands.definitions import Discovered, HandsUnreachable, ToolDefinition
 from orchestrator.agent.means import Means
 from orchestrator.errors import PersonError
 from orchestrator.inbox.inbox import Action, Decision

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent.definitions import Answered, NotSent
+from orchestrator.agent.hands.definitions import Answered, NotSent
 from orchestrator.agent.means import Means
-from orchestrator.agent.ourselves import FIRST_PAUSE, LONGEST_PAUSE, learn_ourselves, names_in
+from orchestrator.agent.tools.ourselves import FIRST_PAUSE, LONGEST_PAUSE, learn_ourselves, names_in
 from orchestrator.ledger import own_actors
 from orchestrator.servers import HttpServer, OwnActor
 from tests.support.builders import AT, Log, configuration, ledger_at

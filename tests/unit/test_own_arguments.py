@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent import frozen as pins
-from orchestrator.agent.definitions import Discovered, ToolDefinition
-from orchestrator.agent.frozen import Planned
-from orchestrator.agent.toolset import Tool, ToolsetRefused, curate
+from orchestrator.agent.conversation import frozen as pins
+from orchestrator.agent.conversation.frozen import Planned
+from orchestrator.agent.hands.definitions import Discovered, ToolDefinition
+from orchestrator.agent.tools.toolset import Tool, ToolsetRefused, curate
 from orchestrator.servers import HttpServer
 from tests.support.builders import MARK, RUN, frozen
 from tests.support.configurations import PLAYBOOK, configuration, mistakes

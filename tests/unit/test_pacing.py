@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from orchestrator.agent import pacing
-from orchestrator.agent.pacing import LEASE, SPREAD, UNSAID, Paused, credential_of
+from orchestrator.agent.asking import pacing
+from orchestrator.agent.asking.pacing import LEASE, SPREAD, UNSAID, Paused, credential_of
 from orchestrator.agent.reply import Rejected, Unavailable
 from orchestrator.demo.wire import Fault
 from orchestrator.ledger import outages, pauses

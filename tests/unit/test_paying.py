@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent import paying
+from orchestrator.agent.asking import paying
+from orchestrator.agent.asking.paying import Begun, Blocked, Over
+from orchestrator.agent.asking.preparing import USEFUL_REPLY, Question
 from orchestrator.agent.means import Means
-from orchestrator.agent.paying import Begun, Blocked, Over
-from orchestrator.agent.preparing import USEFUL_REPLY, Question
 from orchestrator.ledger import conversations, reservations, shortfalls
 from orchestrator.ledger.conversations import Conversation
 from orchestrator.rules.caps import Allowance, Cap, Caps, Price

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.agent import frozen, prompt
-from orchestrator.agent.prompt import (
+from orchestrator.agent.conversation import frozen, prompt
+from orchestrator.agent.conversation.prompt import (
     EVENT_LIMIT,
     HOUSE,
     KNOWN,

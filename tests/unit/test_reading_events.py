@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.agent import calling, frozen
-from orchestrator.agent.builtins import BUILT_INS, READING
-from orchestrator.agent.reading_events import Wanted, pointed_at, shown
-from orchestrator.agent.toolset import complaints
+from orchestrator.agent.calling import once
+from orchestrator.agent.conversation import frozen
+from orchestrator.agent.conversation.reading_events import Wanted, pointed_at, shown
+from orchestrator.agent.tools.builtins import BUILT_INS, READING
+from orchestrator.agent.tools.toolset import complaints
 from orchestrator.errors import ModelError
 from orchestrator.ledger import artifacts, calls, conversations
 from tests.support.builders import AT, RUN, intent
@@ -160,7 +161,7 @@ async def asked(run, call_id="1.0", **arguments):
         | {"arguments": arguments}
     )
     await run.ledger.write(calls.intend, RUN, 1, given_, AT)
-    outcome = await calling.call(run.means, CallRequest(run_id=RUN, call_id=call_id), 1)
+    outcome = await once.call(run.means, CallRequest(run_id=RUN, call_id=call_id), 1)
     found = await run.ledger.read(calls.one, RUN, call_id)
     return outcome.state, found.is_error, found.content[0]["text"]
 
@@ -203,6 +204,6 @@ async def test_a7_it_is_shown_as_the_playbook_says(run):
 async def test_asked_again_the_first_answer_stays(run):
     first = await asked(run, event="e1", pointer="/comment/body")
     run.sources.clear()
-    outcome = await calling.call(run.means, CallRequest(run_id=RUN, call_id="1.0"), 2)
+    outcome = await once.call(run.means, CallRequest(run_id=RUN, call_id="1.0"), 2)
     assert outcome.state is CallState.DONE
     assert (await run.ledger.read(calls.one, RUN, "1.0")).content[0]["text"] == first[2]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.agent.redacting import NOTHING, Redaction, secrets_in
+from orchestrator.agent.text.redacting import NOTHING, Redaction, secrets_in
 from orchestrator.secrets import Secret
 
 VALUE = "hunter22!/x~é"

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from orchestrator.agent.definitions import Lost
+from orchestrator.agent.hands.definitions import Lost
 from orchestrator.agent.rehearsing import LONGEST_PAUSE, TRIES, Ending
 from orchestrator.agent.reply import Rejected, Unavailable
 from orchestrator.errors import PersonError

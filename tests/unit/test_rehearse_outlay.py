@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from orchestrator.agent.outlay import TAKEN, Charged
+from orchestrator.agent.asking.outlay import TAKEN, Charged
 from orchestrator.agent.rehearsing import Ending
 from orchestrator.agent.reply import Rejected, Unavailable
 from orchestrator.ledger import reservations, spending, turns

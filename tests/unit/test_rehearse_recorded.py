@@ -2,8 +2,8 @@
 
 import pytest
 
-from orchestrator.agent.definitions import Answered, Discovered, HandsUnreachable, NotSent
-from orchestrator.agent.recorded import OnlyReads, Replayed
+from orchestrator.agent.calling.recorded import OnlyReads, Replayed
+from orchestrator.agent.hands.definitions import Answered, Discovered, HandsUnreachable, NotSent
 from orchestrator.ledger import calls, conversations
 from tests.support.builders import AT, RUN, intent, ledger_at, opening
 from workflows.messages import CallState

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent import calling
-from orchestrator.agent import frozen as pins
-from orchestrator.agent.definitions import (
+from orchestrator.agent.calling import once
+from orchestrator.agent.calling.revoked import Live, effective, revoked
+from orchestrator.agent.conversation import frozen as pins
+from orchestrator.agent.hands.definitions import (
     Answered,
     Discovered,
     HandsUnreachable,
@@ -17,9 +18,8 @@ from orchestrator.agent.definitions import (
     canonical,
     definition_hash,
 )
-from orchestrator.agent.listings import Listings
+from orchestrator.agent.hands.listings import Listings
 from orchestrator.agent.means import Means
-from orchestrator.agent.revoked import Live, effective, revoked
 from orchestrator.configuration.locks import Lock, content
 from orchestrator.ledger import artifacts, calls, conversations, quarantines
 from orchestrator.servers import HttpServer
@@ -160,7 +160,7 @@ class House:
         await self.means.ledger.write(
             calls.intend, RUN, turn, intent(call_id, **changes), self.time.now
         )
-        await calling.call(self.means, CallRequest(run_id=RUN, call_id=call_id), 1)
+        await once.call(self.means, CallRequest(run_id=RUN, call_id=call_id), 1)
         return await self.means.ledger.read(calls.one, RUN, call_id)
 
     async def seen(self) -> Sequence[quarantines.Quarantine]:

@@ -5,8 +5,8 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.agent.builtins import BUILT_INS
-from orchestrator.agent.room import built_in_tokens, excess, tokens
+from orchestrator.agent.tools.builtins import BUILT_INS
+from orchestrator.agent.tools.room import built_in_tokens, excess, tokens
 from workflows.playbook import MAX_TOOL_TOKENS, MAX_TOOLS
 
 ROOM = MAX_TOOLS - len(BUILT_INS)

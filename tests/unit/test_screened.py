@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent import calling
-from orchestrator.agent.definitions import Answered, Lost
-from orchestrator.agent.redacting import Redaction
+from orchestrator.agent.calling import once
+from orchestrator.agent.hands.definitions import Answered, Lost
+from orchestrator.agent.text.redacting import Redaction
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.demo.wire import ToolUse
 from orchestrator.ledger import calls, turns
@@ -57,7 +57,7 @@ def talking(directory: Path, body: str, **changes: Any) -> Any:
 async def made(subject: Talk) -> Call:
     """The call of the first turn, made once."""
     await subject.ask()
-    await calling.call(subject.means, CallRequest(run_id=subject.run_id, call_id="1.0"), 1)
+    await once.call(subject.means, CallRequest(run_id=subject.run_id, call_id="1.0"), 1)
     return await subject.ledger.read(calls.one, subject.run_id, "1.0")
 
 
@@ -130,7 +130,7 @@ async def test_a_preview_proposes_nothing_that_may_not_leave(tmp_path: Path) -> 
     async with talking(tmp_path, f"Use {RANDOM} to log in.") as subject:
         await subject.ask()
         request = CallRequest(run_id=subject.run_id, call_id="1.0")
-        assert (await calling.propose(subject.means, request)).state is CallState.DENIED
+        assert (await once.propose(subject.means, request)).state is CallState.DENIED
 
 
 async def test_a2_a_repeat_that_is_stopped_does_not_say_that_nothing_was_done(
@@ -144,7 +144,7 @@ async def test_a2_a_repeat_that_is_stopped_does_not_say_that_nothing_was_done(
         await subject.ledger.write(calls.intend, run_id, 1, again, AT)
         await subject.ledger.write(calls.take, run_id, "1.9", 1, again=True)
         await subject.ledger.write(calls.send, run_id, "1.9", 1, AT, AT)
-        outcome = await calling.call(subject.means, CallRequest(run_id=run_id, call_id="1.9"), 2)
+        outcome = await once.call(subject.means, CallRequest(run_id=run_id, call_id="1.9"), 2)
 
     assert outcome.state is CallState.UNKNOWN
     assert subject.means.hands.taken == []
@@ -173,9 +173,7 @@ async def test_a2_of_an_unknown_write_the_model_is_told_what_shows_whether_it_ha
     pin = frozen(tool(verify="github__list"), READS)
     async with talking(tmp_path, "Hello", pin=pin, hands=Mute()) as subject:
         call = await made(subject)
-        again = await calling.settle_lost(
-            subject.means, Settle(run_id=subject.run_id, call_id="1.0")
-        )
+        again = await once.settle_lost(subject.means, Settle(run_id=subject.run_id, call_id="1.0"))
 
     words = [block["text"] for block in call.content or ()]
     assert (call.state, again.state) == (CallState.UNKNOWN, CallState.UNKNOWN)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.agent.redacting import NOTHING, Redaction
-from orchestrator.agent.screening import Why, secret_in, unfit
+from orchestrator.agent.text.redacting import NOTHING, Redaction
+from orchestrator.agent.text.screening import Why, secret_in, unfit
 from workflows.playbook import Screening, Tokens
 
 KNOWN = Redaction.of({"hunter22-hunter22": "env:TOKEN"})

@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.agent import calling, frozen, waiting
-from orchestrator.agent.convert import answered
-from orchestrator.agent.definitions import Lost, NotSent
-from orchestrator.agent.showing import AS_A_RULE, answer_shown, policy_of
+from orchestrator.agent.calling import once
+from orchestrator.agent.conversation import frozen
+from orchestrator.agent.conversation.showing import AS_A_RULE, answer_shown, policy_of
+from orchestrator.agent.hands.convert import answered
+from orchestrator.agent.hands.definitions import Lost, NotSent
+from orchestrator.agent.waiting import registering
 from orchestrator.ledger import artifacts, calls, conversations, turns
 from tests.support.builders import AT, RUN, intent
 from tests.support.builders import frozen as pinned
@@ -78,8 +80,8 @@ async def called(run, outcome):
     await run.ledger.write(calls.intend, RUN, 1, intent("1.0", effect=Effect.READ), AT)
     for attempt in (1, 2, 3):
         try:
-            await calling.call(means, CallRequest(run_id=RUN, call_id="1.0"), attempt)
-        except calling.TryAgain:
+            await once.call(means, CallRequest(run_id=RUN, call_id="1.0"), attempt)
+        except once.TryAgain:
             continue
     return (await run.ledger.read(calls.one, RUN, "1.0")).content[0]["text"]
 
@@ -103,6 +105,6 @@ async def test_what_a_server_says_as_it_fails_is_shown_too(run, outcome):
 @pytest.mark.parametrize(("policy", "seen"), [(AS_A_RULE, '"a[U+200B]b"'), (STRIP, '"ab"')])
 async def test_a_later_event_is_shown_by_the_policy_of_its_conversation(run, policy, seen):
     await pin(run, policy)
-    await waiting.note(run.means, Note(run_id=RUN, turn=1, ordinal=1, event_id="e2"))
+    await registering.note(run.means, Note(run_id=RUN, turn=1, ordinal=1, event_id="e2"))
     (note,) = (await run.ledger.read(turns.noted, RUN))[1]
     assert seen in note

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.agent import asking, frozen, opening, stepping
-from orchestrator.agent.definitions import Discovered, ToolDefinition
+from orchestrator.agent.asking import turning
+from orchestrator.agent.conversation import frozen, opening, stepping
+from orchestrator.agent.hands.definitions import Discovered, ToolDefinition
 from orchestrator.agent.means import Means
-from orchestrator.agent.toolset import ToolsetRefused
+from orchestrator.agent.tools.toolset import ToolsetRefused
 from orchestrator.ledger import artifacts, calls, conversations, turns
 from orchestrator.rules.steps import OnError, Step
 from orchestrator.servers import HttpServer
@@ -58,7 +59,7 @@ async def begin(ledger, *steps):
 
 async def ask(means, turn=1, attempt=1):
     budget = (await opening.opened(means, RUN)).budget
-    return await asking.ask(means, Ask(run_id=RUN, turn=turn, budget=budget), attempt)
+    return await turning.ask(means, Ask(run_id=RUN, turn=turn, budget=budget), attempt)
 
 
 async def ended(ledger, call_id, state=CallState.DONE, text="fine"):

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from orchestrator.agent.builtins import BUILT_INS, WAITING
-from orchestrator.agent.definitions import Discovered, ToolDefinition, definition_hash
-from orchestrator.agent.toolset import (
+from orchestrator.agent.hands.definitions import Discovered, ToolDefinition, definition_hash
+from orchestrator.agent.tools.builtins import BUILT_INS, WAITING
+from orchestrator.agent.tools.toolset import (
     LATER,
     ToolsetRefused,
     check_arguments,

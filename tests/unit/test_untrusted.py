@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.agent.prompt import event_block
-from orchestrator.agent.untrusted import (
+from orchestrator.agent.conversation.prompt import event_block
+from orchestrator.agent.text.untrusted import (
     blocks,
     data,
     event_shown,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent import waiting
 from orchestrator.agent.means import Means
+from orchestrator.agent.waiting import registering
 from orchestrator.database import Database
 from orchestrator.inbox.inbox import Action, Decision
 from orchestrator.inbox.memory import MemoryInbox
@@ -85,18 +85,18 @@ async def house(tmp_path):
 
 
 async def begun(house):
-    return await waiting.open_wait(house.means, WaitRequest(run_id=RUN, call_id="1.0"))
+    return await registering.open_wait(house.means, WaitRequest(run_id=RUN, call_id="1.0"))
 
 
 async def end(house, how, event_id=None):
     (wait,) = await house.ledger.read(waits.of_run, RUN)
     ending = EndWait(run_id=RUN, wait_id=wait.wait_id, end=how, event_id=event_id)
-    return (await waiting.end_wait(house.means, ending)).first
+    return (await registering.end_wait(house.means, ending)).first
 
 
 async def note(house, ordinal=1, turn=1, **said):
     noted = Note(run_id=RUN, turn=turn, ordinal=ordinal, **said)
-    return (await waiting.note(house.means, noted)).said
+    return (await registering.note(house.means, noted)).said
 
 
 async def answer(house):
@@ -259,7 +259,7 @@ async def test_a_place_that_another_note_has_taken_is_not_taken_again(house):
 async def test_r3_what_was_folded_in_is_told_by_its_id_type_and_time(house):
     await house.keep("e2")
     noted = Note(run_id=RUN, turn=1, ordinal=1, folded=("e2", "gone"))
-    await waiting.note(house.means, noted)
+    await registering.note(house.means, noted)
 
     ((text,),) = (await house.ledger.read(turns.noted, RUN)).values()
     assert text.startswith("2 more events were folded in")
@@ -286,7 +286,7 @@ async def test_an_event_that_can_no_longer_be_read_is_told_in_words(house):
 
 async def test_a1_a_wake_up_without_a_conversation_ends_what_the_ledger_thought_was_there(house):
     await begun(house)
-    await waiting.gone(house.means, RUN)
+    await registering.gone(house.means, RUN)
 
     found = await house.ledger.read(conversations.one, RUN)
     assert (found.state, found.outcome) == (RunState.ENDED, Outcome.FAILED)
@@ -296,8 +296,8 @@ async def test_a1_a_wake_up_without_a_conversation_ends_what_the_ledger_thought_
 
 async def test_a8_a_wake_up_that_was_late_does_not_change_how_a_conversation_ended(house):
     await house.ledger.write(conversations.record, RUN, RunState.ENDED, "", Outcome.COMPLETED, AT)
-    await waiting.gone(house.means, RUN)
-    await waiting.gone(house.means, "nobody.1")
+    await registering.gone(house.means, RUN)
+    await registering.gone(house.means, "nobody.1")
 
     assert (await house.ledger.read(conversations.one, RUN)).outcome is Outcome.COMPLETED
 
@@ -307,7 +307,7 @@ async def asked(house, **arguments):
     call = intent("1.1", alias=arguments.pop("alias"), server=BUILTIN, tool="x", position=1)
     call = replace(call, effect=Effect.READ, arguments=arguments)
     await house.ledger.write(calls.intend, RUN, 1, call, AT)
-    return await waiting.open_wait(house.means, WaitRequest(run_id=RUN, call_id="1.1"))
+    return await registering.open_wait(house.means, WaitRequest(run_id=RUN, call_id="1.1"))
 
 
 async def test_a5_a_wait_may_be_on_a_key_that_an_event_of_its_run_carries(house):
@@ -344,11 +344,11 @@ async def test_a5_a_sleep_ends_at_its_moment_and_says_what_time_it_is(house, unt
     (wait,) = await house.ledger.read(waits.of_run, RUN)
     ending = EndWait(run_id=RUN, wait_id=wait.wait_id, end=WaitEnd.EXPIRED)
     house.clock.time += 90
-    assert (await waiting.end_wait(house.means, ending)).first
+    assert (await registering.end_wait(house.means, ending)).first
     found = await house.ledger.read(calls.one, RUN, "1.1")
     assert found.content[0]["text"] == "It is 2026-11-21 12:01:30 UTC now."
 
 
 async def test_a5_a_wait_lasts_no_longer_than_its_run_may_stay_open(house):
     request = WaitRequest(run_id=RUN, call_id="1.0", seconds=90.0)
-    assert (await waiting.open_wait(house.means, request)).seconds == 90
+    assert (await registering.open_wait(house.means, request)).seconds == 90

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.agent.builtins import WAITING
-from orchestrator.agent.toolset import complaints
-from orchestrator.agent.waiting import DEFAULT, LONGEST, duration
+from orchestrator.agent.tools.builtins import WAITING
+from orchestrator.agent.tools.toolset import complaints
+from orchestrator.agent.waiting.registering import DEFAULT, LONGEST, duration
 
 
 @pytest.mark.parametrize(

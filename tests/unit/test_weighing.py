@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.agent.weighing import (
+from orchestrator.agent.conversation.weighing import (
     MOST_OF_AN_IMAGE,
     OF_A_PAGE,
     Weight,

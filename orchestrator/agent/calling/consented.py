@@ -1,0 +1,45 @@
+"""The last look before a call leaves: had people to consent to it, and did they, to exactly this; it asks nobody."""
+
+from orchestrator.agent.conversation.opening import frozen_of, is_open
+from orchestrator.agent.means import Means
+from orchestrator.agent.tools import consent
+from orchestrator.agent.tools.toolset import Tool
+from orchestrator.configuration.configuration import Configuration
+from orchestrator.ledger import approvals
+from orchestrator.ledger.approvals import Approval
+from orchestrator.ledger.calls import Call
+from workflows.approvals import Standing
+
+
+async def unconsented(means: Means, call: Call) -> str | None:
+    """Why the call may not be made without somebody's consent, in words; None when it may."""
+    if not await is_open(means, call.run_id):
+        return None
+    conversation, frozen = await frozen_of(means, call.run_id)
+    tool = next((one for one in frozen.tools if one.alias == call.alias), None)
+    if tool is None:
+        return None
+    configuration = means.configuration()
+    approval = await means.ledger.read(approvals.of_call, call.run_id, call.call_id)
+    if approval is not None:
+        return _other(configuration, tool, call, approval)
+    live = configuration.playbooks.get(conversation.playbook)
+    if consent.wanted(tool, live, call.arguments) is None:
+        return None
+    return (
+        f"A person must consent to calls of {call.server}.{call.tool} now, and nobody was asked about this one:"
+        " nothing was done. Call it again, if it is still needed."
+    )
+
+
+def _other(configuration: Configuration, tool: Tool, call: Call, approval: Approval) -> str | None:
+    """Why what was consented to isn't what would be done."""
+    if approval.standing is not Standing.APPROVED:
+        return f"Nobody has consented to this call: it is {approval.standing}. Nothing was done."
+    server = configuration.servers.get(call.server)
+    if consent.digest(tool, server, call, call.arguments) == approval.digest:
+        return None
+    return (
+        "What was consented to isn't what would be done now: the server is configured otherwise than it was."
+        " Nothing was done. Call it again, so that a person can look at it as it is now."
+    )

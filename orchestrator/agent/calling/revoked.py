@@ -1,0 +1,173 @@
+"""Whether a pinned tool may still be called: frozen and live, for a run may have slept for weeks; it sends nothing.
+
+`effective` is the decision over values. `revoked` gathers them just before a call leaves, asks the server what it
+offers when that is no longer fresh, and writes down a tool that is no longer what it was.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from orchestrator.agent.conversation.opening import frozen_of, is_open
+from orchestrator.agent.hands.definitions import ToolDefinition, definition_hash
+from orchestrator.agent.hands.locking import changed, drifted, estranged
+from orchestrator.agent.hands.schemas import repair
+from orchestrator.agent.means import Means
+from orchestrator.agent.tools.arguments import Policy
+from orchestrator.agent.tools.quarantine import note_drift, quarantined, way_of
+from orchestrator.agent.tools.toolset import NO_LIMIT, Tool, complaints, not_allowed
+from orchestrator.configuration.locks import LockedTool
+from orchestrator.ledger import artifacts, calls
+from orchestrator.ledger.calls import Call
+from orchestrator.ledger.conversations import Conversation
+from orchestrator.servers import Server
+from workflows.messages import BUILTIN
+from workflows.playbook import Effect, Playbook
+
+ORDER: Final = (Effect.READ, Effect.WRITE, Effect.WRITE_ONCE)
+
+NOT_MADE: Final = "This call was not made: {why}"
+UNREADABLE: Final = (
+    "tools.lock can't be used, so nobody knows what was approved. A person must mend it."
+)
+STRANGE: Final = (
+    "the server {server!r} isn't the one that a person approved. Go on without it, and say so."
+)
+QUARANTINED: Final = (
+    "{name} is in quarantine: its server describes it otherwise than a person approved."
+    " Go on without it, and say so."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """What is in force at the moment of a call.
+
+    `playbook` is None where it is no longer in the files, or in none: then what was pinned holds. `before` counts the
+    calls of the tool in this conversation that were sent, or will be. `drift` says why the tool isn't what was locked
+    or pinned; `locked` is what a person accepted.
+    """
+
+    arguments: Mapping[str, Any]
+    playbook: Playbook | None = None
+    server: Server | None = None
+    before: int = 0
+    drift: str | None = None
+    locked: LockedTool | None = None
+
+
+def effective(tool: Tool, live: Live) -> str | None:
+    """Why a pinned tool may not be called so now, in words for the model and for people; None when it may."""
+    return (
+        _unlisted(tool, live.playbook)
+        or live.drift
+        or _exhausted(tool, live)
+        or _stronger(tool, live.server)
+        or not_allowed(tool.alias, tool.args, live.arguments)
+        or not_allowed(tool.alias, _args(tool, live.playbook), live.arguments)
+        or _outgrown(tool, live)
+    )
+
+
+async def revoked(means: Means, call: Call) -> str | None:
+    """Why this call may not leave now; None when it may, and where no conversation asked for it."""
+    if call.server == BUILTIN or not await is_open(means, call.run_id):
+        return None
+    conversation, frozen = await frozen_of(means, call.run_id)
+    tool = next((one for one in frozen.tools if one.alias == call.alias), None)
+    if tool is None:
+        return None
+    configuration = means.configuration()
+    lock = configuration.lock
+    live = Live(
+        arguments=call.arguments,
+        playbook=configuration.playbooks.get(conversation.playbook),
+        server=configuration.servers.get(tool.server),
+        before=await means.ledger.read(calls.before, call),
+        drift=await _drift(means, conversation, tool),
+        locked=None if lock is None else lock.tool(tool.server, tool.name),
+    )
+    why = effective(tool, live)
+    return None if why is None else NOT_MADE.format(why=why)
+
+
+async def _drift(means: Means, conversation: Conversation, tool: Tool) -> str | None:
+    """Why the tool is in quarantine, in words of our own: the model must not read what its server says now."""
+    configuration = means.configuration()
+    lock = configuration.lock
+    if lock is None and not tool.hash:
+        # Opened by a version that pinned no hash, and nobody locked anything: there is nothing to compare.
+        return None
+    if lock is not None and not lock.sound:
+        return UNREADABLE
+    name = f"{tool.server}.{tool.name}"
+    if lock is not None and lock.tool(tool.server, tool.name) is None:
+        return f"{name} is no longer in tools.lock. Go on without it."
+    offered = await means.listings.tool(means.hands, tool.server, tool.name, means.now())
+    if offered is not None and lock is not None:
+        way = way_of(configuration.servers.get(tool.server))
+        if estranged(lock, offered[0], way) is not None:
+            return STRANGE.format(server=tool.server)
+    if offered is not None and await _is_otherwise(means, conversation, tool, offered[1]):
+        return QUARANTINED.format(name=name)
+    since = conversation.opened_at
+    held = await quarantined(means, lock, tool.server, tool.name, tool.hash, since)
+    return None if held is None else QUARANTINED.format(name=name)
+
+
+async def _is_otherwise(
+    means: Means, conversation: Conversation, tool: Tool, definition: ToolDefinition
+) -> bool:
+    """Whether it isn't what was locked or, where nobody locked anything, pinned; what is different is written down."""
+    lock = means.configuration().lock
+    if lock is not None:
+        words = drifted(lock, definition)
+    elif definition_hash(definition) == tool.hash:
+        words = None
+    else:
+        kept = await means.ledger.read(artifacts.get, tool.hash)
+        words = changed({} if kept is None else json.loads(kept.body), definition)
+    if words is not None:
+        await note_drift(means, conversation.run_id, definition, words)
+    return words is not None
+
+
+def _unlisted(tool: Tool, live: Playbook | None) -> str | None:
+    if live is None or tool.name in live.tools.get(tool.server, ()):
+        return None
+    return f"{tool.server}.{tool.name} was taken off the playbook. Go on without it."
+
+
+def _exhausted(tool: Tool, live: Live) -> str | None:
+    if live.playbook is None or tool.effect is Effect.READ:
+        return None
+    most = live.playbook.writes.get(f"{tool.server}.{tool.name}", NO_LIMIT).max
+    if live.before < most:
+        return None
+    return (
+        f"{tool.server}.{tool.name} may be called {most} times in a run now, and that is used up."
+    )
+
+
+def _stronger(tool: Tool, server: Server | None) -> str | None:
+    declared = None if server is None else server.effects.get(tool.name)
+    if declared is None or ORDER.index(declared) <= ORDER.index(tool.effect):
+        return None
+    name = f"{tool.server}.{tool.name}"
+    return f"{name} counts as {declared} now, and this run was opened when it counted as {tool.effect}."
+
+
+def _args(tool: Tool, live: Playbook | None) -> Policy:
+    return {} if live is None else live.writes.get(f"{tool.server}.{tool.name}", NO_LIMIT).args
+
+
+def _outgrown(tool: Tool, live: Live) -> str | None:
+    """A definition that a person accepted since may want other arguments."""
+    if live.locked is None or live.locked.hash == tool.hash:
+        return None
+    try:
+        schema = repair(live.locked.definition.get("input_schema"))
+    except ValueError as error:
+        return f"the schema of {tool.server}.{tool.name} can't be used any more: {error}"
+    return complaints(tool.alias, schema, live.arguments)

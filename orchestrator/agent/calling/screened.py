@@ -1,0 +1,38 @@
+"""A last look at what a call carries, just before it leaves, under the policy of now; it changes nothing in it."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from orchestrator.agent.conversation.opening import frozen_of, is_open
+from orchestrator.agent.means import Means
+from orchestrator.agent.text.screening import Found, secret_in, unfit
+from orchestrator.ledger.calls import Call
+from workflows.playbook import Effect
+
+STOPPED: Final = (
+    "This call was not made: {words}. Nothing was changed."
+    " Leave that out, and call again only if the call is still needed then."
+)
+
+
+async def unscreened(means: Means, call: Call) -> str | None:
+    """Why a call may not leave for what it carries, in words that don't show it; counted."""
+    found = secret_in(call.arguments, means.redact()) or await _unfit(means, call)
+    if found is None:
+        return None
+    means.counts.call_stopped(found.why)
+    return STOPPED.format(words=found.words)
+
+
+async def _unfit(means: Means, call: Call) -> Found | None:
+    if call.effect is Effect.READ or not await is_open(means, call.run_id):
+        return None
+    conversation, frozen = await frozen_of(means, call.run_id)
+    live = means.configuration().playbooks.get(conversation.playbook)
+    screening = frozen.screening if live is None else live.screening
+    tool = next((one for one in frozen.tools if one.alias == call.alias), None)
+    fixed = frozenset() if tool is None else tool.fixed
+    chosen: Mapping[str, Any] = {
+        name: value for name, value in call.arguments.items() if name not in fixed
+    }
+    return unfit(chosen, screening, None if tool is None else tool.marker)

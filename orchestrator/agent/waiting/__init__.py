@@ -1,0 +1,1 @@
+"""What a run waits for: registered before anybody looks, ended once; events, callbacks, people."""

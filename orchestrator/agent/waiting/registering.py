@@ -1,0 +1,245 @@
+"""Waits and what they bring: registered in the ledger before anybody looks, ended once, answered with the event.
+
+It wakes nobody: that is the dispatcher's part, which finds the wait by its key.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from orchestrator.agent import counting
+from orchestrator.agent.calling import once
+from orchestrator.agent.conversation import prompt, told
+from orchestrator.agent.means import Means
+from orchestrator.agent.waiting import callbacks
+from orchestrator.database import Transaction
+from orchestrator.inbox.inbox import DecisionState, Entry, EntryState
+from orchestrator.inbox.rows import clean
+from orchestrator.ledger import calls, conversations, losses, turns, waits
+from orchestrator.ledger.calls import Call
+from orchestrator.ledger.waits import Wait
+from workflows.messages import (
+    BUILTIN,
+    SLEEP,
+    CallState,
+    Done,
+    EndWait,
+    Note,
+    Noted,
+    WaitEnd,
+    WaitEnded,
+    Waiting,
+    WaitRequest,
+)
+
+DEFAULT = "7d"
+LONGEST = timedelta(days=30)
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LOOKED_AT = 50
+KEYS_TOLD = 10
+ON_ITS_WAY = frozenset({DecisionState.READY, DecisionState.DELIVERED})
+
+
+def duration(text: str) -> timedelta:
+    """`30m`, `12h`, `7d` as a time span, 30 days at most; what can't be read counts as 7 days."""
+    found = re.fullmatch(r"([0-9]{1,5})([smhd])", text) or re.fullmatch(
+        r"([0-9]+)([smhd])", DEFAULT
+    )
+    if found is None:
+        return LONGEST
+    return min(timedelta(**{UNITS[found[2]]: int(found[1])}), LONGEST)
+
+
+def asleep_until(text: str, at: float) -> float:
+    """When a sleep ends: at a moment with its offset, or after a time span; 30 days from now at the latest."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return at + duration(text).total_seconds()
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return min(max(moment.timestamp(), at), at + LONGEST.total_seconds())
+
+
+async def open_wait(means: Means, request: WaitRequest) -> Waiting:
+    """Register the wait of this call, or return the one registered before."""
+    call = await means.ledger.read(calls.one, request.run_id, request.call_id)
+    if call.server != BUILTIN:
+        return await callbacks.opened(means, call, request.seconds)
+    refusal = await _refused(means, call)
+    if refusal is not None:
+        result = once.answer_words(CallState.REFUSED, refusal)
+        await means.ledger.write(calls.finish, call.run_id, call.call_id, result, means.now())
+        ended = CallState.REFUSED
+        return Waiting(wait_id="", call_id=call.call_id, wants="", seconds=0.0, ended=ended)
+    wait = await means.ledger.write(_begun, call, request.seconds, means.now())
+    return Waiting(
+        wait_id=wait.wait_id,
+        call_id=request.call_id,
+        wants=_wants(wait),
+        seconds=max(wait.deadline_at - means.now(), 0.0),
+        ended=None if wait.state == waits.OPEN else CallState.DONE,
+    )
+
+
+async def expect(means: Means, request: WaitRequest) -> Done:
+    """Register the wait for the event that answers a call later, before the call is made."""
+    return await callbacks.expect(means, request)
+
+
+def _wants(wait: Wait) -> str:
+    if wait.patterns:
+        return f"{', '.join(wait.patterns)} for {wait.key}"
+    return f"{datetime.fromtimestamp(wait.deadline_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+async def end_wait(means: Means, ending: EndWait) -> WaitEnded:
+    """End a wait; if this way is the first, its call is answered."""
+    wait = await means.ledger.read(waits.one, ending.wait_id)
+    if ending.end is WaitEnd.EXPIRED and wait.state == waits.OPEN and await _coming(means, wait):
+        return WaitEnded(first=False)
+    if (await means.ledger.read(calls.one, wait.run_id, wait.call_id)).server != BUILTIN:
+        return await _counted(means, ending, first=await callbacks.ended(means, wait, ending))
+    block, position = None, 0
+    if ending.event_id is not None:
+        block, position = await told.block(
+            means, wait.run_id, ending.event_id, "This is what you waited for."
+        )
+    first = await means.ledger.write(_ended, wait, ending, block, position, means.now())
+    return await _counted(means, ending, first=first)
+
+
+async def _counted(means: Means, ending: EndWait, *, first: bool) -> WaitEnded:
+    if first:
+        counting.wait_ended(means, ending.end)
+    return WaitEnded(first=first)
+
+
+async def gone(means: Means, run_id: str) -> Done:
+    """A wake-up found no conversation of that id: if it isn't ended in the ledger, its Temporal run is gone."""
+    await means.ledger.write(losses.lose, run_id, "its Temporal run is gone", means.now())
+    return Done()
+
+
+async def note(means: Means, noted: Note) -> Noted:
+    """Put words or an event before the next turn; an event the conversation has heard is not said twice."""
+    text, position = noted.text, 0
+    if noted.folded:
+        text = await _folded(means, noted.folded)
+    if noted.event_id is not None:
+        words = "Another event of this run's key came in."
+        text, position = await told.block(means, noted.run_id, noted.event_id, words)
+    said = await means.ledger.write(_noted, noted, text, position, means.now())
+    return Noted(said=said)
+
+
+async def _folded(means: Means, event_ids: tuple[str, ...]) -> str:
+    events = "1 more event was" if len(event_ids) == 1 else f"{len(event_ids)} more events were"
+    names = await told.named(means, event_ids)
+    return f"{events} folded in, older than the newest of them: {names}."
+
+
+async def _refused(means: Means, call: Call) -> str | None:
+    """Why nobody could ever end this wait by the key it names; None where its key is one of the run's own."""
+    key = call.arguments.get("key")
+    if key is None:
+        return None
+    own = await _own_keys(means, call.run_id)
+    if key in own:
+        return None
+    return (
+        f"This run may wait on the keys of the events it has heard: {', '.join(own[:KEYS_TOLD])}."
+        f" {str(key)!r} is none of them."
+    )
+
+
+async def _own_keys(means: Means, run_id: str) -> list[str]:
+    conversation = await means.ledger.read(conversations.one, run_id)
+    heard = await means.ledger.read(conversations.heard, run_id)
+    called = await means.ledger.read(waits.of_run, run_id)
+    entries = [await means.inbox.entry(event_id) for event_id in heard]
+    published = (key for entry in entries if entry is not None for key in entry.keys)
+    own = (conversation.key, *(wait.key for wait in called), *published)
+    return list(dict.fromkeys(key for key in own if key))
+
+
+def _begun(connection: Transaction, call: Call, seconds: float | None, at: float) -> Wait:
+    conversation = conversations.one(connection, call.run_id)
+    given = call.arguments
+    deadline = at + duration(str(given.get("timeout", DEFAULT))).total_seconds()
+    if call.alias == SLEEP:
+        deadline = asleep_until(str(given.get("until")), at)
+    wait = Wait(
+        wait_id=waits.wait_id_of(call.run_id, call.call_id),
+        run_id=call.run_id,
+        workflow_id=conversation.workflow_id,
+        call_id=call.call_id,
+        patterns=tuple(str(pattern) for pattern in given.get("events", ())),
+        key=clean(str(given.get("key", conversation.key))),
+        since=conversation.position,
+        opened_at=at,
+        deadline_at=deadline if seconds is None else min(deadline, at + seconds),
+        state=waits.OPEN,
+        event_id=None,
+        cel=str(given.get("when", "")),
+    )
+    return waits.begin(connection, wait)
+
+
+def _ended(
+    connection: Transaction,
+    wait: Wait,
+    ending: EndWait,
+    block: str | None,
+    position: int,
+    at: float,
+) -> bool:
+    if not waits.end(connection, wait.wait_id, ending.end, ending.event_id, at):
+        return False
+    text = prompt.waited(ending.end, block)
+    if ending.end is WaitEnd.EXPIRED and not wait.patterns:
+        text = f"It is {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC now."
+    result = once.answer_words(CallState.DONE, text)
+    calls.finish(connection, wait.run_id, wait.call_id, result, at)
+    if ending.event_id is not None:
+        conversations.hear(connection, wait.run_id, ending.event_id, position, "waited for", at)
+    return True
+
+
+def _noted(connection: Transaction, noted: Note, text: str, position: int, at: float) -> bool:
+    if noted.wait_id is not None and waits.find(connection, noted.wait_id) is not None:
+        waits.settle(connection, noted.wait_id, WaitEnd.RESOLVED, noted.event_id, at)
+    place, event_id = (noted.run_id, noted.turn, noted.ordinal), noted.event_id
+    if turns.free(connection, *place) and (
+        event_id is None
+        or conversations.hear(connection, noted.run_id, event_id, position, "handed in", at)
+    ):
+        turns.note(connection, *place, text, event_id)
+    # Not its text: an event whose source has gone reads otherwise at a repeat, and is the same note.
+    return turns.stands(connection, *place, event_id)
+
+
+async def _coming(means: Means, wait: Wait) -> bool:
+    """Whether an event that came in time is still on its way: kept but undecided, or decided for this wait."""
+    for pattern in wait.patterns:
+        since, full = wait.since, True
+        while full:
+            found = await means.inbox.look_back(pattern, wait.key, since, LOOKED_AT)
+            in_time = [one for one in found if one.received_at.timestamp() <= wait.deadline_at]
+            # Until the dispatcher has looked back for this wait, what is there may still be for it.
+            if (in_time and not wait.looked) or await _undelivered(means, wait, in_time):
+                return True
+            # Of what passed the wait by there may be a lot.
+            full = len(found) == LOOKED_AT
+            since = found[-1].position if found else since
+    return False
+
+
+async def _undelivered(means: Means, wait: Wait, entries: list[Entry]) -> bool:
+    if any(entry.state is EntryState.RECEIVED for entry in entries):
+        return True
+    decided = await means.inbox.decisions([entry.id for entry in entries])
+    return any(
+        decision.wait_id == wait.wait_id and decision.state in ON_ITS_WAY
+        for listed in decided.values()
+        for decision in listed
+    )
