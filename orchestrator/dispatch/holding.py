@@ -116,13 +116,19 @@ async def _is_freed(means: Means, holder: Holder) -> bool:
     now = means.now().timestamp()
     for decision_id in await means.ledger.read(slots.on_its_way, holder.workflow_id):
         decision = await means.inbox.decision(decision_id)
-        if decision is None or decision.state not in COMING:
+        if decision is None or not await _may_come(means, decision, holder.workflow_id):
             await means.ledger.write(slots.withdraw, decision_id, now)
     if not await means.ledger.write(slots.settle, holder.workflow_id, now):
         return True
     if await _is_running(means, holder.workflow_id):
         return False
     return await means.ledger.write(slots.vacate, holder.workflow_id)
+
+
+async def _may_come(means: Means, decision: Decision, workflow_id: str) -> bool:
+    # Its run has claimed it, which settles it, and may die before the conversation is begun: it will begin it yet.
+    claimed = decision.state is DecisionState.SETTLED
+    return decision.state in COMING or (claimed and await _is_running(means, workflow_id))
 
 
 async def _is_running(means: Means, workflow_id: str) -> bool:

@@ -222,6 +222,24 @@ async def test_what_a_run_took_without_opening_anything_gives_its_slot_back(road
     assert arrived(road) == ["e1", "e2", "e3"]
 
 
+async def test_a1_a_slot_outlives_a_worker_that_died_between_its_claim_and_its_conversation(road):
+    await ring(road, 1, 2, 3)
+    for event_id in ("e1", "e2"):
+        await claimed(road, await the(road, event_id))
+    road.clock.pass_by(31)
+
+    for _ in range(2):
+        await road.dispatcher.reconcile()
+        await again(road)
+    assert (await the(road, "e1")).state is DecisionState.SETTLED
+    assert arrived(road) == ["e1", "e2"]
+
+    road.runs.gone.add((await the(road, "e1")).workflow_id)
+    await road.dispatcher.reconcile()
+    await again(road)
+    assert arrived(road) == ["e1", "e2", "e3"]
+
+
 async def test_a_slot_is_free_again_when_its_start_is_buried(tmp_path):
     with road_at(tmp_path, limited(concurrent=1)) as road:
         await road.keep(*(comment(f"e{n}", number=n) for n in (1, 2)))
