@@ -5,7 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 RUN := .venv/bin
 
-.PHONY: setup demo test bench check format lock
+.PHONY: setup demo test conformance bench check format lock
 .DEFAULT_GOAL := demo
 
 setup:
@@ -17,6 +17,10 @@ demo: setup
 test: setup
 	$(RUN)/pytest -n 2 -m "not temporal" $(ARGS)
 	$(RUN)/pytest -n 2 -m temporal $(ARGS)
+
+# The official MCP conformance suite, pinned: our server with its tasks, judged by somebody else.
+conformance: setup
+	$(RUN)/python -m tests.conformance.suite $(ARGS)
 
 bench: setup
 	@for script in tests/bench/*.py; do echo "== $$script"; PYTHONPATH=. $(RUN)/python "$$script" || exit 1; done

@@ -1,17 +1,20 @@
 """What runs ask people and what became of it, as plain dictionaries, the same for every command; it changes nothing."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from orchestrator.database import Transaction
-from orchestrator.ledger import approvals, calls
+from orchestrator.ledger import approvals, calls, clearings, notices
 from orchestrator.ledger.approvals import Approval, Said
 from orchestrator.ledger.calls import Call
+from orchestrator.ledger.notices import Notice
 from workflows.approvals import Standing
 from workflows.messages import CallState
 
 Shown = dict[str, Any]
+MOST: Final = 500
 EVERY: Final = tuple(Standing)
 
 
@@ -27,6 +30,38 @@ def of_run(connection: Transaction, run_id: str) -> tuple[list[Shown], list[Show
     found = [one for one in approvals.of_run(connection, run_id) if one.standing is Standing.OPEN]
     own = [line(one) for one in found if not one.call_id.endswith(calls.APPLIED)]
     return own, [line(one) for one in found if one.call_id.endswith(calls.APPLIED)]
+
+
+def waiting(connection: Transaction, now: float) -> list[Shown]:
+    """Every open request whose time isn't up, the oldest first, with its age and what is left of it, in seconds."""
+    found = approvals.newest(connection, MOST, (Standing.OPEN,))
+    return [
+        {**line(one), "age": now - one.asked_at, "left": one.expires_at - now}
+        for one in reversed(found)
+        if one.expires_at > now
+    ]
+
+
+def beside(connection: Transaction, run_id: str) -> Shown:
+    """What happened beside a run's calls: how many requests stand how, who was told, and what is shown no more."""
+    standings = Counter(str(one.standing) for one in approvals.of_run(connection, run_id))
+    return {
+        "people": dict(standings),
+        "notices": [notice(one) for one in notices.of_run(connection, run_id)],
+        "cleared_through": clearings.cleared(connection, run_id),
+    }
+
+
+def notice(one: Notice) -> Shown:
+    """A notice to people, with the event that carries it; `failed` is None while nobody knows."""
+    return {
+        "type": one.type,
+        "run": one.run_id,
+        "event": one.event_id,
+        "at": _iso(one.at),
+        "became": one.became,
+        "failed": one.failed,
+    }
 
 
 def line(approval: Approval) -> Shown:

@@ -4,6 +4,8 @@
     * SenderError - the sender must ring differently (`orchestrator.doorbell.problems` has the status)
         * Refused - the bytes do not verify; carries a `Reason`
         * Malformed - verified, but not what the source's dialect speaks
+    * AskerError - whoever asks the console must ask differently; carries a `Fault` (`orchestrator.console.problems`
+      has the status)
     * ModelError - the model must ask differently; becomes the text of a tool result
     * PersonError - somebody must decide or mend something; the run parks with this as its reason
     * OperatorError - the installation must be mended: configuration, port, database, server
@@ -37,6 +39,19 @@ class Reason(StrEnum):
     OVERLOADED = "overloaded"
 
 
+class Fault(StrEnum):
+    """Why the console doesn't answer a question or take a word: the closed set of its problems."""
+
+    UNPROVED = "unproved"
+    NOT_ALLOWED = "not_allowed"
+    UNREADABLE = "unreadable"
+    NO_SUCH = "no_such"
+    AMBIGUOUS = "ambiguous"
+    TOO_LATE = "too_late"
+    KEY_REUSED = "key_reused"
+    BUSY = "busy"
+
+
 class DoorbellError(Exception):
     """The root: catch it only where a process ends."""
 
@@ -56,6 +71,15 @@ class Refused(SenderError):
 
 class Malformed(SenderError):
     """The bytes are proved, but they are not what this source speaks."""
+
+
+class AskerError(DoorbellError):
+    """Whoever asks the console must ask differently: the text says what was expected, and what came."""
+
+    def __init__(self, fault: Fault, detail: str) -> None:
+        super().__init__(detail)
+        self.fault = fault
+        self.detail = detail
 
 
 class ModelError(DoorbellError):

@@ -136,9 +136,10 @@ class Expression:
             value = self._compiled.eval(activation=values.activation)
         except RuntimeError as error:
             return False, str(error).removeprefix("INVALID_ARGUMENT: ")[:BECAUSE]
+        plain = value.value()
+        if plain is True or plain is False:
+            return plain, ""
         kind = value.type().name()
-        if kind == "BOOL":
-            return bool(value.value()), ""
         if kind == "ERROR":
             return False, str(value.value())[:BECAUSE]
         return False, f"expected a yes or no, got {kind.lower()}"

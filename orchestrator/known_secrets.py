@@ -41,6 +41,7 @@ def held_by(settings: Settings) -> dict[str, str]:
     found = {
         key.get_secret_value() if key else "": "ANTHROPIC_API_KEY",
         settings.metrics_token or "": "METRICS_TOKEN",
+        settings.token or "": "API_TOKEN",
         _password(settings.database): "DATABASE_PASSWORD",
         _text(settings.state / OPERATOR_SECRET): "OPERATOR_SECRET",
     }

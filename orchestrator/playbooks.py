@@ -5,10 +5,11 @@ declared, so that nothing but slugs, numbers and yes or no can ever stand in the
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
+from urllib.parse import unquote
 
 from orchestrator.errors import OperatorError
 from orchestrator.templates import Template, TemplateError
@@ -18,6 +19,69 @@ SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """What a `slug` input may be: an owner, a repository, a branch without slashes; no blank, so no sentence."""
 
 FENCE = "---"
+
+READ: Final = "resources/read"
+"""What the reading of a resource is called where tools are called by name; no playbook may list such a tool."""
+
+MOST_READS: Final = 20
+MEMBER: Final = re.compile(r"\{([^{}]*)\}")
+PLAIN: Final = r"(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+"
+RESERVED: Final = r"(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"
+"""What `{name}` and `{+name}` of a URI template expand to (RFC 6570, 3.2.2 and 3.2.3)."""
+
+
+def resource_of(said: str) -> tuple[str, str]:
+    """The server and the URI in `server:uri`."""
+    server, _, uri = said.partition(":")
+    return server, uri
+
+
+def rendered_reads(playbook: Playbook, inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a playbook allows to read, with these inputs filled in. Raises `TemplateError`."""
+    return tuple(str(Template.parse(said).render({"with": inputs})) for said in playbook.read)
+
+
+def may_read(allowed: Iterable[str], wanted: str) -> bool:
+    """Whether `server:uri` is one of those allowed, or what one of their templates expands to."""
+    server, uri = resource_of(wanted)
+    return _stays(uri) and any(
+        of == server and _pattern(template).fullmatch(uri) is not None
+        for of, template in map(resource_of, allowed)
+    )
+
+
+def template_flaw(uri: str) -> str | None:
+    """What is wrong with a URI or a template of URIs, its inputs filled in; None where nothing is."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", uri) is None:
+        return f"expected server:uri, such as docs:file:///handbook.md; got {uri!r} as the URI"
+    if not all(re.fullmatch(r"\+?[A-Za-z_]\w*", name) for name in MEMBER.findall(uri)):
+        return f"expected only {{name}} and {{+name}} in a template of URIs, got {uri!r}"
+    return "braces that don't match" if set("{}") & set(MEMBER.sub("", uri)) else None
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    pieces = MEMBER.split(template)
+    return re.compile(
+        "".join(
+            (RESERVED if piece.startswith("+") else PLAIN) if at % 2 else re.escape(piece)
+            for at, piece in enumerate(pieces)
+        )
+    )
+
+
+def _stays(uri: str) -> bool:
+    """Whether no part of it climbs out of where it stands, however often that is written in percents."""
+    for _ in range(4):
+        parts = re.split(r"[/\\?#]", uri)
+        if {".", ".."} & set(parts) or not uri.isprintable():
+            return False
+        uri, before = unquote(uri), uri
+        # An escaped slash would make two parts of what the template gave one place.
+        if uri == before:
+            return True
+        if uri.count("/") + uri.count("\\") > before.count("/") + before.count("\\"):
+            return False
+    return False
 
 
 class InputError(OperatorError):

@@ -22,6 +22,34 @@ class OwnActor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """At most `most` in any `window` seconds; `said` is how the file writes it, such as 10/s."""
+
+    most: int
+    window: float
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallLimits:
+    """How many calls at once and how often, and how many seconds one waits for its turn; None asks nothing."""
+
+    concurrent: int | None = None
+    pace: Pace | None = None
+    wait: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuth:
+    """Client credentials: a token is fetched from the authorization server `issuer`, and from no other."""
+
+    client_id: str
+    client_secret: Secret
+    issuer: str
+    scope: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StdioServer:
     """A child process; its environment is PATH and HOME plus what is declared.
 
@@ -36,6 +64,8 @@ class StdioServer:
     idempotency: Mapping[str, str] = field(default_factory=dict)
     markers: Mapping[str, str] = field(default_factory=dict)
     own_actor: OwnActor | None = None
+    limits: CallLimits | None = None
+    tool_limits: Mapping[str, CallLimits] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +75,14 @@ class HttpServer:
     name: str
     url: str
     bearer: Secret | None = None
+    oauth: OAuth | None = None
     headers: Mapping[str, str | Secret] = field(default_factory=dict)
     effects: Mapping[str, Effect] = field(default_factory=dict)
     idempotency: Mapping[str, str] = field(default_factory=dict)
     markers: Mapping[str, str] = field(default_factory=dict)
     own_actor: OwnActor | None = None
+    limits: CallLimits | None = None
+    tool_limits: Mapping[str, CallLimits] = field(default_factory=dict)
 
 
 Server = StdioServer | HttpServer

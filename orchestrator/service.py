@@ -17,9 +17,11 @@ import structlog
 from litestar.types import ASGIApp
 
 from orchestrator import retention, temporal
+from orchestrator.api import api_of
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.files import SOURCES
 from orchestrator.configuration.reloading import Reloading
+from orchestrator.console.rest.app import beside
 from orchestrator.dispatch.destinations import destinations
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.forwards import Forwards
@@ -41,6 +43,7 @@ from orchestrator.inbox.group_commit import GroupCommit, RefusalLog
 from orchestrator.inbox.inbox import Arrival, Receipt
 from orchestrator.known_secrets import held_by, redact_of
 from orchestrator.logs import Journal
+from orchestrator.notifying import Notifying
 from orchestrator.parts import Counts, Parts
 from orchestrator.recovery.gaps import Recovered
 from orchestrator.recovery.hearing import Hearing
@@ -53,9 +56,10 @@ from orchestrator.schedules.keeping import Schedules
 from orchestrator.schedules.ringing import Ringing as Ticking
 from orchestrator.secrets import Secret
 from orchestrator.settings import Settings, environment
+from orchestrator.sources.notices import notices_source
 from orchestrator.sources.operator import operator_source
 from orchestrator.sources.schedule import schedule_source
-from orchestrator.sources.source import OPERATOR, SCHEDULE
+from orchestrator.sources.source import DOORBELL, OPERATOR, SCHEDULE
 from orchestrator.sources.unsigned import check_listening
 from orchestrator.standing import read_gauges, status_of
 from orchestrator.state import Addresses, StateDirectory
@@ -141,6 +145,7 @@ async def _parts(
         redact = redact_of(held_by(settings), reloading.configuration)
         journal.redact(lambda text: redact().text(text))
         counts = _counts(told.registry, reloading)
+        reloading.count = counts.dispatch.reloaded
         forwards = destinations(reloading.configuration, _now, log, counts=counts.dispatch)
         if settings.database is None:
             # On SQLite we are the only service: what a killed one had leased need not wait for its leases to end.
@@ -181,7 +186,11 @@ async def _reloading(
     at = settings.config
     made = reloading_of(at, partial(environment, dotenv), dotenv, stores.ledger, _now, log)
     secret = Secret("file:operator.secret", state.operator_secret())
-    made.built_in = {OPERATOR: operator_source(secret), SCHEDULE: schedule_source(secret)}
+    made.built_in = {
+        OPERATOR: operator_source(secret),
+        SCHEDULE: schedule_source(secret),
+        DOORBELL: notices_source(secret),
+    }
     made.vet, made.keeps = partial(_unlistenable, settings.host), True
     loaded = await made.start()
     check_listening(loaded.sources, settings.host)
@@ -238,10 +247,11 @@ async def _door(parts: Parts, listener: socket.socket | None) -> AsyncIterator[O
         ringing = Ringing(commit, parts.dispatcher.poke)
         ring = indoors(at_the_door, ringing)
         after_all = _recoveries(parts, ring)
+        status = status_of(parts, after_all)
         application = app.build(
             at_the_door(ringing),
             Readiness(inbox.pulse, _now),
-            status_of(parts, after_all),
+            status,
             parts.log,
             route_handlers=[
                 metrics_route(
@@ -250,9 +260,10 @@ async def _door(parts: Parts, listener: socket.socket | None) -> AsyncIterator[O
                 )
             ],
         )
+        api = api_of(parts, ring, status, _now, metadata.version("doorbell"))
         listener = listener or bound(settings.host, settings.port)
         url = url_of(host_of(listener), port_of(listener))
-        async with serving(application, listener):
+        async with serving(beside(application, api), listener):
             parts.state.announce(_addresses(settings, url))
             yield Open(url=url, ring=ring, recoveries=after_all)
 
@@ -291,6 +302,7 @@ def _loops(parts: Parts, opened: Open) -> list[asyncio.Task[object]]:
         _nightly(parts),
         _releaser(parts).work(),
         _sweeper(parts).work(),
+        _notifying(parts).work(),
         opened.recoveries.work(parts.reloading.newer),
         parts.reloading.work(),
     ]
@@ -336,6 +348,20 @@ def _sweeper(parts: Parts) -> Sweeper:
         ledger=parts.stores.ledger,
         temporal=TemporalRuns(parts.client, parts.settings.task_queue),
         embedded=parts.settings.embedded,
+        now=_now,
+        poke=parts.dispatcher.poke,
+        log=parts.log,
+        counts=parts.counts.dispatch,
+    )
+
+
+def _notifying(parts: Parts) -> Notifying:
+    return Notifying(
+        inbox=parts.stores.inbox,
+        ledger=parts.stores.ledger,
+        configuration=parts.dispatcher.configuration,
+        redact=redact_of(held_by(parts.settings), parts.reloading.configuration),
+        counts=parts.counts.dispatch,
         now=_now,
         poke=parts.dispatcher.poke,
         log=parts.log,

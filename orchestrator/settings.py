@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
     metrics_token: str | None = Field(default=None, repr=False)
     """What a scrape of `/metrics` shows as its bearer token; without one, only loopback is answered."""
+    url: str | None = None
+    """Where the REST API of an installation elsewhere is; None means the one in the state directory."""
+    token: str | None = Field(default=None, repr=False)
+    """What the REST API at `url` is shown."""
     worker_metrics: str | None = None
     """Where a worker shows its own metrics, such as 127.0.0.1:9464; None means nowhere."""
     scripted: bool = False

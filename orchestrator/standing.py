@@ -8,17 +8,20 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from orchestrator import views
+from orchestrator import asked, views
 from orchestrator.configuration.broken import broken
 from orchestrator.configuration.reloading import Rejected
+from orchestrator.database import Transaction
 from orchestrator.inbox.standing import held_back, standing_of
-from orchestrator.ledger import slots
+from orchestrator.ledger import losses, notices, slots, tallies
 from orchestrator.parts import Parts
 from orchestrator.recovery.renewing import Recoveries
 from orchestrator.rehearsal.retiring import models_retiring
 from orchestrator.telemetry import reach
 
 LOOK_AT_TEMPORAL = 2.0
+LATELY = 24 * 3600.0
+NAMED = 20
 
 Status = Callable[[], Awaitable[Mapping[str, Any]]]
 
@@ -35,6 +38,7 @@ def status_of(parts: Parts, recoveries: Recoveries) -> Status:
                 "paused": views.paused(await inbox.pauses()),
             },
             "slots": await _slots(parts),
+            **await parts.stores.ledger.read(lately, parts.reloading.now().timestamp()),
             "silence": [one.told() for one in parts.hearing.standing()],
             "recovery": [one.told() for one in recoveries.standing()],
             "forwards": _forwards(parts),
@@ -51,6 +55,18 @@ def status_of(parts: Parts, recoveries: Recoveries) -> Status:
         }
 
     return status
+
+
+def lately(connection: Transaction, now: float) -> dict[str, Any]:
+    """What runs wrote, asked, told and lost in the last day, and what of it is still open."""
+    since = now - LATELY
+    lost = losses.since(connection, since, NAMED)
+    return {
+        "writes": tallies.standing(connection, since),
+        "approvals": asked.waiting(connection, now),
+        "notices_failed": [asked.notice(one) for one in notices.failures(connection, since, NAMED)],
+        "lost": [{"run": one.run_id, "again": one.again, "words": one.words} for one in lost],
+    }
 
 
 def read_gauges(parts: Parts, now: Callable[[], datetime]) -> None:

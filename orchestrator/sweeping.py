@@ -6,7 +6,7 @@ live on another namespace than the one we look at are no losses: only where the 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -18,6 +18,8 @@ from orchestrator.inbox.inbox import Inbox
 from orchestrator.ledger import installation, losses
 from orchestrator.ledger.losses import Open
 from orchestrator.loops import forever
+from orchestrator.telemetry.instruments import DispatchInstruments, uncounted
+from orchestrator.telemetry.words import Lost
 from workflows.messages import Outcome
 
 EVERY: Final = 60.0
@@ -73,6 +75,7 @@ class Sweeper:
     poke: Callable[[], None]
     log: Any
     listed_at: float = 0.0
+    counts: DispatchInstruments = field(default_factory=uncounted)
 
     async def work(self) -> None:
         """Sweep now and every minute, until cancelled."""
@@ -134,11 +137,13 @@ class Sweeper:
             why, outcome = ENDED_OUTSIDE[found]
             closed = await self.ledger.write(losses.close, one.run_id, why, outcome, at)
             if closed:
+                self.counts.lost(Lost.OUTSIDE)
                 self.log.warning("run.ended_outside", run=one.run_id, found=str(found))
             return closed
         why = OVERTAKEN if one.overtaken else GONE
         loss = await self.ledger.write(losses.lose, one.run_id, why, at)
         if loss is not None:
+            self.counts.lost(Lost.AGAIN if loss.again else Lost.PERSON)
             self.log.warning("run.lost", run=one.run_id, again=loss.again, words=loss.words)
         return loss is not None
 

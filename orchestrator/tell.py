@@ -118,6 +118,8 @@ def _run(decision: dict[str, Any]) -> str:
         f" and {unpriced} turns of unknown price" if unpriced else ""
     )
     stands = cost["outcome"] or cost["state"]
+    if cost["state"] == "parked" and cost.get("reason"):
+        stands = f"parked: {plain(cost['reason'])}"
     written = f", writes: {cost['writes']}" if cost.get("writes") else ""
     return f"{named}: {stands}, {cost['turns']} turns, {cost['tokens']:,} tokens, {price}{written}"
 

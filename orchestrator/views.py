@@ -3,7 +3,6 @@
 It reads the inbox and the ledger and changes neither.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from orchestrator.ledger import (
     configurations,
     conversations,
     quarantines,
+    shortfalls,
     tallies,
     turns,
     waits,
@@ -38,7 +38,7 @@ from orchestrator.rules.rule import Finding, deciding
 from orchestrator.rules.rulebook import Page, pages_of
 from orchestrator.rules.steps import are_called, steps_in
 from orchestrator.stores import Stores
-from workflows.messages import FINISH, RunState
+from workflows.messages import RunState
 
 Shown = dict[str, Any]
 
@@ -79,7 +79,7 @@ async def _decided_by(stores: Stores, entry: Entry) -> dict[str, Shown]:
     """By decision, the digest of the files that made it, how its rule stood in them, what came of a person's word."""
     made = (await stores.inbox.decisions([entry.id])).get(entry.id, [])
     digests = {decision.configuration for decision in made}
-    rules = {digest: await stores.ledger.read(_rules_of, digest) for digest in digests}
+    rules = {digest: await stores.ledger.read(rules_of, digest) for digest in digests}
     words = await stores.ledger.read(asked.came_of, [decision.id for decision in made])
     return {
         decision.id: {
@@ -91,7 +91,8 @@ async def _decided_by(stores: Stores, entry: Entry) -> dict[str, Shown]:
     }
 
 
-def _rules_of(connection: Transaction, digest: str) -> dict[str, str]:
+def rules_of(connection: Transaction, digest: str) -> dict[str, str]:
+    """How every rule stood in the files of that digest, by name; {} when they weren't kept."""
     kept = configurations.find(connection, digest)
     return {} if kept is None else rules_in(kept_files(Path(), kept.content).texts)
 
@@ -145,6 +146,7 @@ def _cost(connection: Transaction, run_id: str | None) -> Shown | None:
     return {
         "state": str(conversation.state),
         "outcome": str(conversation.outcome) if conversation.outcome else None,
+        "reason": conversation.reason or None,
         "writes": str(tallies.writes(connection, [run_id]).get(run_id, "")),
         "turns": len(turns.replied(connection, run_id)),
         "tokens": spent.input_tokens + spent.output_tokens,
@@ -251,7 +253,8 @@ def run(connection: Transaction, run_id: str, ui: str | None, namespace: str) ->
             "unpriced_turns": spent.unpriced,
             "assumed_attempts": spent.assumed,
         },
-        "account": _account(conversation, replies),
+        "account": _account(connection, conversation, replies),
+        **asked.beside(connection, run_id),
         "waiting_for": _waiting_for(connection, conversation),
         "temporal_url": temporal_url(ui, namespace, conversation.workflow_id),
     }
@@ -354,15 +357,17 @@ def _call(call: calls.Call) -> Shown:
     }
 
 
-def _account(conversation: Conversation, replies: Sequence[Turn]) -> str | None:
-    """The model's last words, which every playbook ends with; None while it is still at work."""
-    if conversation.state is not RunState.ENDED or not replies:
-        return None
-    blocks = json.loads(replies[-1].content)
-    said = [block["text"] for block in blocks if block["type"] == "text"]
-    ending = (block.get("input") for block in blocks if block.get("name") == FINISH)
-    said += [str(given.get("summary", "")) for given in ending if isinstance(given, dict)]
-    return "\n".join(said) or None
+def _account(
+    connection: Transaction, conversation: Conversation, replies: Sequence[Turn]
+) -> str | None:
+    """The model's last words, with which every playbook ends, or parks over its own budget; None while it works."""
+    match conversation.state:
+        case RunState.ENDED if replies:
+            return turns.text_of(replies[-1]) or None
+        case RunState.PARKED:
+            return shortfalls.summary(connection, conversation.run_id) or None
+        case _:
+            return None
 
 
 def _waiting_for(connection: Transaction, conversation: Conversation) -> Shown | None:

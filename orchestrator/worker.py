@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import structlog
 from temporalio.client import Client, Interceptor
@@ -26,6 +27,8 @@ from orchestrator import temporal
 from orchestrator.agent.activities import Activities, ToolActivity
 from orchestrator.agent.asking.pacing import credential_of
 from orchestrator.agent.counting import CountedModel
+from orchestrator.agent.faring import Faring
+from orchestrator.agent.hands.listings import Listings
 from orchestrator.agent.late import LateHands, LateModel
 from orchestrator.agent.means import Means, Model
 from orchestrator.agent.text.redacting import Redact
@@ -40,9 +43,10 @@ from orchestrator.rehearsal.retiring import models_retiring
 from orchestrator.rules.caps import Price
 from orchestrator.secrets import Secret
 from orchestrator.settings import Settings, environment
+from orchestrator.sources.notices import notices_source
 from orchestrator.sources.operator import operator_source
 from orchestrator.sources.schedule import schedule_source
-from orchestrator.sources.source import OPERATOR, SCHEDULE
+from orchestrator.sources.source import DOORBELL, OPERATOR, SCHEDULE
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores, reloading_of
 from orchestrator.telemetry.instruments import RunInstruments
@@ -101,10 +105,24 @@ async def _work(settings: Settings, dotenv: Path, told: Telemetry, journal: Jour
     reloading = await _reloading(settings, dotenv, stores)
     redact = redact_of(held_by(settings), reloading.configuration)
     journal.redact(lambda text: redact().text(text))
-    model, hands = _late(settings, environment(dotenv), state, reloading.configuration(), redact)
+    faring = Faring(stores.ledger, _name(), time.time, log)
+    listings = Listings()
+    model, hands = _late(
+        settings,
+        environment(dotenv),
+        state,
+        reloading.configuration(),
+        redact,
+        stood=faring.heard,
+        changed=listings.forget,
+    )
     counts = RunInstruments(told.registry)
     counted = CountedModel(model, counts, _declared(reloading.configuration))
-    means = replace(_means(settings, stores, reloading, counted, hands, counts), redact=redact)
+    means = replace(
+        _means(settings, stores, reloading, counted, hands, counts),
+        redact=redact,
+        listings=listings,
+    )
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -114,7 +132,7 @@ async def _work(settings: Settings, dotenv: Path, told: Telemetry, journal: Jour
         if client is not None:
             async with worker_of(client, settings.task_queue, means, deployment):
                 log.info("worker.ready", task_queue=settings.task_queue, **_told(deployment))
-                await _until(stopping, model, hands, means, reloading)
+                await _until(stopping, model, hands, means, reloading, faring)
         log.info("worker.stopped")
     finally:
         await hands.close()
@@ -128,15 +146,17 @@ async def _until(
     hands: LateHands,
     means: Means,
     reloading: Reloading,
+    faring: Faring,
 ) -> None:
     async with asyncio.TaskGroup() as arriving:
         arriving.create_task(model.ready())
         arriving.create_task(hands.ready())
         following = arriving.create_task(_following(means, reloading))
         looking = arriving.create_task(reloading.work())
+        writing = arriving.create_task(faring.work())
         await stopping.wait()
-        following.cancel()
-        looking.cancel()
+        for task in (following, looking, writing):
+            task.cancel()
 
 
 async def _following(means: Means, reloading: Reloading) -> None:
@@ -165,7 +185,11 @@ async def _reloading(settings: Settings, dotenv: Path, stores: Stores) -> Reload
     made = reloading_of(at, partial(environment, dotenv), dotenv, stores.ledger, _now, log)
     # Nobody rings here: what was kept is only read, and that takes no secret.
     unset = Secret("file:operator.secret", "")
-    made.built_in = {OPERATOR: operator_source(unset), SCHEDULE: schedule_source(unset)}
+    made.built_in = {
+        OPERATOR: operator_source(unset),
+        SCHEDULE: schedule_source(unset),
+        DOORBELL: notices_source(unset),
+    }
     await made.start()
     return made
 
@@ -195,6 +219,7 @@ def worker_of(
             outside.expect,
             outside.open_wait,
             outside.end_wait,
+            outside.hear_late,
             outside.ask_person,
             outside.heed,
             outside.expire,
@@ -208,12 +233,16 @@ def worker_of(
         ),
         deployment_config=deployment,
         interceptors=[] if deployment is None else [Upgrading()],
-        identity=f"{socket.gethostname()}:{os.getpid()}",
+        identity=_name(),
         max_cached_workflows=CACHED_RUNS,
         sticky_queue_schedule_to_start_timeout=STICKY,
         max_heartbeat_throttle_interval=HEARTBEATS,
         graceful_shutdown_timeout=GRACE,
     )
+
+
+def _name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _deployment(settings: Settings) -> WorkerDeploymentConfig | None:
@@ -241,6 +270,7 @@ def _late(
     state: StateDirectory,
     configuration: Configuration,
     redact: Redact,
+    **heard: Callable[[Any], None],
 ) -> tuple[LateModel, LateHands]:
     logs = state.logs / "hands"
     logs.mkdir(parents=True, exist_ok=True)
@@ -255,6 +285,7 @@ def _late(
             stderr=logs,
             thread=thread,
             redact=redact,
+            **heard,
         ),
     )
 
@@ -272,6 +303,7 @@ def _means(
         ledger=stores.ledger,
         model=model,
         hands=hands,
+        tasks=hands,
         configuration=reloading.configuration,
         abreast=reloading.abreast,
         now=time.time,

@@ -7,6 +7,7 @@ takes a `CallRequest` and returns a `CallOutcome`.
 from temporalio import activity
 
 from workflows.approvals import Asked, Asking, Expired, Expiring, Heeded, Word
+from workflows.looks import Look, Looked
 from workflows.messages import (
     Answer,
     Ask,
@@ -99,6 +100,11 @@ class Outside:
         raise NotImplementedError
 
     @activity.defn
+    async def hear_late(self, request: EndWait) -> WaitEnded:
+        """An event came for a call that somebody applied, and no conversation hears it: complete that call's result."""
+        raise NotImplementedError
+
+    @activity.defn
     async def ask_person(self, asking: Asking) -> Asked:
         """Ask people about this call; asked again, the same request, unless it expired and may be put again."""
         raise NotImplementedError
@@ -126,6 +132,16 @@ class Outside:
     @activity.defn
     async def record(self, record: Record) -> Done:
         """Write down where the conversation is."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def look(self, request: Look) -> Looked:
+        """Ask a server how a call stands that it answers later; what it answers is the call's result."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def call_off(self, request: Look) -> Done:
+        """Ask a server to stop what nobody waits for any more, and write down what it says."""
         raise NotImplementedError
 
     @activity.defn(name="tool.signature")

@@ -5,7 +5,8 @@ call's row to `sent` just before the bytes leave, so a second attempt sees what 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -13,9 +14,11 @@ from typing import Any, TypeVar
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import TimeoutError as NoAnswer
 
 from workflows.activities import PERSON, Outside
 from workflows.approvals import Asked, Asking, Heeded, Standing
+from workflows.looks import Look
 from workflows.messages import (
     Answer,
     CallOutcome,
@@ -49,7 +52,16 @@ class Patience:
 MODEL = Patience(timedelta(minutes=15), 60)
 OPENING = Patience(timedelta(minutes=2), 6)
 TOOL = Patience(timedelta(minutes=3), 5)
+FAREWELL = Patience(timedelta(minutes=1), 3)
 LEDGER = timedelta(seconds=30)
+LOSING = 3600.0
+"""Seconds for which what can be done again is begun again while nothing is wrong but that its workers are lost."""
+PAUSE = 60.0
+"""Seconds between the last attempt that was lost and the next beginning."""
+
+ASK_AGAIN = 2.0
+ASK_AGAIN_AT_LAST = 15.0
+"""Seconds after which a conversation that may not begin yet asks again, at first and later."""
 
 
 def begun(
@@ -94,14 +106,29 @@ async def any_of(condition: Callable[[], bool], timeout: float, summary: str) ->
 
 
 def carry_out(
-    run_id: str, verdicts: tuple[Verdict, ...], first: int
+    run_id: str, verdicts: Sequence[Verdict], first: int, made: Collection[str] = ()
 ) -> list["asyncio.Task[CallOutcome]"]:
-    """Begin all verdicts but those that wait for somebody, in parallel; they stand in the order of the calls."""
+    """Begin all verdicts but those that wait for somebody, in parallel; they stand in the order of the calls.
+
+    Those whose calls are `made` have begun before.
+    """
     return [
         asyncio.create_task(_one(run_id, verdict, first + number))
         for number, verdict in enumerate(verdicts)
-        if not isinstance(verdict, WaitFor | AskPerson)
+        if not isinstance(verdict, WaitFor | AskPerson) and verdict.call.call_id not in made
     ]
+
+
+def ended(work: Iterable["asyncio.Task[CallOutcome]"]) -> tuple[list[CallOutcome], list[str]]:
+    """The outcomes of these that have ended, and why the others are held until a person has looked."""
+    outcomes, reasons = list[CallOutcome](), list[str]()
+    for one in work:
+        error = one.exception()
+        if isinstance(error, ActivityError) and is_held(error):
+            reasons.append(reason(error))
+        else:
+            outcomes.append(one.result())
+    return outcomes, list(dict.fromkeys(reasons))
 
 
 async def stop(work: Sequence["asyncio.Future[Any]"]) -> bool:
@@ -116,14 +143,23 @@ async def stop(work: Sequence["asyncio.Future[Any]"]) -> bool:
 
 async def give_up(run_id: str, calls: Iterable[ToolCall], reason: str) -> list[CallOutcome]:
     """Answer every one of these calls by what is known of it; what has ended before stays as it ended."""
-    return [
-        await local(
-            Outside.settle_lost,
-            Settle(run_id=run_id, call_id=call.call_id, reason=reason),
-            f"given up: {call.alias}",
+    return [await _given_up(run_id, call, reason) for call in calls]
+
+
+async def _given_up(run_id: str, call: ToolCall, reason: str) -> CallOutcome:
+    settle = Settle(run_id=run_id, call_id=call.call_id, reason=reason, given_up=True)
+    outcome = await local(Outside.settle_lost, settle, f"given up: {call.alias}")
+    if outcome.left:
+        calling_off = begun(
+            Outside.call_off,
+            Look(run_id=run_id, call_id=call.call_id),
+            f"call off: {call.alias}",
+            FAREWELL,
         )
-        for call in calls
-    ]
+        # A server that can't be told goes on; its run doesn't wait for that.
+        with suppress(ActivityError):
+            await calling_off
+    return outcome
 
 
 async def apply(run_id: str, proposals: Proposals) -> None:
@@ -135,13 +171,13 @@ async def apply(run_id: str, proposals: Proposals) -> None:
             asked = await local(Outside.ask_person, asking, f"ask: {call.alias}")
             if asked.standing is not Standing.APPROVED:
                 continue
-        await _send(run_id, call, cards[call.alias], number)
+        await _applied(run_id, call, cards[call.alias], number)
 
 
 async def consented(run_id: str, heeded: Heeded) -> None:
     """Make the call that somebody consented to, where no conversation waits for it."""
     if heeded.call is not None and heeded.card is not None:
-        await _send(run_id, heeded.call, heeded.card, 1)
+        await _applied(run_id, heeded.call, heeded.card, 1)
 
 
 def standing(asked: Asked, now: Standing) -> Asked:
@@ -172,6 +208,24 @@ async def _one(run_id: str, verdict: Verdict, number: int) -> CallOutcome:
             return CallOutcome(call_id=call.call_id, state=CallState.INTENDED)
 
 
+async def _applied(run_id: str, call: ToolCall, card: ToolCard, number: int) -> None:
+    """Make a call for which no turn waits; the event that answers it is heard when it comes."""
+    # Asked in this order: only histories with such a call know the difference.
+    heard = card.callback and workflow.patched("applied calls hear their event")
+    request = WaitRequest(run_id=run_id, call_id=call.call_id)
+    if heard:
+        await local(Outside.expect, request, f"callback: {call.alias}")
+    try:
+        await _send(run_id, call, card, number)
+    except ActivityError as error:
+        if is_held(error):
+            # It stays as it is, with the difference beside it: applied again, it is made once somebody has looked.
+            return
+        raise
+    if heard:
+        await local(Outside.open_wait, request, f"wait: {call.alias}")
+
+
 async def _send(run_id: str, call: ToolCall, card: ToolCard, number: int) -> CallOutcome:
     request = CallRequest(run_id=run_id, call_id=call.call_id)
     name = f"{card.server}.{card.name}"
@@ -187,7 +241,7 @@ async def _send(run_id: str, call: ToolCall, card: ToolCard, number: int) -> Cal
             summary=f"{name} #{number}",
         )
     except ActivityError as error:
-        if is_cancelled_exception(error):
+        if is_cancelled_exception(error) or is_held(error):
             raise
         # No attempt came back; what the ledger saw of the last one is all that can be known.
         lost = Settle(run_id=run_id, call_id=call.call_id)
@@ -195,11 +249,23 @@ async def _send(run_id: str, call: ToolCall, card: ToolCard, number: int) -> Cal
     return outcome
 
 
+def is_held(error: ActivityError) -> bool:
+    """Whether a person must look first: nothing was sent, and the call has no answer yet."""
+    return isinstance(error.cause, ApplicationError) and error.cause.type == PERSON
+
+
+def is_lost(error: ActivityError) -> bool:
+    """Whether nothing is known of the last attempt but that nobody heard from it: that is nobody's mistake."""
+    return isinstance(error.cause, NoAnswer)
+
+
 def reason(error: ActivityError) -> str:
     """Why an activity failed, for whoever must mend it."""
     cause = error.cause
     if isinstance(cause, ApplicationError) and cause.type == PERSON:
         return cause.message
+    if is_lost(error):
+        return f"{error.activity_type}: its workers were lost again and again ({cause}); resume it when they live"
     return f"{error.activity_type} failed: {cause}"
 
 

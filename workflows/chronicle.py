@@ -1,16 +1,18 @@
 """What a run writes down of its open conversation: notes, where it is, how it ended; it decides none of it."""
 
+from collections.abc import Callable
+
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
 from workflows import calls
 from workflows.activities import Outside
 from workflows.carried import Carried
+from workflows.hops import RUN_STATE
 from workflows.loop import Loop, State
 from workflows.messages import Note, Outcome, Record, RunState
 from workflows.story import Story
 
-RUN_STATE = SearchAttributeKey.for_keyword("RunState")
 OUTCOME = SearchAttributeKey.for_keyword("Outcome")
 
 
@@ -20,8 +22,10 @@ class Chronicle:
     def __init__(self, carried: Carried) -> None:
         self.loop: Loop | None = Loop(carried.conversation) if carried.conversation else None
         self.story = Story(carried.story)
-        self.run_id = self.loop.state.run_id if self.loop else ""
+        self.run_id = self.loop.state.run_id if self.loop else carried.run_id
         self.ended: list[Outcome] = []
+        self.woken = False
+        self.shown = (RunState.RUNNING, "")
 
     async def _note(
         self,
@@ -64,7 +68,7 @@ class Chronicle:
         )
         self._show(RunState.ENDED, f"{outcome} {reason}".strip())
         self.ended.append(outcome)
-        self.loop, self.run_id = None, ""
+        self.loop, self.run_id, self.woken = None, "", False
 
     async def _record(self, state: RunState, reason: str) -> None:
         record = Record(run_id=self.run_id, state=state, reason=reason)
@@ -72,7 +76,16 @@ class Chronicle:
         workflow.upsert_search_attributes([RUN_STATE.value_set(str(state))])
         self._show(state, reason)
 
+    async def _stands(self, state: RunState, reason: str, stirs: Callable[[], bool]) -> None:
+        """Write down where it stands still, unless it was woken there by what stirs it now: then that stands there."""
+        woken, self.woken = self.woken, False
+        if woken and stirs():
+            self._show(state, reason)
+        else:
+            await self._record(state, reason)
+
     def _show(self, state: RunState, reason: str) -> None:
+        self.shown = (state, reason)
         workflow.set_current_details(
             self.story.told(state, reason, self.loop.state if self.loop else None)
         )

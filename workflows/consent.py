@@ -13,6 +13,7 @@ from temporalio import workflow
 from workflows import calls
 from workflows.activities import Outside
 from workflows.approvals import Asked, Asking, Expired, Expiring, Standing
+from workflows.hops import Hears
 from workflows.loop import Loop
 from workflows.messages import CallOutcome, CallState, Entry, Kind, RunState
 from workflows.parking import Parking
@@ -21,6 +22,7 @@ from workflows.policy import AskPerson, Send, Verdict
 
 FIRST_GRACE = timedelta(seconds=5)
 LONGEST_GRACE = timedelta(minutes=5)
+ASKED = Hears(kinds=frozenset({Kind.ANSWER, Kind.APPLY, Kind.CANCEL}))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,10 +47,11 @@ class Consent(Parking):
         self, loop: Loop, verdicts: Sequence[Verdict], first: int
     ) -> list[Request]:
         """Ask about each call that wants it; nothing is waited for yet."""
+        made = {one.call_id for one in self.made}
         return [
             await self._request(loop, one, first + at)
             for at, one in enumerate(verdicts)
-            if isinstance(one, AskPerson)
+            if isinstance(one, AskPerson) and one.call.call_id not in made
         ]
 
     async def _request(self, loop: Loop, verdict: AskPerson, number: int) -> Request:
@@ -64,15 +67,16 @@ class Consent(Parking):
         while requests:
             left = [one for one in requests if one.asked.standing is Standing.OPEN]
             for one in [one for one in requests if one not in left]:
-                outcome = await self._settled(one)
+                outcome = await self._settled(loop, one)
                 if outcome is None:
                     return None
                 outcomes.append(outcome)
+                self._keep(outcome)
             requests = left
             wants = "; ".join(one.asked.wants for one in left)
             if wants and wants != told:
                 loop.rests(workflow.time())
-                await self._record(RunState.WAITING, wants)
+                await self._stands(RunState.WAITING, wants, self._has_words)
                 told = wants
             if left and not await self._moved(loop, left):
                 return None
@@ -81,13 +85,13 @@ class Consent(Parking):
             await self._record(RunState.RUNNING, "people have answered")
         return outcomes
 
-    async def _settled(self, request: Request) -> CallOutcome | None:
+    async def _settled(self, loop: Loop, request: Request) -> CallOutcome | None:
         """How the call of a settled request ended, made now where somebody consented; None when it was stopped."""
         call, card = request.verdict.call, request.verdict.card
         match request.asked.standing:
             case Standing.APPROVED if card is not None:
-                work = calls.carry_out(self.run_id, (Send(call, card),), request.number)
-                return work[0].result() if await self._done(self.run_id, *work) else None
+                made = await self._made(loop, (Send(call, card),), request.number)
+                return made[0] if made else None
             case Standing.ANSWERED:
                 state = CallState.DONE
             case Standing.EXPIRED if card is None:
@@ -105,7 +109,10 @@ class Consent(Parking):
         if ripe is not None and ripe > workflow.time():
             until = min(until, max(ripe, workflow.time() + 1.0))
         left = max(until - workflow.time(), 0.0)
-        stirred = await calls.any_of(self._stirs, left, f"until people answer {first.asked.code}")
+        summary = f"until people answer {first.asked.code}"
+        if not self._has_words():
+            self._sleep(ASKED, workflow.time() + left, summary)
+        stirred = await calls.any_of(lambda: self._has_words() or self._is_long(), left, summary)
         if not stirred and workflow.now() >= first.deadline:
             return await self._timed_out(loop, first)
         self._continue_as_new_if_long()
@@ -151,10 +158,6 @@ class Consent(Parking):
         """What people said, and proposals to apply; all else keeps its place."""
         return [one for one in self.mailbox.carried() if one.kind in {Kind.ANSWER, Kind.APPLY}]
 
-    def _stirs(self) -> bool:
-        return (
-            bool(self._words())
-            or self.mailbox.wants_cancel(self.run_id)
-            or self.intake.stirs()
-            or self._is_long()
-        )
+    def _has_words(self) -> bool:
+        """Whether something came that is heard while people are asked."""
+        return bool(self._words()) or self.mailbox.wants_cancel(self.run_id) or self.intake.stirs()

@@ -48,7 +48,8 @@ class State:
 
     `turn` counts the turns begun; `calls` are still unanswered; `unwritten` are the write tools whose newest call
     was meant to happen and did not. `refusal` is a cap's, beside the budget's own; `over` is what the rule wants then.
-    `failure` says why it can't end as anything but failed; `claimed` is the outcome with which the model has ended it.
+    `stays` says that it parks for that once the model has taken its leave. `failure` says why it can't end as anything
+    but failed; `claimed` is the outcome with which the model has ended it.
     """
 
     run_id: str
@@ -67,6 +68,7 @@ class State:
     nudged: bool = False
     refusal: str = ""
     over: OverBudget = OverBudget.PARK
+    stays: bool = False
     failure: str = ""
     clock: money.Clock = field(default_factory=money.Clock)
     claimed: Outcome | None = None
@@ -136,6 +138,8 @@ class Loop:
         state = self.state
         if state.calls:
             return Act(self._verdicts())
+        if state.stays and not state.failure:
+            return Stay(state.refusal)
         ended = self._ended()
         if ended is not None:
             return ended
@@ -156,6 +160,7 @@ class Loop:
             spent=reply.spent,
             refusal=reply.refusal,
             over=reply.over,
+            stays=reply.stays,
         )
 
     def answered(self, outcomes: tuple[CallOutcome, ...]) -> None:
@@ -203,7 +208,9 @@ class Loop:
 
     def resumed(self, budget: Budget) -> None:
         """A person said go on, under the limits in force now."""
-        self.state = replace(self.state, budget=budget, stop=None, nudged=False, refusal="")
+        self.state = replace(
+            self.state, budget=budget, stop=None, nudged=False, refusal="", stays=False
+        )
 
     def failed(self, reason: str) -> None:
         """Nothing more is asked of the model: the run ends as failed."""

@@ -29,6 +29,9 @@ SLEEP = "doorbell__sleep_until"
 FINISH = "doorbell__finish"
 """The alias of the tool by which the model ends its conversation with a word on how it went."""
 
+RESOURCE = "doorbell__read_resource"
+"""The alias of the tool by which the model reads what `read:` allows; offered only where it allows something."""
+
 BUILT_INS = (WAIT, SLEEP, ASK, EVENT, FINISH)
 """The tools that are offered beside those of servers; each counts among a playbook's forty."""
 
@@ -203,7 +206,7 @@ class Reply:
     """What a turn came to; its texts stay in the ledger.
 
     `refusal` says which cap ends the conversation here, or lets no turn begin (OVER_BUDGET); `over` is what the rule
-    wants then.
+    wants then. With `stays` it ends nothing: the model has taken its leave, and the run parks for that reason.
     """
 
     turn: int
@@ -212,6 +215,7 @@ class Reply:
     spent: Spent = field(default_factory=Spent)
     refusal: str = ""
     over: OverBudget = OverBudget.PARK
+    stays: bool = False
 
 
 class CallState(StrEnum):
@@ -242,20 +246,28 @@ class CallRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settle:
-    """End a call that nobody waits for any more, by what the ledger saw of it; `reason` says why nobody does."""
+    """End a call that nobody waits for any more, by what the ledger saw of it; `reason` says why nobody does.
+
+    One that its server answers later ends only if it is `given_up`.
+    """
 
     run_id: str
     call_id: str
     reason: str = "its worker was lost"
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOutcome:
-    """How a call ended; `size` is of its full result, in bytes."""
+    """How a call ended; `size` is of its full result, in bytes. One that is `sent` is answered later, by its server.
+
+    `left` says that its server still works on it, and nobody waits for that.
+    """
 
     call_id: str
     state: CallState
     size: int = 0
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,9 +388,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRef:
-    """Just a conversation."""
+    """Just a conversation. What is `held` has none yet, for that reason: it is to be asked for again."""
 
     run_id: str
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

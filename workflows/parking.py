@@ -1,23 +1,27 @@
 """How a run stands still and is stirred: for an event, for a person, for work of its own; it begins and ends nothing.
 
 Whoever waits hears what outdoes the conversation or calls it off, and continues as new when the history is long: the
-wait is in the ledger, so nothing of it is lost with the history.
+wait is in the ledger, so nothing of it is lost with the history. Who waits long continues as new into the prologue,
+which is all that is replayed of it then, and as new again into the code of the day on which something comes.
 """
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from temporalio import workflow
 
-from workflows import calls
+from workflows import calls, upgrades
 from workflows.activities import Outside
 from workflows.approvals import Heeded, Word
+from workflows.asleep import Asleep
 from workflows.carried import Carried, RunInput
 from workflows.chronicle import Chronicle
 from workflows.flow import Flow
-from workflows.intake import Intake
+from workflows.hops import PARKED, WAITING, Hears, carried_in, hop, named, packed
+from workflows.intake import MOST_DELIVERIES, Intake
 from workflows.loop import Act, Loop, waits
 from workflows.mail import interrupts
 from workflows.messages import (
@@ -34,27 +38,41 @@ from workflows.messages import (
     Waiting,
     WaitRequest,
 )
+from workflows.policy import Verdict
 from workflows.waits import Waits
 
 BY_A_PERSON = "cancelled by a person"
 OUTDONE = "superseded by a newer event"
+GO_ON = "A person let this run go on. You have your tools again: go on where you were."
 SUMMARY = 200
 """Bytes of a timer's summary; the server takes twice as many."""
 HISTORY_LIMIT = 2_000
 """Events after which a run continues as new, well before Temporal's own limits."""
+LONG = 60.0
+"""Seconds; who waits longer does it in the prologue. Parts under way have acted on it: a change needs a patch."""
 
 
 class Parking(Chronicle):
     """The mailbox of a run and the open conversation, between two steps of the loop."""
 
     def __init__(self, given: RunInput) -> None:
-        carried = given.carried or Carried()
+        carried = carried_in(given)
         super().__init__(carried)
         self.title = given.title
+        self.made = carried.made
+        self.woken = bool(given.mail and self.run_id) and not given.retell
+        # A part that began with a state of this kind has run under the prologue from its first line.
+        self.sleeps = (
+            given.carried is not None and upgrades.schema_of(given.carried) > upgrades.FIRST
+        )
+        # What came in the middle of a turn is heard by what that turn waits for.
+        self.amid = self.sleeps and self.loop is not None and bool(self.loop.state.calls)
         self.intake = Intake(carried)
         self.mailbox = self.intake.mailbox
         self.parked = carried.parked
+        self.stops = 0
         self.opener: Entry | None = None
+        self.entering = False
 
     async def _claim(self, entry: Entry, how: Claim) -> bool:
         return await self.intake.claim(entry, how)
@@ -78,6 +96,32 @@ class Parking(Chronicle):
             raise
         return not await calls.stop(work)
 
+    async def _made(
+        self, loop: Loop, verdicts: Sequence[Verdict], first: int
+    ) -> list[CallOutcome] | None:
+        """The outcomes of these calls; None when the conversation was called off before each had one.
+
+        What a person must look at first parks the run, and is called again when somebody says so.
+        """
+        while True:
+            known = {one.call_id for one in self.made}
+            work = calls.carry_out(self.run_id, verdicts, first, known)
+            if not await self._done(self.run_id, *work):
+                return None
+            made, held = calls.ended(work)
+            self._keep(*made)
+            if not held:
+                wanted = {one.call.call_id for one in verdicts}
+                return [one for one in self.made if one.call_id in wanted]
+            await self._park(loop, "\n".join(held))
+            if self.loop is None:
+                return None
+
+    def _keep(self, *outcomes: CallOutcome) -> None:
+        """Know these outcomes of the turn under way; what continues as new makes no call of them again."""
+        known = {one.call_id for one in self.made}
+        self.made = (*self.made, *(one for one in outcomes if one.call_id not in known))
+
     def _is_outdone(self) -> bool:
         return bool(self.run_id) and self.intake.is_outdone()
 
@@ -88,19 +132,22 @@ class Parking(Chronicle):
         loop.rests(workflow.time())
         if await self._parked(reason):
             loop.works(workflow.time())
-            ref = RunRef(run_id=self.run_id)
+            ref, left = RunRef(run_id=self.run_id), loop.state.stays
             loop.resumed((await calls.local(Outside.limits, ref, "limits in force")).budget)
+            if left:
+                # It has taken its leave, and nobody has spoken to it since.
+                await self._note(loop, text=GO_ON)
 
     async def _parked(self, reason: str) -> bool:
         """Park until a person's word about this very conversation; False when it ended meanwhile.
 
         Everything else stays in the mailbox, in its order.
         """
-        await self._record(RunState.PARKED, reason)
+        await self._stands(RunState.PARKED, reason, self._has_say)
         while True:
-            await self.intake.until(
-                lambda: self.mailbox.has_word() or self.intake.stirs() or self._is_long()
-            )
+            if not self._has_say():
+                self._sleep(PARKED, self._ripens(), "coalescing", parked=reason)
+            await self.intake.until(lambda: self._has_say() or self._is_long())
             self._continue_as_new_if_long(reason)
             if await self.intake.outdone():
                 await self._close(Outcome.SUPERSEDED, OUTDONE)
@@ -127,7 +174,7 @@ class Parking(Chronicle):
         open_ones = Waits(opened, workflow.time())
         if open_ones:
             loop.rests(workflow.time())
-            await self._record(RunState.WAITING, open_ones.wants)
+            await self._stands(RunState.WAITING, open_ones.wants, self._has_news)
             end = await self._outlasted(open_ones)
             loop.works(workflow.time())
             await self._record(RunState.RUNNING, f"the wait was {end}")
@@ -183,7 +230,7 @@ class Parking(Chronicle):
         if entry.kind in {Kind.APPLY, Kind.ANSWER}:
             await self._obey(entry)
         else:
-            await self._claim(entry, Claim.LATE)
+            await self._too_late(entry)
         return []
 
     def _ends(
@@ -197,14 +244,36 @@ class Parking(Chronicle):
     async def _stirred(self, deadline: float, summary: str) -> bool:
         """Wait for something to do, until the deadline or until a batch is ripe."""
         left = max(deadline - workflow.time(), 0.0)
-        ripe = self.mailbox.stirs_at()
-        if ripe is not None and ripe > workflow.time():
+        ripe = self._ripens()
+        if ripe is not None:
             left = min(left, max(ripe - workflow.time(), 1.0))
-        return await calls.any_of(
-            lambda: self.intake.heard() is not None or self.intake.stirs() or self._is_long(),
-            left,
-            summary,
-        )
+        if not self._has_news():
+            self._sleep(WAITING, workflow.time() + left, summary)
+        return await calls.any_of(lambda: self._has_news() or self._is_long(), left, summary)
+
+    def _has_news(self) -> bool:
+        """Whether something came that a waiting conversation hears."""
+        return self.intake.heard() is not None or self.intake.stirs()
+
+    def _has_say(self) -> bool:
+        """Whether something came that a parked conversation hears."""
+        return self.mailbox.has_word() or self.intake.stirs()
+
+    def _ripens(self) -> float | None:
+        """When a batch that concerns the open conversation will be ripe; None when there is none to wait for."""
+        ripe = self.mailbox.stirs_at()
+        return None if ripe is None or ripe <= workflow.time() else ripe
+
+    async def _too_late(self, entry: Entry) -> bool:
+        """Whether nobody wanted it any more, and that is written down: no conversation hears it."""
+        if entry.kind is Kind.WOKEN and entry.wait_id and workflow.patched("applied calls hear"):
+            (end,) = self._ends([entry.wait_id], WaitEnd.RESOLVED, entry.event_id)
+            end = replace(end, run_id=entry.run_id or "")
+            if (await calls.local(Outside.hear_late, end, "a call that was applied")).first:
+                await self._claim(entry, Claim.CONSUMED)
+                return False
+        await self._claim(entry, Claim.LATE)
+        return True
 
     async def _obey(self, entry: Entry) -> None:
         """Heed a person's word about calls, whatever is open."""
@@ -254,21 +323,58 @@ class Parking(Chronicle):
     def _continue_as_new_if_long(self, parked: str = "") -> None:
         if not self._is_long():
             return
+        given = RunInput(title=self.title, carried=packed(self._carried(parked)))
+        if self.sleeps:
+            hop(given)
+        workflow.continue_as_new(given)
+
+    def _sleep(self, hears: Hears, until: float | None, summary: str, *, parked: str = "") -> None:
+        """Continue as new into the prologue, unless it is soon over; all that came goes along, unheard."""
+        near = until is not None and until - workflow.time() <= LONG
+        if near or not (self.sleeps or self._knew_the_prologue()):
+            return
+        asleep = Asleep(
+            until=until,
+            kinds=tuple(sorted(hears.kinds)),
+            modes=tuple(sorted(hears.modes)),
+            most=MOST_DELIVERIES,
+            details=self._told_asleep(until),
+            summary=_short(summary),
+        )
+        carried = packed(self._carried(parked))
+        hop(RunInput(title=self.title, carried=carried, asleep=asleep))
+
+    def _knew_the_prologue(self) -> bool:
+        """Whether this very stop isn't one that was made before there was a prologue."""
+        # A name of its own for each, because a patch that a replay has once denied stays denied.
+        self.stops += 1
+        return workflow.patched(f"prologue, stop {self.stops}")
+
+    def _told_asleep(self, until: float | None) -> str:
+        state, reason = self.shown
+        if until is not None:
+            reason += f", until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC"
+        told = self.story.told(state, reason, self.loop.state if self.loop else None)
+        return f"{told}\n\n{named(self.title)}"
+
+    def _carried(self, parked: str) -> Carried:
         kept, loop = self.intake.kept(), self.loop
         mailbox = kept.mailbox
-        if loop is None and self.run_id and self.opener is not None:
+        opening = loop is None and (self.run_id or self.entering) and self.opener is not None
+        if opening and self.opener is not None:
             # It isn't open yet: with the same token it is opened again, alone, as the same conversation.
             mailbox = (replace(self.opener, flow=Flow()), *mailbox)
-        carried = Carried(
+        return Carried(
             mailbox=mailbox,
             place=kept.place,
             folded=kept.folded,
             reserved=kept.reserved,
             conversation=loop.state if loop else None,
             story=self.story.carried(),
-            parked=parked if loop else "",
+            parked=parked,
+            run_id=self.run_id,
+            made=self.made,
         )
-        workflow.continue_as_new(RunInput(title=self.title, carried=carried))
 
 
 def _short(text: str) -> str:

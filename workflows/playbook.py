@@ -175,6 +175,7 @@ class Playbook:
     instructions, a template over `with`. `digest` names exactly this text. `text` is how the model is shown what
     others wrote; `approve` who must consent to calls that change something, where `writes` doesn't say. `on_drift` is
     what becomes of a tool whose definition isn't the one that was locked. `screening` is what a write may carry.
+    `read` are the resources that may be read, as `server:uri` or a template of URIs.
     """
 
     name: str
@@ -193,6 +194,7 @@ class Playbook:
     approve: Approve | None = None
     on_drift: OnDrift = OnDrift.PARK
     screening: Screening = field(default_factory=Screening)
+    read: tuple[str, ...] = ()
 
     def consent_for(self, tool: str, effect: Effect) -> Approve | None:
         """Who must consent to calls of `server.tool`: as its own line says, else as all that change something."""

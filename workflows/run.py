@@ -7,6 +7,8 @@ mailbox empty.
 """
 
 import asyncio
+from contextlib import suppress
+from dataclasses import replace
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
@@ -15,7 +17,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows import calls
     from workflows.activities import Outside
     from workflows.carried import RunInput, RunResult
-    from workflows.consent import Consent
+    from workflows.handles import Handles
+    from workflows.hops import GATHERING, RUN_STATE, hop, later, woken
     from workflows.loop import Act, AskModel, End, Loop, State, Stay, Step, awaits, given_up
     from workflows.messages import (
         Ask,
@@ -24,32 +27,47 @@ with workflow.unsafe.imports_passed_through():
         Kind,
         OpenRequest,
         Outcome,
+        Record,
         RunRef,
         RunState,
     )
     from workflows.parking import BY_A_PERSON, OUTDONE
+    from workflows.prologue import Prologue
+    from workflows.upgrades import NewerProgram, run_of
 
 IN_TEMPORAL = "cancelled in Temporal"
 
 
 @workflow.defn(name="Run")
-class Run(Consent):
+class Run(Handles):
     """Drive the loop; keep the mailbox; never lose an entry."""
 
     @workflow.init
     def __init__(self, given: RunInput) -> None:
-        super().__init__(given)
+        self.prologue: Prologue | None = None
+        self.unread = ""
+        self.losing_since: float | None = None
+        if given.asleep is not None:
+            self.prologue = Prologue(given.asleep)
+            return
+        try:
+            super().__init__(given)
+        except NewerProgram as error:
+            self.unread = str(error)
+            self.prologue = Prologue(later(self.unread, workflow.time()))
 
     @workflow.signal(
         description="A decision of the dispatcher: an event, a wake-up, a person's word"
     )
     def deliver(self, entry: Entry) -> None:
         """Keep it, with a token of its own; nothing is done here, so that nothing can be half done."""
-        self.intake.put(entry)
+        (self.prologue or self.intake).put(entry)
 
     @workflow.run
-    async def run(self, given: RunInput) -> RunResult:  # noqa: ARG002 - __init__ took it
+    async def run(self, given: RunInput) -> RunResult:
         """Until the mailbox is empty and no conversation is open."""
+        if self.prologue is not None:
+            await self._sleeps(given, self.prologue)
         try:
             return await self._work()
         except (asyncio.CancelledError, ActivityError) as error:
@@ -57,6 +75,34 @@ class Run(Consent):
             if is_cancelled_exception(error) and self.run_id:
                 await asyncio.shield(self._cancelled_outside())
             raise
+
+    async def _sleeps(self, given: RunInput, prologue: Prologue) -> None:
+        """Continue as new into the code of the day on which something came, with all that came."""
+        if self.unread:
+            await self._left(given, prologue)
+        try:
+            await prologue.sleep()
+        except asyncio.CancelledError:
+            # No part that follows would know of it: it ends here.
+            await asyncio.shield(self._cancelled_asleep(woken(given, prologue.mail)))
+            raise
+        hop(woken(given, prologue.mail))
+
+    async def _left(self, given: RunInput, prologue: Prologue) -> None:
+        """What a newer program wrote is left for it as it is, and people are told."""
+        if run_id := run_of(given.carried):
+            record = Record(run_id=run_id, state=RunState.PARKED, reason=self.unread)
+            await calls.local(Outside.record, record, "parked: not readable")
+            workflow.upsert_search_attributes([RUN_STATE.value_set(str(RunState.PARKED))])
+        mail = (*given.mail, *prologue.mail)
+        left = replace(given, asleep=prologue.asleep, mail=mail, retell=True)
+        hop(left)
+
+    async def _cancelled_asleep(self, given: RunInput) -> None:
+        with suppress(NewerProgram):
+            super().__init__(given)
+            if self.run_id:
+                await self._cancelled_outside()
 
     async def _work(self) -> RunResult:
         while self.loop is not None or self.mailbox:
@@ -76,6 +122,7 @@ class Run(Consent):
             self.mailbox.remove(entry)
             await self._without(entry)
         elif gathering:
+            self._sleep(GATHERING, self.mailbox.ripe_at(), "coalescing")
             self._continue_as_new_if_long()
             await self.intake.gather(lambda: self.mailbox.other() is not None or self._is_long())
         elif (taken := await self.intake.take(entry)) is not None:
@@ -87,19 +134,41 @@ class Run(Consent):
             case Kind.APPLY | Kind.ANSWER:
                 await self._obey(entry)
             case Kind.WOKEN:
-                await self._claim(entry, Claim.LATE)
-                await calls.local(Outside.gone, RunRef(run_id=entry.run_id or ""), "gone")
+                if await self._too_late(entry):
+                    await calls.local(Outside.gone, RunRef(run_id=entry.run_id or ""), "gone")
             case Kind.RESUME | Kind.CANCEL | Kind.EVENT:
                 await self._claim(entry, Claim.LATE)
 
     async def _open(self, entry: Entry) -> None:
-        request = OpenRequest(workflow_id=workflow.info().workflow_id, entry=entry)
-        ref = await calls.local(Outside.begin, request, "begin")
+        ref = await self._entered(entry)
         self.run_id, self.opener = ref.run_id, entry
+        if self.parked:
+            # It stood parked before its tools were chosen.
+            reason, self.parked = self.parked, ""
+            await self._parked(reason)
         while self.run_id and self.loop is None and not await self._called_off():
             await self._choose(ref)
         if self.loop is not None:
             await self._tell_folded(self.loop)
+
+    async def _entered(self, entry: Entry) -> RunRef:
+        """The conversation that it opens, as soon as its rule lets one more begin; words are heeded meanwhile."""
+        request = OpenRequest(workflow_id=workflow.info().workflow_id, entry=entry)
+        pause = calls.ASK_AGAIN
+        while (ref := await calls.local(Outside.begin, request, "begin")).held:
+            self.opener, self.entering = entry, True
+            self._show(RunState.WAITING, ref.held)
+            self._continue_as_new_if_long()
+            await calls.any_of(self._is_addressed, pause, "waits until it may begin")
+            while (other := self.mailbox.other()) is not None:
+                self.mailbox.remove(other)
+                await self._without(other)
+            pause = min(pause * 2, calls.ASK_AGAIN_AT_LAST)
+        self.entering = False
+        return ref
+
+    def _is_addressed(self) -> bool:
+        return self.mailbox.other() is not None or self._is_long()
 
     async def _choose(self, ref: RunRef) -> None:
         choosing = calls.begun(Outside.prepare, ref, "choose tools", calls.OPENING)
@@ -110,10 +179,29 @@ class Run(Consent):
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
-            await self._parked(calls.reason(error))
+            if not await self._outlasts(error):
+                await self._parked(calls.reason(error))
         else:
             self.story.opened(opened)
             self.loop = Loop(State.of(opened))
+
+    async def _outlasts(self, error: ActivityError) -> bool:
+        """Whether the opening begins again, after a pause: its workers were lost, and not for too long."""
+        # Asked in this order: histories of before have no marker, and those without a loss need none.
+        if not calls.is_lost(error) or not workflow.patched("openings outlast workers"):
+            return False
+        now = workflow.time()
+        since, self.losing_since = self.losing_since or now, None
+        if now - since >= calls.LOSING:
+            return False
+        self.losing_since = since
+        self._show(RunState.RUNNING, "its worker was lost; the opening begins again")
+        await calls.any_of(
+            lambda: self.mailbox.wants_cancel(self.run_id) or self._is_outdone(),
+            calls.PAUSE,
+            "its worker was lost",
+        )
+        return True
 
     async def _called_off(self) -> bool:
         """End the conversation that is being opened if it is called off; every other entry stays for what follows."""
@@ -128,16 +216,18 @@ class Run(Consent):
         return mine
 
     async def _converse(self, loop: Loop) -> None:
+        amid, self.amid = self.amid, False
         if self.parked:
             reason, self.parked = self.parked, ""
             await self._park(loop, reason)
         while self.loop is not None:
-            if await self.intake.outdone():
+            if not amid and await self.intake.outdone():
                 await self._close(Outcome.SUPERSEDED, OUTDONE)
                 return
             await self.intake.turn_away()
             loop.at(workflow.time())
-            step, entry = loop.next(), self.intake.heard()
+            step, entry = loop.next(), None if amid else self.intake.heard()
+            amid = False
             # A conversation that can't go on leaves what came in to the next one, and a wake-up to its wait.
             if entry is not None and not given_up(step) and not awaits(step, entry.kind):
                 await self._heed(loop, entry)
@@ -176,7 +266,7 @@ class Run(Consent):
                 if await self._claim(entry, Claim.CONSUMED):
                     await self._close(Outcome.CANCELLED, BY_A_PERSON)
             case _:
-                await self._claim(entry, Claim.LATE)
+                await self._too_late(entry)
 
     async def _ask(self, loop: Loop, turn: int, last: str) -> None:
         self._show(RunState.RUNNING, f"thinking, turn {turn}")
@@ -199,17 +289,20 @@ class Run(Consent):
         self._show(RunState.RUNNING, "using tools")
         first = loop.state.tool_calls + 1
         requests = await self._ask_people(loop, act.verdicts, first)
-        work = calls.carry_out(self.run_id, act.verdicts, first)
-        done = await self._done(self.run_id, *work)
-        consented = await self._consented(loop, requests) if done else None
+        made = await self._made(loop, act.verdicts, first)
+        consented = None if made is None else await self._consented(loop, requests)
         if self.loop is None:
             return
-        if consented is not None:
-            outcomes = [*(one.result() for one in work), *consented]
+        followed = None
+        if made is not None and consented is not None:
+            followed = await self._followed(loop, [*made, *consented])
+        if followed is not None:
+            outcomes = followed
             outcomes += await self._rest(loop, act, outcomes)
         else:
             why = loop.state.failure or self._why_stopped()
             outcomes = await calls.give_up(self.run_id, loop.state.calls, why)
+        self.made = ()
         loop.answered(tuple(outcomes))
         self.story.acted(act.verdicts, outcomes)
 

@@ -66,6 +66,28 @@ def deployment(found: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
+def deployed(found: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:
+    """A deployment and how it ended."""
+    return {
+        **_kept(found, "id", "sha", "ref", "environment"),
+        **_kept(status, "state", "description", "target_url", "environment_url", "updated_at"),
+    }
+
+
+def ran(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A workflow run and how it ended."""
+    return _kept(
+        found,
+        *("id", "name", "status", "conclusion", "head_branch", "head_sha", "event"),
+        *("run_number", "run_attempt", "html_url", "updated_at"),
+    )
+
+
+def dispatched(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A workflow run that was just asked for; GitHub Enterprise Server may not say which."""
+    return _kept(found, "workflow_run_id", "run_url", "html_url") or {"dispatched": True}
+
+
 def user(found: Mapping[str, Any]) -> dict[str, Any]:
     """Who the token belongs to."""
     return _kept(found, "login", "id", "type", "name", "html_url")

@@ -14,6 +14,8 @@ from urllib.parse import quote
 import httpx2
 from mcp.server.mcpserver.exceptions import ToolError
 
+from mcp_servers.tasks.desk import Unsure
+
 DEFAULT_URL: Final = "https://api.github.com"
 HEADERS: Final = {
     "Accept": "application/vnd.github+json",
@@ -70,9 +72,10 @@ class GitHub:
             response = await self.client.send(request, follow_redirects=method == "GET")
             return _answer(response)
         except httpx2.HTTPError as error:
-            raise ToolError(_unanswered(method, request.url, error)) from None
+            raise _kind(method, error)(_unanswered(method, request.url, error)) from None
         except _FailureAnswer as failure:
-            raise ToolError(self._redacted(_explain(method, failure.response))) from None
+            said = self._redacted(_explain(method, failure.response))
+            raise _kind(method, failure)(said) from None
 
     def _redacted(self, text: str) -> str:
         return text.replace(self.token, "[token]") if self.token else text
@@ -116,12 +119,23 @@ def _authorization(token: str | None) -> Mapping[str, str]:
 def _answer(response: httpx2.Response) -> Any:
     if not response.is_success:
         raise _FailureAnswer(response)
+    if response.status_code == httpx2.codes.NO_CONTENT:
+        return {}
     try:
         return response.json()
     except ValueError:
         raise ToolError(
             f"expected JSON from {response.url}, got {response.text[:80]!r}: is GITHUB_API_URL right?"
         ) from None
+
+
+def _kind(method: str, error: httpx2.HTTPError | _FailureAnswer) -> type[ToolError]:
+    """Whether a failure leaves open if a write happened."""
+    if method == "GET" or isinstance(error, _NOTHING_SENT):
+        return ToolError
+    if isinstance(error, _FailureAnswer) and not error.response.is_server_error:
+        return ToolError
+    return Unsure
 
 
 def _unanswered(method: str, url: httpx2.URL, error: httpx2.HTTPError) -> str:

@@ -1,23 +1,33 @@
-"""The tool table: seven tools, named and called as in GitHub's own MCP server; it reads no environment.
+"""The tool table: eight tools, named and called as in GitHub's own MCP server; it reads no environment.
 
 A playbook written for this server runs unchanged on https://github.com/github/github-mcp-server. GitHub has no
 idempotency keys, so none is claimed: the annotations say what a repeated call really does.
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import count
 from typing import Annotated, Any, Final, Literal
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from mcp_servers.github import answers
 from mcp_servers.github.api import GitHub, connect, repository
+from mcp_servers.github.later import (
+    Ask,
+    Owner,
+    Repo,
+    call_off,
+    create_deployment,
+    run_workflow,
+)
+from mcp_servers.tasks.desk import Desk
+from mcp_servers.tasks.memory import MemoryStore
+from mcp_servers.tasks.mounting import Later, server_of
 
 VERSION: Final = "0.1.0"
 INSTRUCTIONS: Final = (
@@ -28,13 +38,6 @@ _PAGE: Final = 100
 _SCOPE: Final = re.compile(r"(?:^|[\s(\-])(?:repo|org|user|owner):", re.IGNORECASE)
 _KIND: Final = re.compile(r"(?:^|[\s(])(?:is:(?:issue|pr|pull-request)|type:)", re.IGNORECASE)
 
-Ask = Context[GitHub, Any]
-Owner = Annotated[
-    str, Field(description="Owner of the repository", pattern=r"^[A-Za-z0-9_-]{1,100}$")
-]
-Repo = Annotated[
-    str, Field(description="Name of the repository", pattern=r"^[A-Za-z0-9._-]{1,100}$")
-]
 Read = Annotated[
     Literal["get", "get_comments", "get_labels"], Field(description="What to read of the issue")
 ]
@@ -149,28 +152,6 @@ async def add_issue_comment(
     return answers.text(answers.posted(await _github(ctx).post(path, {"body": body})))
 
 
-async def create_deployment(
-    *,
-    ctx: Ask,
-    owner: Owner,
-    repo: Repo,
-    ref: Annotated[str, Field(description="Branch, tag or commit to deploy", min_length=1)],
-    environment: Annotated[str, Field(description="Where to", min_length=1)] = "production",
-    task: Annotated[str, Field(description="What to do there", min_length=1)] = "deploy",
-    description: str | None = None,
-    required_contexts: Annotated[
-        list[str] | None,
-        Field(description="Checks that must have passed; all of them unless given, [] for none"),
-    ] = None,
-) -> str:
-    """Ask for a deployment; whoever deploys for the repository says later how it went."""
-    fields = _given(description=description, required_contexts=required_contexts)
-    # Merging the default branch into the ref would be another write, and answers without a deployment.
-    asked = {"ref": ref, "environment": environment, "task": task, "auto_merge": False, **fields}
-    path = repository(owner, repo, "deployments")
-    return answers.text(answers.deployment(await _github(ctx).post(path, asked)))
-
-
 async def get_me(*, ctx: Ask) -> str:
     """Say which GitHub user the token belongs to."""
     return answers.text(answers.user(await _github(ctx).get("/user")))
@@ -199,25 +180,21 @@ TOOLS: Final[tuple[tuple[Callable[..., Any], ToolAnnotations], ...]] = (
     (issue_write, _writes("Write an issue", destructive=True)),
     (add_issue_comment, _writes("Comment on an issue", destructive=False)),
     (create_deployment, _writes("Deploy", destructive=True)),
+    (run_workflow, _writes("Run a workflow", destructive=True)),
     (get_me, _reads("Who am I")),
 )
 """Each tool's docstring is what the model is told of it."""
 
 
-def build(base_url: str, token: str | None) -> MCPServer[GitHub]:
-    """The server for one API address and token; nothing is connected before it runs."""
-
-    @asynccontextmanager
-    async def lifespan(_: MCPServer[GitHub]) -> AsyncIterator[GitHub]:
-        async with connect(base_url, token) as github:
-            yield github
-
-    server = MCPServer(
+def build(base_url: str, token: str | None, desk: Desk | None = None) -> MCPServer[Later[GitHub]]:
+    """The server for one API address and token; nothing is connected before it runs. Without a desk: no tasks."""
+    server = server_of(
         "github",
         version=VERSION,
         instructions=INSTRUCTIONS,
-        lifespan=lifespan,
-        log_level="WARNING",
+        desk=desk or Desk(store=MemoryStore(), hears=False),
+        connect=partial(connect, base_url, token),
+        call_off=call_off,
     )
     for tool, annotations in TOOLS:
         server.add_tool(tool, annotations=annotations, structured_output=False)
@@ -225,7 +202,7 @@ def build(base_url: str, token: str | None) -> MCPServer[GitHub]:
 
 
 def _github(ctx: Ask) -> GitHub:
-    return ctx.request_context.lifespan_context
+    return ctx.request_context.lifespan_context.api
 
 
 def _given(**fields: Any) -> dict[str, Any]:

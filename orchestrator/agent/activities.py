@@ -4,6 +4,7 @@ Failures become what the workflow understands: `PersonError` parks the run, ever
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import activity
@@ -13,20 +14,22 @@ from typing_extensions import override
 
 from orchestrator.agent import counting
 from orchestrator.agent.asking import turning
-from orchestrator.agent.beating import beating
+from orchestrator.agent.beating import Telling, beating
 from orchestrator.agent.calling import once
 from orchestrator.agent.calling.once import TryAgain
+from orchestrator.agent.calling.revoked import Held
 from orchestrator.agent.conversation import opening
 from orchestrator.agent.hands.definitions import HandsUnreachable
 from orchestrator.agent.means import Means, for_a_person
 from orchestrator.agent.reply import Unavailable
-from orchestrator.agent.waiting import approving, registering
+from orchestrator.agent.waiting import approving, handles, registering
 from orchestrator.database import Transaction
 from orchestrator.errors import OperatorError, PersonError
 from orchestrator.ledger import calls, claims, conversations
 from workflows.activities import Outside
 from workflows.approvals import Asked, Asking, Expired, Expiring, Heeded, Word
 from workflows.calls import MODEL
+from workflows.looks import Look, Looked
 from workflows.messages import (
     Answer,
     Ask,
@@ -161,6 +164,11 @@ class Activities(Outside):
 
     @override
     @activity.defn
+    async def hear_late(self, request: EndWait) -> WaitEnded:
+        return await registering.hear_late(self._means, request)
+
+    @override
+    @activity.defn
     async def ask_person(self, asking: Asking) -> Asked:
         return await approving.ask(self._means, asking)
 
@@ -206,6 +214,21 @@ class Activities(Outside):
             await counting.recorded(self._means, record)
         return Done()
 
+    @override
+    @activity.defn
+    async def look(self, request: Look) -> Looked:
+        async with beating():
+            return await handles.look(self._means, request)
+
+    @override
+    @activity.defn
+    async def call_off(self, request: Look) -> Done:
+        async with beating():
+            try:
+                return await handles.call_off(self._means, request)
+            except TryAgain as error:
+                raise ApplicationError(str(error), type="no answer") from error
+
 
 class ToolActivity:
     """Every tool call, under the tool's own name in the Temporal UI."""
@@ -221,11 +244,14 @@ class ToolActivity:
             said = f"this worker does not know {activity.info().activity_type!r}; start one of the run's own version"
             raise ApplicationError(said, type="unknown activity")
         request = activity.payload_converter().from_payload(given[0].payload, CallRequest)
-        async with beating():
+        async with beating() as tell:
+            means = replace(self._means, hands=Telling(self._means.hands, tell))
             try:
-                return await once.call(self._means, request, activity.info().attempt)
+                return await once.call(means, request, activity.info().attempt)
             except TryAgain as error:
                 raise ApplicationError(str(error), type="no answer") from error
+            except Held as error:
+                raise for_a_person(error) from error
 
 
 def _apply(connection: Transaction, run_id: str, at: float) -> tuple[ToolCall, ...]:

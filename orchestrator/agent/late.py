@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from orchestrator.agent.hands.definitions import BeforeSend, Discovered, Outcome, Progress
-from orchestrator.agent.means import Hands, Model
+from orchestrator.agent.hands.sights import Sight
+from orchestrator.agent.means import Hands, Model, Tasks
 from orchestrator.agent.reply import Request, Said
 from orchestrator.agent.text.redacting import Redact, nothing
 from orchestrator.servers import Server
@@ -72,8 +73,12 @@ class LateModel:
             await model.close()
 
 
+class Reaching(Hands, Tasks, Protocol):
+    """Whoever reaches servers, and the tasks that calls became there."""
+
+
 class LateHands:
-    """`Hands` whose protocol is imported late."""
+    """`Hands` whose protocol is imported late; `heard` is who hears of servers, as the hands name them."""
 
     def __init__(
         self,
@@ -83,11 +88,14 @@ class LateHands:
         stderr: Path,
         thread: Executor,
         redact: Redact = nothing,
+        **heard: Callable[[Any], None],
     ) -> None:
         self._servers = servers
-        self._late: Late[Hands] = Late(
+        self._late: Late[Reaching] = Late(
             HANDS,
-            lambda kind: kind(self._servers, environment=environment, stderr=stderr, redact=redact),
+            lambda kind: kind(
+                self._servers, environment=environment, stderr=stderr, redact=redact, **heard
+            ),
             thread,
         )
 
@@ -127,6 +135,14 @@ class LateHands:
             before_send=before_send,
             progress=progress,
         )
+
+    async def look(self, server: str, task_id: str, *, deadline: float) -> Sight:
+        """How a task stands; `deadline` is in seconds, from when the hands are there."""
+        return await (await self._late.arrived()).look(server, task_id, deadline=deadline)
+
+    async def call_off(self, server: str, task_id: str, *, deadline: float) -> Sight:
+        """Ask a server to stop a task, which it may heed or not; how it stands then."""
+        return await (await self._late.arrived()).call_off(server, task_id, deadline=deadline)
 
     async def close(self) -> None:
         """End every connection, if there is any."""

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from temporalio.exceptions import ApplicationError
+from typing_extensions import override
 
 from orchestrator.agent.hands.definitions import BeforeSend, Discovered, Outcome, Progress
 from orchestrator.agent.hands.listings import Listings
+from orchestrator.agent.hands.sights import Sight, Unseen
 from orchestrator.agent.reply import Request, Said
 from orchestrator.agent.text.redacting import Redact, nothing
 from orchestrator.configuration.configuration import Configuration
@@ -19,15 +21,17 @@ from orchestrator.events import Event
 from orchestrator.inbox.inbox import Entry, Inbox, event_of
 from orchestrator.servers import Server
 from orchestrator.sources.authors import author_in
+from orchestrator.sources.notices import NoticeDialect
 from orchestrator.sources.operator import OperatorDialect
 from orchestrator.sources.schedule import ScheduleDialect
-from orchestrator.sources.source import OPERATOR, SCHEDULE, Dialect
+from orchestrator.sources.source import DOORBELL, OPERATOR, SCHEDULE, Dialect
 from orchestrator.telemetry.instruments import RunInstruments, uncounted_runs
 from workflows.activities import PERSON
 
 BUILT_IN: Final[Mapping[str, Dialect]] = {
     OPERATOR: OperatorDialect(),
     SCHEDULE: ScheduleDialect(),
+    DOORBELL: NoticeDialect(),
 }
 """How the events of our own sources are read, which stand in no file."""
 
@@ -68,6 +72,28 @@ class Hands(Protocol):
         """End every connection."""
 
 
+class Tasks(Protocol):
+    """Whoever reaches the tasks that calls became."""
+
+    async def look(self, server: str, task_id: str, *, deadline: float) -> Sight:
+        """How a task stands; `deadline` is in seconds."""
+
+    async def call_off(self, server: str, task_id: str, *, deadline: float) -> Sight:
+        """Ask a server to stop a task, which it may heed or not; how it stands then."""
+
+
+class NoTasks(Tasks):
+    """Nobody does."""
+
+    @override
+    async def look(self, server: str, task_id: str, *, deadline: float) -> Sight:
+        return Unseen(reason=f"nothing here reaches the tasks of {server}")
+
+    @override
+    async def call_off(self, server: str, task_id: str, *, deadline: float) -> Sight:
+        return Unseen(reason=f"nothing here reaches the tasks of {server}")
+
+
 async def as_it_is(_digest: str) -> None:
     """What is in force is as new as it gets."""
 
@@ -95,6 +121,7 @@ class Means:
     counts: RunInstruments = field(default_factory=uncounted_runs)
     listings: Listings = field(default_factory=Listings)
     redact: Redact = nothing
+    tasks: Tasks = field(default_factory=NoTasks)
 
 
 def for_a_person(error: PersonError | str, *details: Any) -> ApplicationError:

@@ -15,6 +15,7 @@ from orchestrator.agent.asking import turning
 from orchestrator.agent.calling import once
 from orchestrator.agent.calling.once import TryAgain
 from orchestrator.agent.calling.recorded import OnlyReads
+from orchestrator.agent.calling.revoked import Held
 from orchestrator.agent.conversation import opening
 from orchestrator.agent.means import Means
 from orchestrator.agent.reply import Rejected, Unavailable
@@ -158,13 +159,25 @@ class _Rehearsal:
             self._loop.noted(nudge=True)
 
     async def _act(self, verdicts: Sequence[Verdict]) -> Rehearsed | None:
-        made = await asyncio.gather(*(self._carried(one) for one in verdicts))
+        try:
+            made = await self._made(verdicts)
+        except Held as error:
+            return Rehearsed(ending=Ending.PARKS, reason=str(error))
         rested = [await self._rested(*one) for one in zip(verdicts, made, strict=True)]
         wanted = [one for one in rested if isinstance(one, str)]
         if wanted:
             return Rehearsed(ending=Ending.WAITS, reason="; ".join(wanted))
         self._loop.answered(tuple(one for one in rested if isinstance(one, CallOutcome)))
         return None
+
+    async def _made(self, verdicts: Sequence[Verdict]) -> list[CallOutcome]:
+        """Their outcomes, when all have come to an end. Raises Held."""
+        work = (self._carried(one) for one in verdicts)
+        made = await asyncio.gather(*work, return_exceptions=True)
+        failed = next((one for one in made if isinstance(one, BaseException)), None)
+        if failed is not None:
+            raise failed
+        return [one for one in made if isinstance(one, CallOutcome)]
 
     async def _carried(self, verdict: Verdict) -> CallOutcome:
         call_id = verdict.call.call_id

@@ -3,25 +3,16 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import click
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator import asked
-from orchestrator.cli.options import console, local, print_json, settings_from, stores_of
-from orchestrator.cli.ring import say
-from orchestrator.cli.words import LOOK
-from orchestrator.database import Transaction
-from orchestrator.dispatch.decide import PERSON
-from orchestrator.inbox.inbox import Action, Decision
-from orchestrator.ledger import approvals as requests
-from orchestrator.settings import Settings
-from orchestrator.stores import Stores
+from orchestrator.cli.consoles import anywhere, console_of
+from orchestrator.cli.options import console, print_json
+from orchestrator.console.questions import Approval, Approvals, Question, Shown, Word
 from orchestrator.tell import plain, table, value, when
-from workflows.approvals import Standing
 
 FIELD: Final = 4_000
 """Characters of one field of a call that are shown."""
@@ -32,61 +23,20 @@ PATIENCE: Final = 8.0
 COLOURS: Final = {"open": "yellow", "approved": "green", "answered": "green", "denied": "red"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """A word, the event that records it, what was decided about it, and the request as it stands after it."""
-
-    word: str
-    event: str
-    decision: Decision | None
-    request: dict[str, Any]
-
-    @property
-    def became(self) -> str | None:
-        """What came of it, as its run wrote it down."""
-        mine = (one for one in self.request["words"] if one["event"] == self.event)
-        return next((one["became"] for one in mine), None)
-
-    @property
-    def refused(self) -> bool:
-        """Whether it changed nothing."""
-        unheard = self.decision is not None and self.decision.action is Action.IGNORE
-        return unheard or (self.became or "").startswith(("refused", "too late"))
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more is to be waited for."""
-        if self.refused or self.became in {"denied", "answered"}:
-            return True
-        return self.became is not None and self.request["became"] != Standing.APPROVED
-
-    def told(self) -> str:
-        """What came of it, in words."""
-        if self.decision is not None and self.decision.action is Action.IGNORE:
-            return self.decision.reason
-        if self.became is None:
-            return "recorded; its run has not taken it yet"
-        if self.became != Standing.APPROVED:
-            return self.became
-        made = self.request["became"]
-        return "approved; not executed yet" if made == Standing.APPROVED else f"approved, {made}"
-
-
 @click.group("approvals")
 def approvals() -> None:
     """What runs ask people: for consent to a call, or for an answer."""
 
 
 @approvals.command("list")
-@local
+@anywhere
 @click.option("--all", "every", is_flag=True, help="Also those that are settled.")
 @click.option(
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many at most."
 )
 def list_(*, as_json: bool, every: bool, limit: int, **flags: Any) -> None:
     """List what is asked, the newest first."""
-    standings = asked.EVERY if every else (Standing.OPEN,)
-    found = asyncio.run(_listed(settings_from(**flags), limit, standings))
+    found = asyncio.run(_asked(flags, Approvals(every=every, limit=limit)))["approvals"]
     if as_json:
         print_json(found)
     else:
@@ -94,11 +44,11 @@ def list_(*, as_json: bool, every: bool, limit: int, **flags: Any) -> None:
 
 
 @approvals.command("show")
-@local
+@anywhere
 @click.argument("code")
 def show(*, as_json: bool, code: str, **flags: Any) -> None:
     """One request: every field of its call, who may answer, and what people said."""
-    found = asyncio.run(_shown(settings_from(**flags), code))
+    found = asyncio.run(_asked(flags, Approval(code=code)))
     if as_json:
         print_json(found)
     else:
@@ -107,7 +57,7 @@ def show(*, as_json: bool, code: str, **flags: Any) -> None:
 
 
 @click.command("approve")
-@local
+@anywhere
 @click.argument("code")
 @click.option(
     "--set",
@@ -118,63 +68,53 @@ def show(*, as_json: bool, code: str, **flags: Any) -> None:
 )
 def approve(*, as_json: bool, code: str, changes: tuple[str, ...], **flags: Any) -> None:
     """Consent to the call that CODE asks about: to exactly that, once."""
-    _say(settings_from(**flags), "approve", code, {"args": _changed(changes)}, as_json=as_json)
+    _say(flags, "approve", code, {"args": _changed(changes)}, as_json=as_json)
 
 
 @click.command("deny")
-@local
+@anywhere
 @click.argument("code")
 @click.argument("why", required=False, default="")
 def deny(*, as_json: bool, code: str, why: str, **flags: Any) -> None:
     """Refuse what CODE asks for; the agent is told WHY."""
-    _say(settings_from(**flags), "deny", code, {"why": why}, as_json=as_json)
+    _say(flags, "deny", code, {"why": why}, as_json=as_json)
 
 
 @click.command("answer")
-@local
+@anywhere
 @click.argument("code")
 @click.argument("answer")
 def answer(*, as_json: bool, code: str, answer: str, **flags: Any) -> None:
     """Answer the question that CODE asks; ANSWER is JSON, or a text."""
-    _say(settings_from(**flags), "answer", code, {"answer": answer}, as_json=as_json)
+    _say(flags, "answer", code, {"answer": answer}, as_json=as_json)
 
 
 def _say(
-    settings: Settings, word: str, code: str, more: Mapping[str, Any], *, as_json: bool
+    flags: Mapping[str, Any], verb: str, code: str, more: Mapping[str, Any], *, as_json: bool
 ) -> None:
     given = {name: one for name, one in more.items() if one}
-    said = asyncio.run(_said(settings, word, code, given))
+    word = Word(kind=f"run.{verb}", named=code, more=given, patience=PATIENCE)
+    said = asyncio.run(_said(flags, word))
+    refused, request = said["accepted"] is False or said["done"] is False, said["request"]
+    became = said["reason"]
     if as_json:
-        shown = {"event": said.event, "done": None if not said.over else not said.refused}
-        print_json({**shown, "became": said.told(), "request": said.request})
+        shown = {"event": said["event"], "done": said["done"]}
+        print_json({**shown, "became": became, "request": request})
     else:
-        line = f"{word} {said.request['code']}: recorded as {said.event}: {said.told()}"
-        click.echo(plain(line), err=said.refused)
-    if said.refused:
+        line = f"{verb} {request['code']}: recorded as {said['event']}: {became}"
+        click.echo(plain(line), err=refused)
+    if refused:
         raise SystemExit(1)
 
 
-async def _said(settings: Settings, word: str, code: str, more: Mapping[str, Any]) -> Said:
-    state, stores = stores_of(settings)
-    try:
-        request = await stores.ledger.read(_whole, code)
-        receipt = await asyncio.to_thread(say, state, f"run.{word}", request["code"], more)
-        waited = 0.0
-        while True:
-            said = await _became(stores, word, receipt["event"], request["code"])
-            if said.over or waited >= PATIENCE:
-                return said
-            await asyncio.sleep(LOOK)
-            waited += LOOK
-    finally:
-        stores.close()
+async def _asked(flags: Mapping[str, Any], question: Question) -> Any:
+    async with console_of(**flags) as asked:
+        return await asked.ask(question)
 
 
-async def _became(stores: Stores, word: str, event_id: str, code: str) -> Said:
-    decided = (await stores.inbox.decisions([event_id]))[event_id]
-    own = next((one for one in decided if one.cause == PERSON), None)
-    request = await stores.ledger.read(_whole, code)
-    return Said(word=word, event=event_id, decision=own, request=request)
+async def _said(flags: Mapping[str, Any], word: Word) -> Shown:
+    async with console_of(**flags) as asked:
+        return await asked.say(word)
 
 
 def _changed(changes: tuple[str, ...]) -> dict[str, Any]:
@@ -192,33 +132,6 @@ def _json_or_text(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-async def _listed(
-    settings: Settings, limit: int, standings: tuple[Standing, ...]
-) -> list[dict[str, Any]]:
-    _, stores = stores_of(settings)
-    try:
-        return await stores.ledger.read(asked.listed, limit, standings)
-    finally:
-        stores.close()
-
-
-async def _shown(settings: Settings, code: str) -> dict[str, Any]:
-    _, stores = stores_of(settings)
-    try:
-        return await stores.ledger.read(_whole, code)
-    finally:
-        stores.close()
-
-
-def _whole(connection: Transaction, code: str) -> dict[str, Any]:
-    found = requests.by_code(connection, code)
-    if found is None:
-        raise click.ClickException(
-            f"nobody was asked anything under the code {code!r}: see `doorbell approvals list`"
-        )
-    return asked.whole(connection, found)
 
 
 def _table(found: list[dict[str, Any]]) -> Table:

@@ -13,17 +13,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.agent.tools.room import built_in_tokens
+from orchestrator.agent.tools.builtins import built_ins_beside
+from orchestrator.agent.tools.room import tokens as tokens_of
 from orchestrator.cli.options import DOTENV, WIDE, config_option, json_option, settings_from
 from orchestrator.cli.proving import Offer, Priced, Proof, proved, used
-from orchestrator.cli.times import clock_of, said_on
+from orchestrator.cli.times import said_on
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.load import load
+from orchestrator.console.rules import clock_of
 from orchestrator.errors import Mistake
 from orchestrator.rules.rule import Destination, Rule
 from orchestrator.settings import environment
 from orchestrator.stores import read_secret_file
-from workflows.messages import BUILT_INS
 from workflows.playbook import MAX_TOOLS, Playbook, Stage
 
 BROKEN = 2
@@ -79,6 +80,7 @@ def report(configuration: Configuration, proof: Proof, now: datetime) -> dict[st
             "failed": sum(not verdict.passed for verdict in proof.verdicts),
         },
         "sources": sorted(configuration.sources),
+        "shut": sorted(configuration.shut),
         "servers": sorted(configuration.servers),
         "playbooks": [
             {
@@ -142,7 +144,6 @@ def _print(directory: Path, configuration: Configuration, proof: Proof, now: dat
     counts = ", ".join(
         _counted(count, what)
         for count, what in (
-            (len(configuration.sources), "source"),
             (len(configuration.servers), "server"),
             (len(configuration.playbooks), "playbook"),
             (len(configuration.rules), "rule"),
@@ -151,9 +152,19 @@ def _print(directory: Path, configuration: Configuration, proof: Proof, now: dat
     )
     wrong_count = _counted(len(proof.mistakes), "mistake")
     warned = _counted(len(proof.warnings), "warning")
-    out.print(f"{escape(str(directory))}: {counts}; {wrong_count}, {warned}", highlight=False)
+    counts = f"{_sources(configuration)}, {counts}"
+    out.print(
+        f"{escape(str(directory))}: {escape(counts)}; {wrong_count}, {warned}", highlight=False
+    )
     for said in proof.unchecked:
         out.print(f"not checked: {escape(said)}", highlight=False)
+
+
+def _sources(configuration: Configuration) -> str:
+    """How many there are, and which of them nobody can ring yet; the warnings name the secrets."""
+    shut = sorted(configuration.shut)
+    said = _counted(len(configuration.sources) + len(shut), "source")
+    return f"{said} (shut until its secret is set: {', '.join(shut)})" if shut else said
 
 
 def _rules(configuration: Configuration, proof: Proof, now: datetime) -> Table:
@@ -174,8 +185,9 @@ def _cost(rule: Rule, playbook: Playbook | None, tokens: int | None) -> tuple[st
     stage = "[bold red]live[/bold red]" if rule.stage is Stage.LIVE else "preview"
     if playbook is None:
         return _counted(len(rule.call), "call"), "no model", stage
-    count = sum(map(len, playbook.tools.values())) + len(BUILT_INS)
-    price = "" if tokens is None else f", {tokens + built_in_tokens()} tokens"
+    built_in = built_ins_beside(playbook.read).values()
+    count = sum(map(len, playbook.tools.values())) + len(built_in)
+    price = "" if tokens is None else f", {tokens + sum(map(tokens_of, built_in))} tokens"
     return f"{count} of {MAX_TOOLS}{price}", f"${playbook.budget.usd:.2f}", stage
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from orchestrator import views
 from orchestrator.cli import words
+from orchestrator.cli.consoles import anywhere, console_of
 from orchestrator.cli.options import console, local, print_json, settings_from, stores_of
+from orchestrator.console.questions import DeadLetters
 from orchestrator.inbox.inbox import Decision
 from orchestrator.tell import table, when
 
@@ -21,15 +22,11 @@ def dead() -> None:
 
 
 @dead.command("list")
-@local
+@anywhere
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
 def list_(*, as_json: bool, limit: int, **flags: Any) -> None:
     """List dead letters, the oldest first, with the reason."""
-    _, stores = stores_of(settings_from(**flags))
-    try:
-        found = [views.dead(decision) for decision in asyncio.run(stores.inbox.dead(limit))]
-    finally:
-        stores.close()
+    found = asyncio.run(_listed(limit, flags))
     if as_json:
         print_json(found)
         return
@@ -45,6 +42,12 @@ def list_(*, as_json: bool, limit: int, **flags: Any) -> None:
     ]
     columns = ("dead letter", "decided", "event", "what", "why")
     console().print(table(columns, rows, whole={"dead letter", "decided", "event"}))
+
+
+async def _listed(limit: int, flags: dict[str, Any]) -> list[Any]:
+    async with console_of(**flags) as asked:
+        found: list[Any] = (await asked.ask(DeadLetters(limit=limit)))["dead_letters"]
+        return found
 
 
 def _word(kind: str, verb: str) -> Callable[..., None]:

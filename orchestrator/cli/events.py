@@ -13,33 +13,26 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator import views
+from orchestrator.cli.consoles import anywhere, console_of, refuse_elsewhere
 from orchestrator.cli.dead import dead
 from orchestrator.cli.following import follow
 from orchestrator.cli.moments import ago
 from orchestrator.cli.naming import event_named
 from orchestrator.cli.options import (
-    DOTENV,
     config_option,
     console,
-    local,
     print_json,
     settings_from,
     stores_of,
 )
 from orchestrator.cli.prune import prune
 from orchestrator.cli.redeliver import redeliver
+from orchestrator.console import questions
 from orchestrator.inbox.inbox import Entry
 from orchestrator.inbox.sought import Sought, Stand
-from orchestrator.ledger import conversations
 from orchestrator.rehearsal.requests import HOOKS, Request, written
-from orchestrator.settings import Settings, environment
-from orchestrator.signatures.standard_webhooks import StandardWebhooksScheme
-from orchestrator.sources.source import OPERATOR
-from orchestrator.stores import Stores, configuration_reader
 from orchestrator.tell import nearest, plain, shape, standing, table, tree, when
 
-REMEMBERED = 1_000
-"""Refusals that the bounded log holds."""
 COLOURS = {
     "start": "green",
     "resume": "cyan",
@@ -60,7 +53,7 @@ events.add_command(dead)
 
 
 @events.command("list")
-@local
+@anywhere
 @click.option("--source", help="Only this source.")
 @click.option("--type", "type_", metavar="GLOB", help="Only types like this, such as issues.*")
 @click.option(
@@ -101,6 +94,7 @@ def list_(
     if refused and (follows or sought != Sought(source=source)):
         raise click.UsageError("--refused goes with --source and --limit only")
     if follows:
+        refuse_elsewhere(flags, "--follow")
         with suppress(KeyboardInterrupt):
             asyncio.run(_followed(sought, flags, as_json=as_json))
         return
@@ -112,7 +106,7 @@ def list_(
 
 
 @events.command("show")
-@local
+@anywhere
 @config_option
 @click.argument("event")
 @click.option(
@@ -123,6 +117,7 @@ def show(*, as_json: bool, event: str, raw: bool, **flags: Any) -> None:
     if raw:
         if as_json:
             raise click.UsageError("--raw is no JSON: leave one of the two out")
+        refuse_elsewhere(flags, "--raw")
         click.echo(asyncio.run(_raw(event, flags)), nl=False)
         return
     found = asyncio.run(_whole(event, flags))
@@ -133,14 +128,21 @@ def show(*, as_json: bool, event: str, raw: bool, **flags: Any) -> None:
 
 
 async def _listed(sought: Sought, limit: int, *, refused: bool, flags: dict[str, Any]) -> list[Any]:
-    _, stores = stores_of(settings_from(**flags))
-    try:
+    async with console_of(**flags) as asked:
         if refused:
-            told = views.refusals(await stores.inbox.refusals(REMEMBERED))
-            return [one for one in told if sought.source in {None, one["source"]}][:limit]
-        return await views.events(stores, await stores.inbox.entries(limit, sought))
-    finally:
-        stores.close()
+            told = await asked.ask(questions.Refusals(source=sought.source, limit=limit))
+            refusals: list[Any] = told["refusals"]
+            return refusals
+        wanted = questions.Events(
+            source=sought.source,
+            type=sought.type,
+            stand=sought.state,
+            since=sought.since,
+            until=sought.until,
+            limit=limit,
+        )
+        found: list[Any] = (await asked.ask(wanted))["events"]
+        return found
 
 
 async def _followed(sought: Sought, flags: dict[str, Any], *, as_json: bool) -> None:
@@ -161,20 +163,8 @@ async def _followed(sought: Sought, flags: dict[str, Any], *, as_json: bool) -> 
 
 
 async def _whole(text: str, flags: dict[str, Any]) -> dict[str, Any]:
-    settings = settings_from(**flags)
-    _, stores = stores_of(settings)
-    try:
-        entry = await event_named(stores, text)
-        shown = (await views.events(stores, [entry]))[0]
-        return {
-            **shown,
-            "scheme": _scheme(settings, entry.source),
-            "runs": await _runs(stores, shown),
-            "headers": dict(entry.headers),
-            "body": entry.body.decode("utf-8", "replace"),
-        }
-    finally:
-        stores.close()
+    async with console_of(**flags) as asked:
+        return dict(await asked.ask(questions.Event(event=text)))
 
 
 async def _raw(text: str, flags: dict[str, Any]) -> bytes:
@@ -185,23 +175,6 @@ async def _raw(text: str, flags: dict[str, Any]) -> bytes:
         stores.close()
     path = f"{HOOKS}{entry.source}"
     return written(Request(path=path, headers=dict(entry.headers), body=entry.body))
-
-
-async def _runs(stores: Stores, shown: dict[str, Any]) -> list[dict[str, Any]]:
-    reached = dict.fromkeys(one["run_id"] for one in shown["decisions"] if one["run_id"])
-    found = [await stores.ledger.read(conversations.find, run_id) for run_id in reached]
-    conversed = [one for one in found if one is not None]
-    return await stores.ledger.read(views.run_lines, conversed)
-
-
-def _scheme(settings: Settings, name: str) -> str | None:
-    """How the source proves itself, as the files say today; None where there are none, or it isn't in them."""
-    if name == OPERATOR:
-        return StandardWebhooksScheme().name
-    if not settings.config.is_dir():
-        return None
-    source = configuration_reader(settings.config, environment(DOTENV))().sources.get(name)
-    return None if source is None else source.scheme.name
 
 
 def _table(found: list[dict[str, Any]]) -> Table:

@@ -9,10 +9,10 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from orchestrator.cli.naming import run_named
-from orchestrator.cli.options import console, local, print_json, settings_from, stores_of
-from orchestrator.ledger import transcript
-from orchestrator.ledger.transcript import Voice
+from orchestrator.cli.consoles import anywhere, console_of
+from orchestrator.cli.options import console, print_json
+from orchestrator.console.questions import Log
+from orchestrator.ledger.lines import Voice
 from orchestrator.tell import plain, value, when
 from workflows.messages import CallState, RunState
 
@@ -27,15 +27,26 @@ COLOURS: Final = {
     Voice.CALLED: "magenta",
     Voice.WAITED: "blue",
     Voice.ANSWERED: "dim",
+    Voice.ASKED: "yellow",
+    Voice.HEARD: "yellow",
+    Voice.SETTLED: "yellow",
+    Voice.NOTIFIED: "blue",
+    Voice.CLEARED: "dim",
+    Voice.QUARANTINED: "red",
     Voice.STANDS: "green",
 }
+
+OF_CALLS: Final = frozenset(
+    {Voice.CALLED, Voice.WAITED, Voice.ANSWERED, Voice.ASKED, Voice.HEARD, Voice.SETTLED}
+)
+"""What stands at no turn only where somebody applied a proposal."""
 
 Shown = dict[str, Any]
 Tell = Callable[[Sequence[Shown]], None]
 
 
 @click.command("log")
-@local
+@anywhere
 @click.argument("run")
 @click.option("--follow", "-f", is_flag=True, help="Go on telling until the run ends.")
 @click.option("--whole", is_flag=True, help="Cut nothing.")
@@ -59,20 +70,16 @@ def log(*, as_json: bool, run: str, follow: bool, whole: bool, **flags: Any) -> 
 
 
 async def _told(run: str, tell: Tell, flags: dict[str, Any], *, follow: bool) -> None:
-    _, stores = stores_of(settings_from(**flags))
     told: set[str] = set()
-    try:
-        run_id = (await run_named(stores, run)).run_id
+    async with console_of(**flags) as asked:
         while True:
-            lines = await stores.ledger.read(transcript.shown, run_id)
+            lines = (await asked.ask(Log(run=run)))["lines"]
             if fresh := [line for line in lines if line["name"] not in told]:
                 tell(fresh)
             told |= {line["name"] for line in fresh}
             if not follow or lines[-1]["state"] == RunState.ENDED:
                 return
             await asyncio.sleep(LOOK)
-    finally:
-        stores.close()
 
 
 def _print(out: Console, lines: Sequence[Shown], *, whole: bool) -> None:
@@ -105,6 +112,65 @@ def _words(line: Shown, most: int | None) -> Iterator[str]:
         case Voice.STANDS:
             ended = f": {line['outcome']}" if line["outcome"] else ""
             yield _head(line, f"{line['state']}{ended} {line['reason']}".rstrip())
+        case _:
+            yield from _aside(line, most)
+
+
+def _aside(line: Shown, most: int | None) -> Iterator[str]:
+    """What happened beside the words: people, notices, what was cleared or put in quarantine."""
+    match Voice(line["voice"]):
+        case Voice.ASKED:
+            yield _head(line, _asked(line))
+            yield from _cut(_given(line), most)
+        case Voice.HEARD:
+            yield _head(
+                line, f"{line['person']} said {line['word']} {line['code']}: {line['became']}"
+            )
+        case Voice.SETTLED:
+            yield _head(line, _settled(line))
+            yield from _cut("\n".join(_edits(line)), most)
+        case Voice.NOTIFIED:
+            yield _head(
+                line, f"people are told ({line['type']}, event {line['event']}): {_became(line)}"
+            )
+        case Voice.CLEARED:
+            yield _head(
+                line, f"results up to turn {line['through']} are shown to the model no more"
+            )
+        case Voice.QUARANTINED:
+            yield _head(line, f"quarantine: {line['server']}.{line['tool']}")
+            yield from _cut(line["text"], most)
+        case _:
+            yield _head(line, str(line["voice"]))
+
+
+def _asked(line: Shown) -> str:
+    what = f"consent to {line['tool']}" if line["tool"] else "an answer"
+    return f"asks {' or '.join(line['by'])} for {what}, code {line['code']}, until {when(line['until'])}"
+
+
+def _given(line: Shown) -> str:
+    if line["tool"] is None:
+        return str(line["arguments"].get("question", ""))
+    return json.dumps(line["arguments"], ensure_ascii=False)
+
+
+def _settled(line: Shown) -> str:
+    by = f" by {line['person']}" if line["person"] else ""
+    why = f": {line['why']}" if line["why"] else ""
+    changed = ", changed" if line["edited"] else ""
+    return f"{line['standing']}{by}{changed} (code {line['code']}){why}"
+
+
+def _edits(line: Shown) -> Iterator[str]:
+    for name, edit in line["edited"].items():
+        yield f"{name}: {value(edit['asked'], ARGUMENTS)} -> {value(edit['made'], ARGUMENTS)}"
+
+
+def _became(line: Shown) -> str:
+    if line["became"] is None:
+        return "nothing is known of it yet"
+    return f"FAILED: {line['became']}" if line["failed"] else str(line["became"])
 
 
 def _head(line: Shown, what: str) -> str:
@@ -114,7 +180,7 @@ def _head(line: Shown, what: str) -> str:
 
 
 def _applied(line: Shown) -> str:
-    return "" if line["voice"] == Voice.STANDS else "applied"
+    return "applied" if line["voice"] in OF_CALLS else ""
 
 
 def _tool(line: Shown) -> str:

@@ -12,12 +12,15 @@ from orchestrator.errors import ConfigurationError, DoorbellError
 
 VERBS = {
     "approvals": "orchestrator.cli.approvals:approvals",
+    "audit": "orchestrator.cli.audit:audit",
     "check": "orchestrator.cli.check:check",
     "demo": "orchestrator.cli.demo:demo",
     "events": "orchestrator.cli.events:events",
+    "hands": "orchestrator.cli.hands:hands",
     "init": "orchestrator.cli.init:init",
     "listen": "orchestrator.cli.listen:listen",
     "lock": "orchestrator.cli.lock:lock",
+    "mcp": "orchestrator.cli.mcp:mcp",
     "rehearse": "orchestrator.cli.rehearse:rehearse",
     "rules": "orchestrator.cli.rules:rules",
     "runs": "orchestrator.cli.runs:runs",
@@ -27,6 +30,7 @@ VERBS = {
     "serve": "orchestrator.cli.serve:serve",
     "spend": "orchestrator.cli.spend:spend",
     "status": "orchestrator.cli.status:status",
+    "token": "orchestrator.cli.token:token",
     "tools": "orchestrator.cli.tools:tools",
     "up": "orchestrator.cli.up:up",
     "why": "orchestrator.cli.why:why",

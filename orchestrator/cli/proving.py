@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from orchestrator.cli.rules_test import complaint_of, verdicts_of
 from orchestrator.cli.samples import sampled
@@ -12,6 +13,9 @@ from orchestrator.errors import Flaw, Mistake
 from orchestrator.rehearsal.doubts import doubts, unknown_tools
 from orchestrator.rehearsal.retiring import retiring_doubts
 from orchestrator.rehearsal.testing import Verdict
+
+UNJUDGED: Final = "limits, dedupe, loops, and what was learned of our own actors: tests only match"
+"""What the tests of rules leave out, because it depends on what came before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,10 @@ def proved(
         mistakes=tuple(sorted(set(mistakes))),
         warnings=tuple(sorted(set(warnings))),
         verdicts=tuple(verdicts),
-        unchecked=() if offer is not None else _unasked(configuration),
+        unchecked=(
+            *(() if offer is not None else _unasked(configuration)),
+            *((UNJUDGED,) if configuration.rules else ()),
+        ),
         tokens={name: one.tokens for name, one in priced.items()},
     )
 

@@ -14,11 +14,14 @@ from orchestrator.cli.naming import event_named
 from orchestrator.cli.options import local, settings_from, stores_of
 from orchestrator.inbox.inbox import Entry
 from orchestrator.inbox.sought import Sought, Stand
-from orchestrator.sources.source import OPERATOR
+from orchestrator.sources.source import DOORBELL, OPERATOR
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores
 
 MOST = 100_000
+
+NEVER_SWEPT = frozenset({OPERATOR, DOORBELL})
+"""Words and notices are redelivered only by their id: nobody means them by "all since then"."""
 
 
 @click.command("redeliver")
@@ -69,7 +72,7 @@ async def _chosen(stores: Stores, events: Sequence[str], sought: Sought) -> list
         named = [await event_named(stores, text) for text in events]
         return sorted({entry.position: entry for entry in named}.values(), key=_position)
     found = await stores.inbox.entries(MOST, sought)
-    return sorted((entry for entry in found if entry.source != OPERATOR), key=_position)
+    return sorted((entry for entry in found if entry.source not in NEVER_SWEPT), key=_position)
 
 
 def _position(entry: Entry) -> int:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from orchestrator import views
 from orchestrator.cli import words
+from orchestrator.cli.consoles import anywhere, console_of
 from orchestrator.cli.options import (
     DOTENV,
     config_option,
@@ -21,8 +22,10 @@ from orchestrator.cli.options import (
 )
 from orchestrator.cli.rules_test import test
 from orchestrator.cli.rules_try import try_
-from orchestrator.cli.times import clock_of, said_on
+from orchestrator.cli.times import said_on
 from orchestrator.cli.why import why
+from orchestrator.console.questions import Rules
+from orchestrator.console.rules import rule_line
 from orchestrator.errors import OperatorError
 from orchestrator.rules.rule import Rule
 from orchestrator.settings import Settings, environment
@@ -47,31 +50,45 @@ rules.add_command(why)
 
 
 @rules.command("list")
-@local
+@anywhere
 @config_option
 def list_(*, as_json: bool, **flags: Any) -> None:
     """List rules: what they want, what they do, what waits for them, what is paused."""
     settings = settings_from(**flags)
+    if settings.url is not None:
+        found = asyncio.run(_elsewhere(flags))
+        _tell(found, [one["reason"] for one in found["broken"]], as_json=as_json)
+        return
     if not settings.config.is_dir():
         raise OperatorError(f"no configuration in {str(settings.config)!r}: give --config DIR")
     configuration = configuration_reader(settings.config, environment(DOTENV))()
     found = asyncio.run(_standing(settings, configuration.rules, flags))
+    _tell(found, [str(mistake) for mistake in configuration.mistakes], as_json=as_json)
+
+
+def _tell(found: dict[str, Any], broken: Sequence[str], *, as_json: bool) -> None:
     if as_json:
-        print_json(found)
+        print_json({"rules": found["rules"], "paused": found["paused"]})
         return
     console().print(_table(found["rules"]))
     for pause in found["paused"]:
         click.echo(f"paused: {pause['what']} {pause['name']}, by {pause['by']}")
-    for mistake in configuration.mistakes:
+    for mistake in broken:
         click.echo(f"broken: {mistake}", err=True)
+
+
+async def _elsewhere(flags: dict[str, Any]) -> dict[str, Any]:
+    async with console_of(**flags) as asked:
+        return dict(await asked.ask(Rules()))
 
 
 async def _standing(
     settings: Settings, known: Sequence[Rule], flags: dict[str, Any]
 ) -> dict[str, Any]:
+    now = datetime.now(UTC)
     there = settings.database is not None or StateDirectory(settings.state.resolve()).inbox.exists()
     if not there:
-        return {"rules": [_shown(rule, {}, set()) for rule in known], "paused": []}
+        return {"rules": [rule_line(rule, {}, (), now) for rule in known], "paused": []}
     _, stores = stores_of(settings_from(**flags))
     try:
         waiting = await stores.inbox.undelivered()
@@ -79,20 +96,7 @@ async def _standing(
     finally:
         stores.close()
     held = {one["name"] for one in paused if one["what"] == "rule"}
-    return {"rules": [_shown(rule, waiting, held) for rule in known], "paused": paused}
-
-
-def _shown(rule: Rule, waiting: dict[str, int], held: set[str]) -> dict[str, Any]:
-    return {
-        "name": rule.name,
-        "on": list(rule.on),
-        "schedule": clock_of(rule, datetime.now(UTC)),
-        "does": rule.does,
-        "stage": str(rule.stage),
-        "place": f"{rule.file}:{rule.line}",
-        "paused": rule.name in held,
-        "waiting": waiting.get(rule.name, 0),
-    }
+    return {"rules": [rule_line(rule, waiting, held, now) for rule in known], "paused": paused}
 
 
 def _table(found: Sequence[dict[str, Any]]) -> Table:

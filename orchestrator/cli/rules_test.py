@@ -19,8 +19,9 @@ from orchestrator.rehearsal.testing import Around, Verdict, judged
 from orchestrator.rules.load import closest
 from orchestrator.rules.rule import Finding
 from orchestrator.settings import environment
+from orchestrator.sources.notices import notices_source
 from orchestrator.sources.schedule import schedule_source
-from orchestrator.sources.source import SCHEDULE
+from orchestrator.sources.source import DOORBELL, SCHEDULE
 from orchestrator.stores import read_secret_file
 from orchestrator.tell import plain, value
 
@@ -63,6 +64,7 @@ def verdicts_of(
             **configuration.shut,
             **configuration.sources,
             SCHEDULE: schedule_source(),
+            DOORBELL: notices_source(),
         },
         fixture=partial(fixture_in, directory),
         now=now,

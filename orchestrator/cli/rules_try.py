@@ -30,8 +30,9 @@ from orchestrator.inbox.sought import Sought
 from orchestrator.rehearsal.backtest import Backtest, Change, Shift, pairs_of
 from orchestrator.settings import environment
 from orchestrator.sources.authors import author_in
+from orchestrator.sources.notices import notices_source
 from orchestrator.sources.schedule import schedule_source
-from orchestrator.sources.source import OPERATOR, SCHEDULE, Source
+from orchestrator.sources.source import DOORBELL, OPERATOR, SCHEDULE, Source
 from orchestrator.stores import read_secret_file
 from orchestrator.tell import plain, table
 
@@ -80,7 +81,12 @@ def try_(
     """
     settings = settings_from(**flags)
     today, candidate = _both(settings.config, file)
-    sources = {**today.shut, **today.sources, SCHEDULE: schedule_source()}
+    sources = {
+        **today.shut,
+        **today.sources,
+        SCHEDULE: schedule_source(),
+        DOORBELL: notices_source(),
+    }
     compared = Backtest(pairs=pairs_of(*_differing(today, candidate, file)), sources=sources)
     start = since or moment(SINCE, datetime.now(UTC))
     found = asyncio.run(_tried(compared, Sought(source=source, since=start), limit, flags))

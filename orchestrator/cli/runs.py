@@ -10,20 +10,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator import views
 from orchestrator.cli.approvals import answer, approve, deny
+from orchestrator.cli.consoles import anywhere, console_of
 from orchestrator.cli.log import log
 from orchestrator.cli.lost import lost
-from orchestrator.cli.naming import run_named
-from orchestrator.cli.options import console, local, print_json, settings_from, stores_of
+from orchestrator.cli.options import console, print_json
 from orchestrator.cli.retry import retry
-from orchestrator.cli.ring import say
 from orchestrator.cli.start import start
-from orchestrator.database import Transaction
-from orchestrator.ledger import conversations
+from orchestrator.console.questions import Run, Runs, Word
+from orchestrator.console.saying import to_apply
 from orchestrator.ledger.tallies import Writes
 from orchestrator.tell import plain, table, value, when
-from workflows.messages import CallState, RunState
+from workflows.messages import CallState
 
 NO_MODEL = "none"
 FIELD = 4_000
@@ -37,7 +35,7 @@ def runs() -> None:
 
 
 @runs.command("list")
-@local
+@anywhere
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -55,7 +53,7 @@ def list_(*, as_json: bool, limit: int, **flags: Any) -> None:
 
 
 @runs.command("show")
-@local
+@anywhere
 @click.argument("run")
 def show(*, as_json: bool, run: str, **flags: Any) -> None:
     """One run: state, tool calls, money, and where Temporal shows it."""
@@ -76,17 +74,14 @@ runs.add_command(lost)
 
 
 def _word(name: str, said: str) -> Callable[..., None]:
-    @local
+    @anywhere
     @click.argument("run")
     def command(*, as_json: bool, run: str, **flags: Any) -> None:
-        run_id = asyncio.run(_sayable(run, name, flags))
-        state, stores = stores_of(settings_from(**flags))
-        stores.close()
-        receipt = say(state, f"run.{name}", run_id)
+        receipt = asyncio.run(_said(Word(kind=f"run.{name}", named=run, patience=0), flags))
         if as_json:
             print_json(receipt)
         else:
-            click.echo(f"recorded as {receipt['event']}: {said} run {run_id}")
+            click.echo(f"recorded as {receipt['event']}: {said} run {receipt['run']}")
 
     return command
 
@@ -101,64 +96,19 @@ runs.command("cancel", help="End a run.")(_word("cancel", "cancel"))
 
 
 async def _newest(limit: int, flags: dict[str, Any]) -> list[dict[str, Any]]:
-    _, stores = stores_of(settings_from(**flags))
-    try:
-        return await stores.ledger.read(_lines, limit)
-    finally:
-        stores.close()
-
-
-def _lines(connection: Transaction, limit: int) -> list[dict[str, Any]]:
-    return views.run_lines(connection, conversations.newest(connection, limit))
-
-
-async def _sayable(text: str, word: str, flags: dict[str, Any]) -> str:
-    """The id of the run, if the word still means something to it."""
-    _, stores = stores_of(settings_from(**flags))
-    try:
-        found = await run_named(stores, text)
-        if word == "apply":
-            _refuse_if_nothing_to_apply(await stores.ledger.read(_shown, found.run_id))
-        elif found.state is RunState.ENDED:
-            ended = f"run {found.run_id} has ended ({found.outcome}): there is nothing to {word}"
-            raise click.ClickException(ended)
-        return found.run_id
-    finally:
-        stores.close()
-
-
-def _shown(connection: Transaction, run_id: str) -> dict[str, Any]:
-    return views.run(connection, run_id, None, "")
-
-
-def _refuse_if_nothing_to_apply(run: dict[str, Any]) -> None:
-    if not _to_apply(run):
-        proposed = any(call["state"] == CallState.PROPOSED for call in run["tool_calls"])
-        said = "what it proposed has been applied" if proposed else "it has proposed nothing"
-        raise click.ClickException(f"run {run['id']}: there is nothing to apply, {said}")
-
-
-def _to_apply(run: dict[str, Any]) -> list[dict[str, Any]]:
-    """The proposals that nobody has applied; an applied one stands beside its proposal, at turn 0."""
-    applied = {
-        call["id"].rpartition(":")[0]
-        for call in run["tool_calls"]
-        if call["turn"] == 0 and call["state"] != CallState.PENDING
-    }
-    proposed = (call for call in run["tool_calls"] if call["state"] == CallState.PROPOSED)
-    return [call for call in proposed if call["id"] not in applied]
+    async with console_of(**flags) as asked:
+        found: list[dict[str, Any]] = (await asked.ask(Runs(limit=limit)))["runs"]
+        return found
 
 
 async def _whole(text: str, flags: dict[str, Any]) -> dict[str, Any]:
-    settings = settings_from(**flags)
-    state, stores = stores_of(settings)
-    addresses = state.addresses()
-    ui = settings.temporal_ui or (addresses.temporal_ui if addresses else None)
-    try:
-        found = await run_named(stores, text)
-        return await stores.ledger.read(views.run, found.run_id, ui, settings.namespace)
-    finally:
-        stores.close()
+    async with console_of(**flags) as asked:
+        return dict(await asked.ask(Run(run=text)))
+
+
+async def _said(word: Word, flags: dict[str, Any]) -> dict[str, Any]:
+    async with console_of(**flags) as asked:
+        return await asked.say(word)
 
 
 def _table(found: list[dict[str, Any]]) -> Table:
@@ -188,18 +138,23 @@ def _print(out: Console, run: dict[str, Any]) -> None:
     )
     ended = f": {run['outcome']}" if run["outcome"] else ""
     line(f"{run['state']}{ended}  {run['reason']}".rstrip(), COLOURS[run["state"]])
-    if run["scripted"]:
-        line("The model was scripted: no real model was asked.")
-    line(_spent(run))
-    if written := str(Writes(**run["writes"])):
-        line(f"writes: {written}")
+    for text in _figures(run):
+        line(text)
     for call in sorted(run["tool_calls"], key=lambda call: call["turn"] or sys.maxsize):
         for text in _call(call):
             line(text)
+    for text in _beside(run):
+        line(text)
     for text in (run["account"] or "").splitlines():
         line(f"  > {text}", "italic")
     for text in _next(run):
         line(text)
+
+
+def _figures(run: dict[str, Any]) -> list[str]:
+    scripted = ["The model was scripted: no real model was asked."] if run["scripted"] else []
+    written = str(Writes(**run["writes"]))
+    return [*scripted, _spent(run), *([f"writes: {written}"] if written else [])]
 
 
 def _spent(run: dict[str, Any]) -> str:
@@ -231,6 +186,22 @@ def _request(request: dict[str, Any]) -> str:
     return f"{words} {request['code']}`"
 
 
+def _beside(run: dict[str, Any]) -> list[str]:
+    """What happened beside its calls, counted: `doorbell runs log` tells it in order."""
+    told = []
+    if run["people"]:
+        people = ", ".join(f"{count} {standing}" for standing, count in run["people"].items())
+        told.append(f"people asked: {people}")
+    if run["notices"]:
+        wrong = [one["became"] for one in run["notices"] if one["failed"]]
+        known = sum(one["failed"] is False for one in run["notices"])
+        told.append(f"notices: {known} of {len(run['notices'])} told, {len(wrong)} failed")
+        told += [f"notice FAILED: {why}" for why in wrong]
+    if run["cleared_through"]:
+        told.append(f"results up to turn {run['cleared_through']} are shown to the model no more")
+    return told
+
+
 def _next(run: dict[str, Any]) -> list[str]:
     told = [f"quarantine: {words}" for words in run["quarantines"]]
     waits = run["waiting_for"]
@@ -243,6 +214,6 @@ def _next(run: dict[str, Any]) -> list[str]:
         told += [_request(one) for one in waits["requests"]]
     elif waits:
         told.append(f"waits for you: `doorbell runs resume {run['id']}` when it is mended")
-    if _to_apply(run):
+    if to_apply(run):
         told.append(f"`doorbell runs apply {run['id']}` makes what was proposed, exactly")
     return [*told, run["temporal_url"]] if run["temporal_url"] else told

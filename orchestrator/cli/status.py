@@ -1,22 +1,34 @@
 """`doorbell status`: how the installation is doing, asked from the running service."""
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
 import click
 
+from orchestrator.cli.consoles import console_of, token_option, url_option
 from orchestrator.cli.options import json_option, print_json, settings_from, state_option
 from orchestrator.cli.ring import get
+from orchestrator.console.questions import Status
 from orchestrator.errors import OperatorError
 from orchestrator.state import StateDirectory
+
+NAMED: Final = 10
+"""Requests to people that are named; `doorbell approvals list` has all."""
 
 
 @click.command("status")
 @state_option
+@url_option
+@token_option
 @json_option
 def status(*, as_json: bool, **flags: Any) -> None:
     """Say what is up and what is not; exits 1 when something is not."""
-    directory = settings_from(**flags).state
-    told = _asked(StateDirectory(directory.resolve()))
+    settings = settings_from(**flags)
+    directory = settings.state
+    if settings.url is None:
+        told = _asked(StateDirectory(directory.resolve()))
+    else:
+        told = asyncio.run(_asked_elsewhere(settings.url, flags))
     if as_json:
         print_json(told)
     elif told["service"] is None:
@@ -38,6 +50,11 @@ def _asked(state: StateDirectory) -> dict[str, Any]:
         return {"service": None, "reason": str(error)}
     temporal = {**told["temporal"], "ui": addresses.temporal_ui}
     return {**told, "temporal": temporal, "service": addresses.url}
+
+
+async def _asked_elsewhere(url: str, flags: dict[str, Any]) -> dict[str, Any]:
+    async with console_of(**flags) as asked:
+        return {**await asked.ask(Status()), "service": url}
 
 
 def _well(told: dict[str, Any]) -> bool:
@@ -70,6 +87,7 @@ def _text(told: dict[str, Any]) -> str:
         *_in_force(configuration),
         f"rules     {', '.join(configuration['rules']) or 'none'}",
         *map(_slots, told.get("slots", [])),
+        *_lately(told),
         *map(_silence, told.get("silence", [])),
         *map(_recovery, told.get("recovery", [])),
         *_broken("mistake ", configuration.get("broken", [])),
@@ -101,6 +119,35 @@ def _broken(word: str, found: list[dict[str, Any]]) -> list[str]:
         if one["text"] != after.get("text"):
             lines += [f"          | {line}" for line in one["text"].splitlines()]
     return lines
+
+
+def _lately(told: dict[str, Any]) -> list[str]:
+    """What runs wrote and asked, and what of it went wrong."""
+    writes, waiting = told.get("writes", {}), told.get("approvals", [])
+    said = ", ".join(f"{count} {state}" for state, count in writes.items()) or "none"
+    lines = [f"writes    {said} (24 h, and all that are open)"] if "writes" in told else []
+    if waiting:
+        oldest = _span(waiting[0]["age"])
+        lines.append(f"approvals {len(waiting)} waiting, the oldest for {oldest}")
+    lines += map(_request, waiting[:NAMED])
+    for one in told.get("notices_failed", []):
+        lines.append(f"NOT TOLD  run {one['run']}, {one['type']}: {one['became']}")
+    for one in told.get("lost", []):
+        lines.append(f"{'lost' if one['again'] else 'LOST'}      run {one['run']}: {one['words']}")
+    return lines
+
+
+def _request(one: dict[str, Any]) -> str:
+    what = one["tool"] or "a question"
+    by, age, left = " or ".join(one["by"]), _span(one["age"]), _span(one["left"])
+    return f"          {one['code']}  {what}, run {one['run']}: asked {by} {age} ago, {left} left"
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _slots(one: dict[str, Any]) -> str:

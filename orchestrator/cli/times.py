@@ -1,26 +1,11 @@
-"""When a rule's clock rings, as it is told and as it is read; it knows no clock of its own."""
+"""When a rule's clock rings, as people read it; it knows no clock of its own."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from orchestrator.rules.rule import Rule
 from orchestrator.sources.schedule import TICK
 from orchestrator.sources.source import SCHEDULE
-
-
-def clock_of(rule: Rule, now: datetime) -> dict[str, Any] | None:
-    """Its schedule, and when that rings next, in its own zone; None for a rule without one."""
-    if rule.schedule is None:
-        return None
-    due = next(rule.schedule.after(now), None)
-    zone = rule.schedule.zone
-    return {
-        "cron": rule.schedule.cron.text,
-        "zone": zone,
-        "next": None if due is None else due.astimezone(ZoneInfo(zone)).isoformat(),
-    }
 
 
 def said_on(patterns: Iterable[str], clock: Mapping[str, Any] | None) -> list[str]:

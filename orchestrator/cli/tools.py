@@ -12,9 +12,9 @@ from rich.table import Table
 
 from orchestrator.agent.hands.definitions import Discovered
 from orchestrator.agent.tools.arguments import words
-from orchestrator.agent.tools.builtins import BUILT_INS
+from orchestrator.agent.tools.builtins import built_ins_beside
 from orchestrator.agent.tools.prospect import Prospect, from_lock, prospect
-from orchestrator.agent.tools.room import built_in_tokens, tokens
+from orchestrator.agent.tools.room import tokens
 from orchestrator.agent.tools.toolset import Tool
 from orchestrator.cli.options import (
     DOTENV,
@@ -115,7 +115,7 @@ def _report(
 def _rows(playbook: Playbook, found: Prospect) -> Iterator[Row]:
     for tool in sorted(found.tools, key=lambda tool: (-tool.tokens, tool.alias)):
         yield _row(playbook, tool)
-    for alias, definition in BUILT_INS.items():
+    for alias, definition in built_ins_beside(playbook.read).items():
         yield {
             "tool": alias,
             "server": None,
@@ -161,7 +161,9 @@ def _print(playbook: Playbook, found: Prospect, problems: list[str], notes: list
             escape(row["why"]),
         )
     console().print(table)
-    count, spent = len(found.tools) + len(BUILT_INS), found.tokens + built_in_tokens()
+    built_in = built_ins_beside(playbook.read).values()
+    count = len(found.tools) + len(built_in)
+    spent = found.tokens + sum(map(tokens, built_in))
     click.echo(f"{count} of {MAX_TOOLS} tools, {spent} of {MAX_TOOL_TOKENS} tokens (estimated)")
     for words_ in (*notes, *problems):
         click.echo(words_, err=True)

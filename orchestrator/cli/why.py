@@ -5,14 +5,14 @@ from typing import Any
 
 import click
 
-from orchestrator import views
-from orchestrator.cli.naming import event_named, newest_event
-from orchestrator.cli.options import console, local, print_json, settings_from, stores_of
+from orchestrator.cli.consoles import anywhere, console_of
+from orchestrator.cli.options import console, print_json
+from orchestrator.console.questions import LAST, Why
 from orchestrator.tell import tree
 
 
 @click.command("why")
-@local
+@anywhere
 @click.argument("event", required=False)
 @click.option("--last", is_flag=True, help="The newest event.")
 def why(*, as_json: bool, event: str | None, last: bool, **flags: Any) -> None:
@@ -30,9 +30,5 @@ def why(*, as_json: bool, event: str | None, last: bool, **flags: Any) -> None:
 
 
 async def _found(text: str | None, flags: dict[str, Any]) -> dict[str, Any]:
-    _, stores = stores_of(settings_from(**flags))
-    try:
-        entry = await newest_event(stores) if text is None else await event_named(stores, text)
-        return await views.why(stores, entry)
-    finally:
-        stores.close()
+    async with console_of(**flags) as asked:
+        return dict(await asked.ask(Why(event=LAST if text is None else text)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from orchestrator.configuration.document import Document
 from orchestrator.configuration.locks import Lock
 from orchestrator.configuration.people import Person
+from orchestrator.configuration.tokens import Token
 from orchestrator.errors import Mistake
 from orchestrator.rules.caps import Allowance
 from orchestrator.rules.rule import Rule
@@ -35,6 +36,7 @@ class Configuration:
     others: Mapping[str, Source] = field(default_factory=dict)
     allowance: Allowance = field(default_factory=Allowance)
     people: Mapping[str, Person] = field(default_factory=dict)
+    tokens: Mapping[str, Token] = field(default_factory=dict)
     lock: Lock | None = None
     documents: Mapping[str, Document] = field(default_factory=dict, repr=False, compare=False)
 

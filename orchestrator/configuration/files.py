@@ -10,8 +10,9 @@ SOURCES = "sources.yaml"
 SERVERS = "servers.yaml"
 LIMITS = "limits.yaml"
 PEOPLE = "people.yaml"
+TOKENS = "tokens.yaml"
 LOCK = "tools.lock"
-NAMED = (SOURCES, SERVERS, LIMITS, PEOPLE)
+NAMED = (SOURCES, SERVERS, LIMITS, PEOPLE, TOKENS)
 MAX_FILE = 1024 * 1024
 
 
@@ -66,6 +67,10 @@ def kept_files(root: Path, content: bytes) -> Files:
     return files
 
 
+DESCRIBED = (".openapi.yaml", ".openapi.yml", ".openapi.json")
+"""How the descriptions of APIs end, which servers.yaml may name."""
+
+
 def _sort(files: Files, path: Path, name: PurePath) -> None:
     if not path.is_file() or any(part.startswith(".") for part in name.parts):
         return
@@ -80,7 +85,7 @@ def _sort(files: Files, path: Path, name: PurePath) -> None:
 def _counts(name: PurePath) -> bool:
     match name.parts:
         case (only,):
-            return only in {*NAMED, LOCK}
+            return only in {*NAMED, LOCK} or only.endswith(DESCRIBED)
         case ("rules", _):
             return name.suffix == ".yaml"
         case ("playbooks", _):

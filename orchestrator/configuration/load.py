@@ -15,6 +15,7 @@ from orchestrator.configuration.files import (
     PEOPLE,
     SERVERS,
     SOURCES,
+    TOKENS,
     Files,
     files_of,
 )
@@ -27,8 +28,9 @@ from orchestrator.configuration.rates import second_backstops
 from orchestrator.configuration.rules import Surroundings, rules_of
 from orchestrator.configuration.servers import servers_of
 from orchestrator.configuration.sources import sources_of
+from orchestrator.configuration.tokens import tokens_of
 from orchestrator.errors import Flaw, Mistake
-from orchestrator.playbooks import split
+from orchestrator.playbooks import resource_of, split
 from orchestrator.rules.rule import Rule
 from orchestrator.rules.rulebook import Rulebook
 from orchestrator.secrets import ReadFile
@@ -50,9 +52,7 @@ def configured(files: Files, environment: Mapping[str, str], read_file: ReadFile
         name: name in sources.things and vouches(sources.things[name].dialect)
         for name in sources.names
     }
-    servers = servers_of(
-        reading.document(SERVERS, None), files.root, environment, read_file, vouching
-    )
+    servers = servers_of(reading.document(SERVERS, None), files, environment, read_file, vouching)
     reading.note(SERVERS, servers.flaws, servers.warnings)
     unread = any(mistake.file == files.named(LIMITS) for mistake in files.mistakes)
     allowance, flaws = allowance_of(reading.document(LIMITS, None), unread=unread)
@@ -60,6 +60,8 @@ def configured(files: Files, environment: Mapping[str, str], read_file: ReadFile
     proving = [name for name, sure in vouching.items() if sure]
     people = people_of(reading.document(PEOPLE, None), proving)
     reading.note(PEOPLE, people.flaws)
+    tokens = tokens_of(reading.document(TOKENS, None), people.things)
+    reading.note(TOKENS, tokens.flaws)
     playbooks, playbook_names = reading.playbooks(
         servers.names, frozenset(servers.things), people.things
     )
@@ -85,6 +87,7 @@ def configured(files: Files, environment: Mapping[str, str], read_file: ReadFile
         shut=sources.shut,
         allowance=allowance,
         people=people.things,
+        tokens=tokens.things,
         lock=lock,
         documents=reading.documents,
     )
@@ -142,7 +145,7 @@ class _Reading:
         usable = {
             name: playbook
             for name, playbook in read.items()
-            if playbook is not None and playbook.tools.keys() <= sound
+            if playbook is not None and _reached(playbook) <= sound
         }
         return usable, frozenset(read)
 
@@ -201,3 +204,8 @@ class _Reading:
                 return False
         taken.update(dict.fromkeys((rule.name, rule.id), where))
         return True
+
+
+def _reached(playbook: Playbook) -> set[str]:
+    """The servers a playbook can't do without."""
+    return {*playbook.tools, *(resource_of(said)[0] for said in playbook.read)}

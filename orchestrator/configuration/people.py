@@ -63,14 +63,28 @@ def speaker(event: Event, people: Mapping[str, Person]) -> Speaker | None:
     if actor is None or actor.bot or (author is not None and author.id not in {None, actor.id}):
         return None
     by_hand = event.source == OPERATOR
+    if by_hand and "person" in event.data:
+        return _by_token(event.data, people)
     mine = actor.login if by_hand else actor.id
     found = next((one for one in people.values() if one.accounts.get(event.source) == mine), None)
     if found is not None and mine is not None:
-        names = {found.name, ANYBODY, *(f"{ROLE}{role}" for role in found.roles)}
-        return Speaker(said=found.name, names=frozenset(names | ({OPERATOR} if by_hand else set())))
+        return Speaker(said=found.name, names=_names(found, by_hand=by_hand))
     if by_hand:
         return Speaker(said=f"{OPERATOR} {actor.login}", names=frozenset({OPERATOR, ANYBODY}))
     return None
+
+
+def _by_token(said: Mapping[str, Any], people: Mapping[str, Person]) -> Speaker | None:
+    """The person a token of the REST API proved; only one that may operate speaks for the command line too."""
+    found = people.get(str(said["person"]))
+    if found is None:
+        return None
+    return Speaker(said=found.name, names=_names(found, by_hand=said.get("operates") is True))
+
+
+def _names(person: Person, *, by_hand: bool) -> frozenset[str]:
+    names = {person.name, ANYBODY, *(f"{ROLE}{role}" for role in person.roles)}
+    return frozenset(names | ({OPERATOR} if by_hand else set()))
 
 
 def people_of(document: Document, sources: Collection[str]) -> Found[Person]:

@@ -63,6 +63,7 @@ class PlaybookShape(Shape):
     tools: Mapping[str, list[Words]] = Field(default_factory=dict)
     optional: Annotated[list[Words], BeforeValidator(listed)] = Field(default_factory=list)
     on_drift: OnDrift = OnDrift.PARK
+    read: Annotated[list[Words], BeforeValidator(listed)] = Field(default_factory=list)
     bind: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     writes: Mapping[str, WriteShape] = Field(default_factory=dict)
     waits: Mapping[str, CallbackShape] = Field(default_factory=dict)

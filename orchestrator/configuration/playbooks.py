@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from orchestrator.configuration.allowing import allowed_of
 from orchestrator.configuration.approve import approve_of, strangers
@@ -13,13 +13,33 @@ from orchestrator.configuration.people import Person
 from orchestrator.configuration.playbook_shapes import PlaybookShape
 from orchestrator.configuration.shaping import NAME, shaped
 from orchestrator.errors import Flaw
-from orchestrator.playbooks import digest_of, prose_flaws
+from orchestrator.playbooks import (
+    MOST_READS,
+    READ,
+    digest_of,
+    prose_flaws,
+    resource_of,
+    template_flaw,
+)
 from orchestrator.rules.load import closest
-from orchestrator.templates import TemplateError, templates_of
-from workflows.messages import BUILT_INS
-from workflows.playbook import MAX_TOOLS, Budget, Playbook, Screening, TextPolicy, WriteLimit
+from orchestrator.templates import Template, TemplateError, templates_of
+from workflows.messages import BUILT_INS, RESOURCE
+from workflows.playbook import (
+    MAX_TOOLS,
+    Budget,
+    InputType,
+    Playbook,
+    Screening,
+    TextPolicy,
+    WriteLimit,
+)
 
-BUILT_IN_TOOLS = len(BUILT_INS)
+_STAND_INS: Final[Mapping[InputType, Any]] = {
+    InputType.SLUG: "a",
+    InputType.INTEGER: 1,
+    InputType.BOOLEAN: True,
+    InputType.TEXT: "a",
+}
 
 
 def playbook_of(
@@ -41,6 +61,7 @@ def playbook_of(
     flaws += [
         *_tools(shape, servers),
         *_optional(shape),
+        *_reads(shape, servers),
         *_binds(shape),
         *_writes(shape),
         *_inputs(shape),
@@ -95,6 +116,7 @@ def _playbook(name: str, text: str, shape: PlaybookShape, prose: str) -> Playboo
             tokens=shape.screening.tokens,
         ),
         approve=approve_of(shape.approve),
+        read=tuple(shape.read),
     )
 
 
@@ -106,11 +128,12 @@ def _tools(shape: PlaybookShape, servers: Collection[str]) -> Iterator[Flaw]:
             )
         yield from _listed(server, tools)
     listed = sum(map(len, shape.tools.values()))
-    count = listed + BUILT_IN_TOOLS
+    built_in = [*BUILT_INS, *([RESOURCE] if shape.read else [])]
+    count = listed + len(built_in)
     if count > MAX_TOOLS:
         yield Flaw(
             ("tools",),
-            f"{listed} tools are listed; with the built-in {', '.join(BUILT_INS)} that is {count}, and a playbook may "
+            f"{listed} tools are listed; with the built-in {', '.join(built_in)} that is {count}, and a playbook may "
             f"have {MAX_TOOLS}. Nothing is cut by itself: take {count - MAX_TOOLS} off the list",
             key=True,
         )
@@ -123,12 +146,44 @@ def _optional(shape: PlaybookShape) -> Iterator[Flaw]:
             yield Flaw(("optional", index), said)
 
 
+def _reads(shape: PlaybookShape, servers: Collection[str]) -> Iterator[Flaw]:
+    if len(shape.read) > MOST_READS:
+        yield Flaw(
+            ("read",), f"expected at most {MOST_READS} entries, got {len(shape.read)}", key=True
+        )
+    for index, said in enumerate(shape.read):
+        at: Place = ("read", index)
+        server, uri = resource_of(said)
+        if server not in servers:
+            yield Flaw(at, f"unknown server {server!r}{closest(server, servers)}")
+            continue
+        wrong = [*_bound(shape, said, at)]
+        yield from wrong or [Flaw(at, text) for text in _unreadable(shape, uri)]
+
+
+def _unreadable(shape: PlaybookShape, uri: str) -> Iterator[str]:
+    template = Template.parse(uri)
+    stood_in = {name: _STAND_INS[kind] for name, kind in shape.inputs.items()}
+    for path in sorted(template.paths):
+        if shape.inputs[path.split(".")[1]] is InputType.TEXT:
+            yield f"{path} is text and may be a stranger's words: it may not say what is read"
+            return
+    try:
+        flaw = template_flaw(str(template.render({"with": stood_in})))
+    except TemplateError as error:
+        flaw = str(error)
+    if flaw is not None:
+        yield flaw
+
+
 def _listed(server: str, tools: list[str]) -> Iterator[Flaw]:
     at: Place = ("tools", server)
     if not tools:
         yield Flaw(at, f"expected the names of {server!r}'s tools, got none")
     for index, tool in enumerate(tools):
-        if "*" in tool or "?" in tool:
+        if tool == READ:
+            yield Flaw((*at, index), f"expected a tool, got {tool!r}: list resources under `read:`")
+        elif "*" in tool or "?" in tool:
             yield Flaw((*at, index), f"expected a tool's own name, got the pattern {tool!r}")
         elif tool in tools[:index]:
             yield Flaw((*at, index), f"the tool {tool!r} is listed twice")

@@ -23,6 +23,7 @@ from orchestrator.errors import Mistake
 from orchestrator.ledger import configurations
 from orchestrator.loops import forever
 from orchestrator.sources.source import Source
+from orchestrator.telemetry.words import Reloaded
 
 LOOK_EVERY: Final = 0.5
 REMEMBERED: Final = 20
@@ -31,6 +32,7 @@ REMEMBERED: Final = 20
 Read = Callable[[], Reading]
 Stamp = Callable[[frozenset[Path]], Stamps]
 Vet = Callable[[Configuration], Sequence[Mistake]]
+Count = Callable[[Reloaded], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,10 @@ class Rejected:
     at: datetime
 
 
+def uncounted(_outcome: Reloaded) -> None:
+    """Nobody counts."""
+
+
 def fault_found_by_nobody(_configuration: Configuration) -> Sequence[Mistake]:
     """Nothing is wrong that the reading doesn't say."""
     return ()
@@ -79,6 +85,7 @@ class Reloading:
     built_in: Mapping[str, Source] = field(default_factory=dict)
     vet: Vet = fault_found_by_nobody
     keeps: bool = False
+    count: Count = uncounted
     look_every: float = LOOK_EVERY
     clock: Callable[[], float] = time.monotonic
     rejected: Rejected | None = None
@@ -169,9 +176,11 @@ class Reloading:
         before, after = self.loaded.configuration, reading.configuration
         mistakes = [*after.mistakes, *self.vet(after)]
         if worse(mistakes, before.mistakes):
+            self.count(Reloaded.REJECTED)
             self._reject(reading, mistakes)
         else:
             old = before.readable()
+            self.count(Reloaded.TAKEN)
             names = {*after.sources, *after.shut, *self.built_in}
             await self._take(reading, {name: old[name] for name in old if name not in names})
 

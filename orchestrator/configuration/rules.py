@@ -21,7 +21,8 @@ from orchestrator.playbooks import MEANING, fits
 from orchestrator.rules.load import closest, condition_of
 from orchestrator.rules.operators import like
 from orchestrator.rules.rule import Condition, Rule
-from orchestrator.sources.source import OPERATOR, SCHEDULE
+from orchestrator.sources.notices import TYPES
+from orchestrator.sources.source import DOORBELL, OPERATOR, SCHEDULE
 from orchestrator.templates import Template, TemplateError, templates_of
 from workflows.playbook import InputType, Playbook
 
@@ -165,8 +166,12 @@ def _only_run(shape: RuleShape, at: Place) -> Iterator[Flaw]:
 
 def _on(pattern: str, around: Surroundings, at: Place) -> Iterator[Flaw]:
     source, slash, type_ = pattern.partition("/")
-    known = around.sources | {OPERATOR}
+    known = around.sources | {OPERATOR, DOORBELL}
     if source == SCHEDULE:
+        return
+    if source == DOORBELL and not any(like(one, type_) for one in TYPES):
+        said = f"expected {' or '.join(f'{DOORBELL}/{one}' for one in TYPES)}"
+        yield Flaw(at, f"{said}, got {pattern!r}{closest(type_, TYPES)}")
         return
     if not slash or not source or not type_:
         yield Flaw(at, f"expected source/type, such as github/issues.opened, got {pattern!r}")

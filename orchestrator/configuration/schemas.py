@@ -14,16 +14,17 @@ from typing_extensions import override
 from orchestrator.configuration.people import PersonShape
 from orchestrator.configuration.playbook_shapes import PlaybookShape
 from orchestrator.configuration.quantities import Dollars, Duration
+from orchestrator.configuration.server_shapes import ServerShape
 from orchestrator.configuration.shapes import (
     HmacShape,
     KeyShape,
     LimitsFileShape,
     RuleShape,
-    ServerShape,
     SourceShape,
     TokenShape,
 )
 from orchestrator.configuration.shaping import NAME
+from orchestrator.configuration.tokens import ApiTokenShape
 from orchestrator.rules.load import MAX_NESTING
 from orchestrator.rules.rule import Operator
 from orchestrator.sources.presets import PRESETS
@@ -38,6 +39,7 @@ FILES: Final[Mapping[str, type[BaseModel]]] = {
     "playbook": PlaybookShape,
     "limits": LimitsFileShape,
     "people": PersonShape,
+    "tokens": ApiTokenShape,
 }
 """The kinds of files, and the shape of each entry, or of the whole where nothing has a name."""
 

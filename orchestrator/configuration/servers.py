@@ -3,16 +3,32 @@
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from orchestrator.configuration.document import Document, Place
-from orchestrator.configuration.shapes import ServerShape, ToolShape
+from orchestrator.configuration.files import Files
+from orchestrator.configuration.openapi import childhood, openapi_flaws
+from orchestrator.configuration.server_shapes import (
+    CallLimitsShape,
+    OAuthShape,
+    ServerShape,
+    ToolShape,
+)
 from orchestrator.configuration.shaping import Found, entries, shaped
 from orchestrator.configuration.trust import OwnActorShape
 from orchestrator.errors import Flaw
 from orchestrator.rules.load import closest
 from orchestrator.secrets import REFERENCE, ReadFile, Secret, resolve
-from orchestrator.servers import HttpServer, OwnActor, Server, StdioServer
+from orchestrator.servers import (
+    CallLimits,
+    HttpServer,
+    OAuth,
+    OwnActor,
+    Pace,
+    Server,
+    StdioServer,
+)
 from workflows.playbook import Effect
 
 BUILT_IN = "doorbell"
@@ -20,18 +36,22 @@ GITHUB = "api.githubcopilot.com"
 GITHUB_PROGRAMS = frozenset({"mcp_servers.github", "github-mcp-server"})
 """Servers of GitHub's that we know: they have a tool `get_me`."""
 
-ONLY_STDIO = ("env", "directory")
-ONLY_HTTP = ("auth", "headers")
+ONLY: Final[Mapping[str, frozenset[str]]] = {
+    "url": frozenset({"auth", "headers"}),
+    "command": frozenset({"env", "directory"}),
+    "openapi": frozenset({"auth", "headers", "base_url", "operations"}),
+}
+"""How a server may be reached, and the keys that say something about it there only."""
 
 
 def servers_of(
     document: Document,
-    directory: Path,
+    files: Files,
     environment: Mapping[str, str],
     read_file: ReadFile,
     sources: Mapping[str, bool],
 ) -> Found[Server]:
-    """Every server of the file; `directory:` counts from the configuration's own. An unset secret is a warning.
+    """Every server of the file; its paths count from the configuration's directory. An unset secret is a warning.
 
     `sources` are who may ring, and whether they speak as GitHub does: these name a server of GitHub's as it does.
     """
@@ -41,11 +61,16 @@ def servers_of(
         at: Place = (name,)
         shape, flaws = shaped(ServerShape, value, at)
         if shape is not None:
-            flaws += [*_misfits(name, shape, at), *_said(shape, at), *_deaf(shape, sources, at)]
+            flaws += [
+                *_misfits(name, shape, files.texts, at),
+                *_said(shape, at),
+                *_unlimited(shape, at),
+                *_deaf(shape, sources, at),
+            ]
         found.flaws += flaws
         if shape is not None and not flaws:
             reader = _Reader(environment, read_file, found.warnings)
-            found.things[name] = _server(name, shape, directory, reader, sources)
+            found.things[name] = _server(name, shape, files, reader, sources)
     return found
 
 
@@ -78,7 +103,7 @@ class _Reader:
 def _server(
     name: str,
     shape: ServerShape,
-    directory: Path,
+    files: Files,
     reader: _Reader,
     sources: Mapping[str, bool],
 ) -> Server:
@@ -87,31 +112,76 @@ def _server(
     markers = {
         tool: said.marker or "" for tool, said in shape.tools.items() if said.marker is not None
     }
+    limits = None if shape.limits is None else _limits(shape.limits)
+    tool_limits = {
+        tool: _limits(said.limits) for tool, said in shape.tools.items() if said.limits is not None
+    }
     if shape.url is not None:
         return HttpServer(
             name=name,
             url=shape.url,
-            bearer=(
-                None
-                if shape.auth is None
-                else reader.secret(shape.auth.bearer, (name, "auth", "bearer"))
-            ),
+            bearer=_bearer(shape, reader, name),
+            oauth=_oauth(shape, reader, name),
             headers=reader.texts(shape.headers, (name, "headers")),
             effects=effects,
             idempotency=idempotency,
             markers=markers,
             own_actor=_own_actor(name, shape, sources),
+            limits=limits,
+            tool_limits=tool_limits,
         )
+    if shape.openapi is not None:
+        bearer, headers = (
+            _bearer(shape, reader, name),
+            reader.texts(shape.headers, (name, "headers")),
+        )
+        child = childhood(shape, files.texts, bearer, headers)
+        command, env, directory = child.command, child.env, files.root
+        effects = {**child.effects, **effects}
+    else:
+        command, env = _command(shape.command or []), reader.texts(shape.env, (name, "env"))
+        directory = Path() if shape.directory is None else files.root / shape.directory
     return StdioServer(
         name=name,
-        command=_command(shape.command or []),
-        env=reader.texts(shape.env, (name, "env")),
-        directory=Path() if shape.directory is None else directory / shape.directory,
+        command=command,
+        env=env,
+        directory=directory,
         effects=effects,
         idempotency=idempotency,
         markers=markers,
         own_actor=_own_actor(name, shape, sources),
+        limits=limits,
+        tool_limits=tool_limits,
     )
+
+
+def _bearer(shape: ServerShape, reader: _Reader, name: str) -> Secret | None:
+    if shape.auth is None or shape.auth.bearer is None:
+        return None
+    return reader.secret(shape.auth.bearer, (name, "auth", "bearer"))
+
+
+def _oauth(shape: ServerShape, reader: _Reader, name: str) -> OAuth | None:
+    said: OAuthShape | None = None if shape.auth is None else shape.auth.oauth
+    if said is None:
+        return None
+    at: Place = (name, "auth", "oauth")
+    secret = reader.secret(said.client_secret, (*at, "client_secret"))
+    who = reader.texts({"client_id": said.client_id}, at).get("client_id")
+    if secret is None or who is None:
+        return None
+    client = who.reveal() if isinstance(who, Secret) else who
+    return OAuth(client_id=client, client_secret=secret, issuer=said.issuer, scope=said.scope)
+
+
+def _limits(said: CallLimitsShape) -> CallLimits:
+    rate = said.rate
+    pace = (
+        None
+        if rate is None
+        else Pace(most=rate.most, window=rate.window.total_seconds(), said=rate.said)
+    )
+    return CallLimits(concurrent=said.concurrent, pace=pace, wait=said.wait.total_seconds())
 
 
 def _effects(tools: Mapping[str, ToolShape]) -> Iterator[tuple[str, Effect]]:
@@ -127,11 +197,20 @@ def _said(shape: ServerShape, at: Place) -> Iterator[Flaw]:
     for tool, said in shape.tools.items():
         here: Place = (*at, "tools", tool)
         if not said.model_fields_set:
-            expected = "expected at least one of `effect`, `idempotency`, `marker`"
+            expected = "expected at least one of `effect`, `idempotency`, `limits`, `marker`"
             yield Flaw(here, f"{expected} of {tool!r}, got none", key=True)
         if said.idempotency and said.effect not in {None, Effect.WRITE}:
             text = f"a tool that knows a repeated call by its key is a `write`, not {str(said.effect)!r}: take one out"
             yield Flaw((*here, "idempotency"), text, key=True)
+
+
+def _unlimited(shape: ServerShape, at: Place) -> Iterator[Flaw]:
+    """A `limits:` that limits nothing."""
+    places = [((*at, "limits"), shape.limits)]
+    places += [((*at, "tools", tool, "limits"), said.limits) for tool, said in shape.tools.items()]
+    for where, said in places:
+        if said is not None and said.concurrent is None and said.rate is None:
+            yield Flaw(where, "expected `concurrent` or `rate`, got neither", key=True)
 
 
 def _own_actor(name: str, shape: ServerShape, around: Mapping[str, bool]) -> OwnActor | None:
@@ -152,6 +231,10 @@ def _is_github(shape: ServerShape) -> bool:
 
 def _deaf(shape: ServerShape, sources: Mapping[str, bool], at: Place) -> Iterator[Flaw]:
     own = shape.own_actor
+    if isinstance(own, OwnActorShape) and own.id is None and own.login is None:
+        yield Flaw(
+            (*at, "own_actor"), "expected where `id` or `login` stands, got neither", key=True
+        )
     for name in (own.sources or ()) if isinstance(own, OwnActorShape) else ():
         if name not in sources:
             said = f"unknown source {name!r}{closest(name, sources)}"
@@ -164,25 +247,38 @@ def _command(words: list[str]) -> tuple[str, ...]:
     return (first, *words[1:])
 
 
-def _misfits(name: str, shape: ServerShape, at: Place) -> Iterator[Flaw]:
+def _misfits(name: str, shape: ServerShape, texts: Mapping[str, str], at: Place) -> Iterator[Flaw]:
     if name == BUILT_IN:
         yield Flaw(at, f"{BUILT_IN!r} is built in: give this server another name", key=True)
-    if (shape.url is None) == (shape.command is None):
-        yield Flaw(at, "expected either `url:` or `command:`", key=True)
+    kinds = [kind for kind in ONLY if kind in shape.model_fields_set]
+    if len(kinds) != 1 or getattr(shape, kinds[0]) is None:
+        yield Flaw(at, "expected one of `url:`, `command:` and `openapi:`", key=True)
         return
-    own = shape.own_actor
-    if isinstance(own, OwnActorShape) and own.id is None and own.login is None:
-        yield Flaw(
-            (*at, "own_actor"), "expected where `id` or `login` stands, got neither", key=True
-        )
-    for key in ONLY_STDIO if shape.url else ONLY_HTTP:
-        if key in shape.model_fields_set:
-            kind = "url" if shape.url else "command"
-            yield Flaw((*at, key), f"{key!r} means nothing beside `{kind}:`", key=True)
-    if shape.url is not None:
-        yield from _url_flaws(shape.url, (*at, "url"))
+    yield from _strangers(shape, kinds[0], at)
+    if shape.openapi is not None:
+        yield from openapi_flaws(shape, texts, at)
+    for key, url in (("url", shape.url), ("base_url", shape.base_url)):
+        if url is not None:
+            yield from _url_flaws(url, (*at, key))
+    if shape.command is None:
+        yield from _auth_flaws(shape, at)
     elif not all(shape.command or []) or not (shape.command or [""])[0].strip():
         yield Flaw((*at, "command"), "expected a program and its arguments, got an empty word")
+
+
+def _strangers(shape: ServerShape, kind: str, at: Place) -> Iterator[Flaw]:
+    for key in sorted(frozenset().union(*ONLY.values()) - ONLY[kind]):
+        if key in shape.model_fields_set:
+            yield Flaw((*at, key), f"{key!r} means nothing beside `{kind}:`", key=True)
+
+
+def _auth_flaws(shape: ServerShape, at: Place) -> Iterator[Flaw]:
+    auth = shape.auth
+    if auth is not None and (auth.bearer is None) == (auth.oauth is None):
+        yield Flaw((*at, "auth"), "expected either `bearer` or `oauth`", key=True)
+    if auth is not None and any(name.lower() == "authorization" for name in shape.headers):
+        said = "`auth:` sets the header Authorization: keep one of both"
+        yield Flaw((*at, "headers"), said, key=True)
 
 
 def _url_flaws(url: str, at: Place) -> Iterator[Flaw]:

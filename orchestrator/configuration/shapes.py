@@ -25,7 +25,7 @@ from orchestrator.configuration.quantities import (
     like,
 )
 from orchestrator.configuration.scheduled import ScheduleShape, Zone
-from orchestrator.configuration.trust import OwnActorShape, TrustShape
+from orchestrator.configuration.trust import TrustShape
 from orchestrator.errors import OperatorError
 from orchestrator.rules.caps import UTC
 from orchestrator.rules.steps import MOST, OnError
@@ -34,7 +34,7 @@ from orchestrator.signatures.sns import TOPIC
 from orchestrator.sources.source import CATCH_UP
 from orchestrator.templates import Template
 from workflows.flow import Mode
-from workflows.playbook import Effect, OverBudget, Stage
+from workflows.playbook import OverBudget, Stage
 
 MINUTE = timedelta(minutes=1)
 RECOVER_EVERY = timedelta(minutes=10)
@@ -213,36 +213,6 @@ class SourceShape(Shape):
     expect: Every | None = None
     recover: RecoverShape | None = None
     catch_up: Duration = CATCH_UP
-
-
-class AuthShape(Shape):
-    """How we prove ourselves to an MCP server."""
-
-    bearer: Reference
-
-
-class ToolShape(Shape):
-    """What a server can't be trusted to say about one of its tools, or has no word for.
-
-    `idempotency` is the argument by which it knows a repeated call, `marker` the one whose text gets our marker.
-    """
-
-    effect: Effect | None = None
-    idempotency: Words | None = None
-    marker: Words | Literal[False] | None = None
-
-
-class ServerShape(Shape):
-    """One entry of servers.yaml: `url` or `command`."""
-
-    url: Words | None = None
-    auth: AuthShape | None = None
-    headers: Mapping[str, Text] = Field(default_factory=dict)
-    command: Annotated[list[str], Field(min_length=1)] | None = None
-    env: Mapping[str, Text] = Field(default_factory=dict)
-    directory: Words | None = None
-    tools: Mapping[str, ToolShape] = Field(default_factory=dict)
-    own_actor: OwnActorShape | Literal[False] | None = None
 
 
 class CoalesceShape(Shape):

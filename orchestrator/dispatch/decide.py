@@ -8,9 +8,11 @@ a run by its wait is folded out of that run's mailbox.
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from orchestrator.dispatch.awaited import Wanted, Weighed, missed, weighed
 from orchestrator.dispatch.late import left_alone, too_late
@@ -20,9 +22,9 @@ from orchestrator.errors import OperatorError
 from orchestrator.events import Event
 from orchestrator.inbox.inbox import Action, Decision, DecisionState
 from orchestrator.inbox.tallies import Tally
-from orchestrator.rules.match import inputs_of, key_of, matched
+from orchestrator.rules.match import inputs_of, key_of
 from orchestrator.rules.reading import Reading
-from orchestrator.rules.rule import Destination, Finding, Operator, Rule
+from orchestrator.rules.rule import Destination, Finding, Operator, Rule, decisive
 from orchestrator.rules.rulebook import Concerned, Rulebook
 from orchestrator.rules.steps import rendered, title_of
 from orchestrator.rules.trust import guards
@@ -34,6 +36,9 @@ OURSELVES = "doorbell:ourselves"
 PERSON = "doorbell:operator"
 OTHERS = "doorbell:others"
 """Causes of decisions that no rule took; no rule can have such a name."""
+
+BETWEEN = "\x1f"
+"""What keeps the parts of a hashed text apart."""
 
 BROKEN = "the rule is broken for this event: "
 """How the reason begins where a rule matches, and can't do what it should."""
@@ -69,6 +74,7 @@ class _Asking:
     known: Known
     ours: str | None
     taken: frozenset[str | None]
+    guarded: dict[int, tuple[Finding, ...]] = field(default_factory=dict)
 
 
 def decide(event: Event, position: int, known: Known) -> list[Decision]:
@@ -95,7 +101,8 @@ def decide(event: Event, position: int, known: Known) -> list[Decision]:
         decided.append(_ignored(event, OURSELVES, "", ours))
     reached = asking.taken | {one.workflow_id for one in decided if one.action is Action.START}
     late = [about_a_wait(event, one) for one in missed(waits, event, position, reached)]
-    return [_numbered(decision, known.again) for decision in (*waited, *decided, *late)]
+    found = [*waited, *decided, *late]
+    return found if known.again is None else [_numbered(one, known.again) for one in found]
 
 
 def workflow_id_of(rule_id: str, key: str) -> str:
@@ -104,9 +111,7 @@ def workflow_id_of(rule_id: str, key: str) -> str:
     return f"{readable}~{_hash(rule_id, key)[:12]}"
 
 
-def _numbered(decision: Decision, again: int | None) -> Decision:
-    if again is None:
-        return decision
+def _numbered(decision: Decision, again: int) -> Decision:
     numbered = decision_id(decision.event_id, decision.cause, again)
     return replace(decision, id=numbered, again=again)
 
@@ -149,15 +154,22 @@ def _others(asking: _Asking, book: Rulebook, count: int) -> Decision:
 
 def _rule(asking: _Asking, concerned: Concerned, last: Finding | None = None) -> Decision:
     event, known = asking.event, asking.known
-    rule, wanted, ask = concerned
-    before = (wanted, *_guards(asking, rule), *(() if last is None else (last,)))
-    failed = next((one for one in before if not one.held), None)
-    if failed is not None:
-        return _not(event, rule, known, before, failed)
-    found = matched(ask, asking.reading, *before)
-    if found.matched:
-        return _acted(asking, rule, found.trace)
-    return _not(event, rule, known, found.trace, found.failed)
+    rule, wanted, ask, _ = concerned
+    trace = [wanted, *_guarded(asking, concerned), *(() if last is None else (last,))]
+    for finding in trace:
+        if not finding.held:
+            return _not(event, rule, known, tuple(trace), finding)
+    if ask(asking.reading, trace):
+        return _acted(asking, rule, tuple(trace))
+    return _not(event, rule, known, tuple(trace), decisive(trace))
+
+
+def _guarded(asking: _Asking, concerned: Concerned) -> tuple[Finding, ...]:
+    """What stands before `when`; asked once for all rules that trust the very same."""
+    found = asking.guarded.get(concerned.trusts)
+    if found is None:
+        found = asking.guarded[concerned.trusts] = _guards(asking, concerned.rule)
+    return found
 
 
 def _guards(asking: _Asking, rule: Rule) -> tuple[Finding, ...]:
@@ -330,8 +342,9 @@ def _ignored(
 
 def decision_id(event_id: str, cause: str, number: int = 0) -> str:
     """Derived, so that deciding again writes nothing new. `number` counts deliberate redeliveries."""
-    return f"dec_{_hash(event_id, cause, str(number))[:20]}"
+    # Written out, because an event asks for hundreds of them.
+    return f"dec_{hashlib.sha256(f'{event_id}{BETWEEN}{cause}{BETWEEN}{number}'.encode()).hexdigest()[:20]}"
 
 
 def _hash(*parts: str) -> str:
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+    return hashlib.sha256(BETWEEN.join(parts).encode()).hexdigest()

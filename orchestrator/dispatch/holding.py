@@ -99,6 +99,9 @@ def _wish(means: Means, decision: Decision, most: dict[str, int]) -> Wish:
         workflow_id=decision.workflow_id or decision.id,
         decision_id=decision.id,
         event_id=decision.event_id,
+        since=means.now().timestamp()
+        if decision.decided_at is None
+        else decision.decided_at.timestamp(),
         last=last,
     )
 

@@ -5,9 +5,10 @@ that is proved by the API that listed it. What a sender tells of its own age isn
 scheme's tolerance has refused all but minutes, and where it isn't, anybody may have written it.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec.structs import replace
 
 from orchestrator.events import Event
 from orchestrator.inbox.inbox import Action, Decision, DecisionState

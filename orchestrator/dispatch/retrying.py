@@ -5,8 +5,10 @@ that may have written is only retried by somebody who says that they know it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from orchestrator.dispatch.decide import PERSON, decision_id
 from orchestrator.dispatch.words import answer, by

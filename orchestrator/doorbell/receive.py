@@ -44,6 +44,7 @@ OUTCOMES: Final[Mapping[type[Receipt], Outcome]] = {
     Quarantined: Outcome.QUARANTINED,
 }
 
+NO_CONTENT: Final = HTTPStatus.NO_CONTENT.value
 AT_ONCE: Final = 128
 """Events of one batch that wait for the disk together: half of what one commit takes."""
 
@@ -188,7 +189,7 @@ async def _keep(
     if isinstance(found, Reply):
         return _replied(found, None, DeliveryLine(source=name, outcome=Outcome.GREETED))
     if source.batch is None:
-        return await _keep_one(parts, knock, found[0])
+        return await _keep_one(parts, knock, found.pop())
     return await _keep_all(parts, knock, found)
 
 
@@ -202,6 +203,9 @@ def _asked(name: str, source: Source | None, scope: Any) -> Answer:
 
 async def _keep_one(parts: Parts, knock: Knock, letter: Letter) -> Answer:
     arrival = _arrival(knock, letter, parts.new_id())
+    reply = _reply(knock.source, letter)
+    # What was read is many times as large as its bytes, and must not wait for the disk with them.
+    del letter
     with parts.deadlines.within(parts.deadline):
         receipt = await parts.commit.keep(arrival)
     told = _told(receipt)
@@ -214,7 +218,7 @@ async def _keep_one(parts: Parts, knock: Knock, letter: Letter) -> Answer:
         type=arrival.type,
         bytes=len(arrival.body),
     )
-    return _thanks(knock.source, letter, told, line)
+    return _thanks(reply, told, line)
 
 
 async def _keep_all(parts: Parts, knock: Knock, letters: Sequence[Letter]) -> Answer:
@@ -235,16 +239,18 @@ async def _keep_all(parts: Parts, knock: Knock, letters: Sequence[Letter]) -> An
         kept=sum(isinstance(receipt, Kept) for receipt in receipts),
         bytes=len(knock.body),
     )
-    first = next(iter(letters), None)
-    return _thanks(knock.source, first, told[0] if len(told) == 1 else {"events": told}, line)
+    reply = _reply(knock.source, letters[0]) if letters else None
+    return _thanks(reply, told[0] if len(told) == 1 else {"events": told}, line)
 
 
-def _thanks(
-    source: Source, letter: Letter | None, told: Mapping[str, Any], line: DeliveryLine
-) -> Answer:
-    if source.thanks is None or letter is None:
+def _reply(source: Source, letter: Letter) -> Reply | None:
+    return None if source.thanks is None else source.thanks(letter.reading)
+
+
+def _thanks(reply: Reply | None, told: Mapping[str, Any], line: DeliveryLine) -> Answer:
+    if reply is None:
         return Answer(status=202, body=msgspec.json.encode(told), line=line)
-    return _replied(source.thanks(letter.reading), told, line)
+    return _replied(reply, told, line)
 
 
 def _replied(reply: Reply, told: Mapping[str, Any] | None, line: DeliveryLine) -> Answer:
@@ -338,7 +344,7 @@ def _problem(name: str, reason: Reason, detail: str) -> Answer:
 
 async def _send(send: Send, answer: Answer) -> None:
     headers = [*answer.headers]
-    if answer.status != HTTPStatus.NO_CONTENT:
+    if answer.status != NO_CONTENT:
         headers.append((b"content-type", answer.content_type.encode()))
         headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

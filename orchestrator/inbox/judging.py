@@ -1,6 +1,6 @@
 """What becomes of a decision once it is known how often its like acted; pure, it counts nothing itself."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from orchestrator.inbox.inbox import Action, Decision, DecisionState
 from orchestrator.inbox.tallies import Found, Over, over

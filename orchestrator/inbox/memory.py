@@ -374,6 +374,7 @@ def _named(row: Row, text: str) -> bool:
 def _fits(row: Row, sought: Sought) -> bool:
     return (
         row["position"] > sought.after
+        and (sought.before is None or row["position"] < sought.before)
         and sought.source in {None, row["source"]}
         and (sought.type is None or glob(sought.type).fullmatch(row["type"]) is not None)
         and (sought.since is None or row["received_at"] >= sought.since)

@@ -30,8 +30,9 @@ OPEN: Final = " open"
 class Sought:
     """Which entries are looked for; None asks nothing.
 
-    `type` is a glob, `after` a position, `since` inclusive, `until` exclusive. `waiting`: something decided isn't
-    delivered; `held` is what of that waits because somebody paused it, or for a run with a full mailbox, or to end.
+    `type` is a glob, `after` and `before` are positions, `since` inclusive, `until` exclusive. `waiting`: something
+    decided isn't delivered; `held` is what of that waits because somebody paused it, or for a run with a full mailbox,
+    or to end.
     """
 
     source: str | None = None
@@ -40,6 +41,7 @@ class Sought:
     since: datetime | None = None
     until: datetime | None = None
     after: int = 0
+    before: int | None = None
 
 
 EVERYTHING: Final = Sought()

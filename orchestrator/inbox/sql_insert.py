@@ -4,17 +4,19 @@ The statements are made from the tables like all others, but once, and handed to
 binding them anew for each batch costs more than the database does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from itertools import chain, count
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import BigInteger, Connection, Integer, LargeBinary, Text, insert, text
+from sqlalchemy import BigInteger, Connection, Insert, Integer, LargeBinary, Text, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from orchestrator.inbox import rows
 from orchestrator.inbox.schema import ENTRIES, KEYS, Moment
 
+Item = TypeVar("Item")
 POSITIONS: Final = text(
     "SELECT nextval(pg_get_serial_sequence('entries', 'position')) FROM generate_series(1, :count)"
 )
@@ -22,8 +24,8 @@ _NAMES: Final = tuple(column.name for column in ENTRIES.c if column.name != "pos
 _RECEIVED_AT: Final = _NAMES.index("received_at")
 _MOMENT: Final = Moment()
 _SQLITE: Final = sqlite.dialect()
-_LARGEST: Final = 128
-_KEY: Final = str(insert(KEYS).compile(dialect=_SQLITE))
+_SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_ID: Final = _NAMES.index("id")
 _ARRAYS: Final = {Text: "text", LargeBinary: "bytea", BigInteger: "bigint", Integer: "int"}
 _POSTGRES: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -42,22 +44,38 @@ def register(connection: Connection, found: Sequence[tuple[str, int]]) -> None:
     if not found:
         return
     if connection.dialect.name == "sqlite":
-        _driver(connection).executemany(_KEY, found)
+        driver = _driver(connection)
+        for chunk in _chunks(found):
+            driver.execute(_KEYS[len(chunk)], [value for pair in chunk for value in pair])
     else:
         keys, positions = zip(*found, strict=True)
         connection.exec_driver_sql(_REGISTER, (list(keys), list(positions)))
 
 
 def _in_chunks(connection: Connection, batch: Sequence[rows.Row]) -> dict[str, int]:
-    # Chunks of a few sizes, because the driver keeps a statement that it knows; and as large as may be, because it
-    # lets go of Python at each, and then waits for the door to give it back.
-    driver, found, start = _driver(connection), {}, 0
-    while start < len(batch):
-        size = min(_LARGEST, 1 << ((len(batch) - start).bit_length() - 1))
-        chunk = [value for row in batch[start : start + size] for value in _values(row)]
-        found.update(driver.execute(_INSERTS[size], chunk).fetchall())
-        start += size
+    driver, found = _driver(connection), dict[str, int]()
+    for chunk in _chunks(batch):
+        values = [_values(row) for row in chunk]
+        ids = [value[_ID] for value in values]
+        inserting = driver.execute(_INSERTS[len(chunk)], [*chain.from_iterable(values)])
+        if inserting.rowcount == len(chunk):
+            # One statement counts its rows in their order. RETURNING would say the same, letting go of Python and
+            # waiting for the door to give it back once for each.
+            found.update(zip(ids, count(inserting.lastrowid - len(chunk) + 1), strict=False))
+        else:
+            # An id that was there before stands further down: positions only grow.
+            found.update(driver.execute(_NEWEST[len(chunk)], [*ids, inserting.rowcount]))
     return found
+
+
+def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    # Of a few sizes, because the driver keeps a statement that it knows; and as large as may be, because it lets go
+    # of Python at each.
+    start = 0
+    while start < len(items):
+        size = min(_SIZES[-1], 1 << ((len(items) - start).bit_length() - 1))
+        yield items[start : start + size]
+        start += size
 
 
 def _all_at_once(connection: Connection, batch: Sequence[rows.Row]) -> dict[str, int]:
@@ -95,15 +113,20 @@ def _quoted(names: Sequence[str]) -> str:
     return ", ".join(_POSTGRES.identifier_preparer.quote(name) for name in names)
 
 
-def _inserting(size: int) -> str:
-    statement = sqlite_insert(ENTRIES).on_conflict_do_nothing()
-    returning = statement.returning(ENTRIES.c.id, ENTRIES.c.position)
-    one = str(returning.compile(dialect=_SQLITE, column_keys=list(_NAMES)))
-    row = f"({', '.join('?' * len(_NAMES))})"
+def _inserting(statement: Insert, names: Sequence[str], size: int) -> str:
+    one = str(statement.compile(dialect=_SQLITE, column_keys=list(names)))
+    row = f"({', '.join('?' * len(names))})"
     return one.replace(row, ", ".join([row] * size))
 
 
-_INSERTS: Final = {size: _inserting(size) for size in (1, 2, 4, 8, 16, 32, 64, _LARGEST)}
+_NEW: Final = sqlite_insert(ENTRIES).on_conflict_do_nothing()
+_INSERTS: Final = {size: _inserting(_NEW, _NAMES, size) for size in _SIZES}
+_KEYS: Final = {size: _inserting(insert(KEYS), tuple(KEYS.c.keys()), size) for size in _SIZES}
+_NEWEST: Final = {
+    size: f"SELECT id, position FROM entries WHERE id IN ({', '.join('?' * size)})"  # noqa: S608 - only marks
+    " ORDER BY position DESC LIMIT ?"
+    for size in _SIZES
+}
 _COLUMNS: Final = ("position", *_NAMES)
 _INSERT: Final = (
     f"INSERT INTO entries ({_quoted(_COLUMNS)})"  # noqa: S608 - our own column names

@@ -17,6 +17,8 @@ _READY: Final = DECISIONS.c.state == DecisionState.READY
 def narrowed(statement: Select[Any], sought: Sought, dialect: str) -> Select[Any]:
     """The statement about entries, with what is asked of them."""
     asked: list[ColumnElement[bool]] = [ENTRIES.c.position > sought.after] if sought.after else []
+    if sought.before is not None:
+        asked.append(ENTRIES.c.position < sought.before)
     if sought.source is not None:
         asked.append(ENTRIES.c.source == sought.source)
     if sought.type is not None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, case, func, select, update
 
+from orchestrator.ledger import audit
 from orchestrator.ledger.schema import calls
 from orchestrator.ledger.upsert import leave
 from workflows.messages import CallState
@@ -133,7 +134,11 @@ def finish(connection: Connection, run_id: str, call_id: str, result: Result, at
             done_at=at,
         )
     )
-    return ended.rowcount == 1
+    if ended.rowcount != 1:
+        return False
+    row = connection.execute(select(calls).where(_is(run_id, call_id))).one()
+    audit.append(connection, audit.of_call(connection, dict(row._mapping), result.state, at))  # noqa: SLF001
+    return True
 
 
 def add(connection: Connection, run_id: str, call_id: str, texts: Sequence[str]) -> None:

@@ -185,7 +185,7 @@ def find(connection: Connection, run_id: str) -> Conversation | None:
     row = connection.execute(
         select(conversations).where(conversations.c.run_id == run_id)
     ).one_or_none()
-    return None if row is None else _conversation(row)
+    return None if row is None else conversation(row)
 
 
 def beginning_with(connection: Connection, text: str, limit: int = 10) -> list[Conversation]:
@@ -196,7 +196,7 @@ def beginning_with(connection: Connection, text: str, limit: int = 10) -> list[C
         .order_by(conversations.c.number.desc())
         .limit(limit)
     )
-    return [_conversation(row) for row in rows]
+    return [conversation(row) for row in rows]
 
 
 def by_decision(connection: Connection, decision_id: str) -> Conversation | None:
@@ -204,7 +204,7 @@ def by_decision(connection: Connection, decision_id: str) -> Conversation | None
     row = connection.execute(
         select(conversations).where(conversations.c.decision_id == decision_id)
     ).one_or_none()
-    return None if row is None else _conversation(row)
+    return None if row is None else conversation(row)
 
 
 def by_events(connection: Connection, event_ids: Sequence[str]) -> dict[tuple[str, str], str]:
@@ -230,10 +230,11 @@ def newest(connection: Connection, limit: int) -> list[Conversation]:
     rows = connection.execute(
         select(conversations).order_by(conversations.c.opened_at.desc()).limit(limit)
     )
-    return [_conversation(row) for row in rows]
+    return [conversation(row) for row in rows]
 
 
-def _conversation(row: Row[Any]) -> Conversation:
+def conversation(row: Row[Any]) -> Conversation:
+    """The conversation of a whole row."""
     values = dict(row._mapping)  # noqa: SLF001 - the documented way to a row's names
     values["state"] = RunState(values["state"])
     values["outcome"] = Outcome(values["outcome"]) if values["outcome"] else None

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Row, and_, exists, func, select, update
 
 from orchestrator.ledger import calls, conversations
 from orchestrator.ledger.calls import Call, Result
+from orchestrator.ledger.conversations import Conversation
+from orchestrator.ledger.schema import conversation_events, losses
 from orchestrator.ledger.schema import conversations as table
-from orchestrator.ledger.schema import losses
 from orchestrator.ledger.upsert import leave
 from workflows.messages import CallState, Outcome, RunState
 from workflows.playbook import Effect
@@ -42,6 +43,36 @@ class Loss:
     words: str
     again: bool
     at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """An event that a run has consumed, and its place in the inbox."""
+
+    event_id: str
+    position: int
+
+
+def heard_before(connection: Connection, conversation: Conversation) -> list[Heard]:
+    """What the lost run had heard beside its opening event in whose place a conversation begins, in that order."""
+    lost = (
+        select(table.c.run_id)
+        .join(losses, losses.c.run_id == table.c.run_id)
+        .where(
+            table.c.workflow_id == conversation.workflow_id,
+            table.c.event_id == conversation.event_id,
+            table.c.number < conversation.number,
+        )
+        .order_by(table.c.number.desc())
+        .limit(1)
+    )
+    heard = conversation_events
+    rows = connection.execute(
+        select(heard.c.event_id, heard.c.position)
+        .where(heard.c.run_id == lost.scalar_subquery(), heard.c.event_id != conversation.event_id)
+        .order_by(heard.c.position, heard.c.event_id)
+    )
+    return [Heard(event_id=row.event_id, position=row.position) for row in rows]
 
 
 def open_ones(connection: Connection, before: float, after: str, limit: int) -> list[Open]:
@@ -107,6 +138,14 @@ def untold(connection: Connection, limit: int) -> list[Loss]:
 def newest(connection: Connection, limit: int) -> list[Loss]:
     """The last ones first."""
     rows = connection.execute(select(losses).order_by(losses.c.at.desc()).limit(limit))
+    return [_loss(row) for row in rows]
+
+
+def since(connection: Connection, at: float, limit: int) -> list[Loss]:
+    """Those of that time and later, the last ones first."""
+    rows = connection.execute(
+        select(losses).where(losses.c.at >= at).order_by(losses.c.at.desc()).limit(limit)
+    )
     return [_loss(row) for row in rows]
 
 

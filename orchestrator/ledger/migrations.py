@@ -4,6 +4,9 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, inspect, text
 
+from orchestrator.ledger.audit import table as audit
+from orchestrator.ledger.handles import table as handles
+from orchestrator.ledger.notices import table as notices
 from orchestrator.ledger.schema import (
     LEDGER,
     accounts,
@@ -30,6 +33,7 @@ from orchestrator.ledger.schema import (
     turns,
     waits,
 )
+from orchestrator.ledger.standings import table as standings
 
 
 def m001_ledger(connection: Connection) -> None:
@@ -95,6 +99,21 @@ def m012_ledger_model_pauses(connection: Connection) -> None:
     LEDGER.create_all(connection, tables=[model_pauses])
 
 
+def m013_ledger_notices(connection: Connection) -> None:
+    """Keep what people were told of runs, and what became of it."""
+    LEDGER.create_all(connection, tables=[notices])
+
+
+def m014_ledger_hands(connection: Connection) -> None:
+    """Keep how servers fare, and every call that was made, in a chain."""
+    LEDGER.create_all(connection, tables=[standings, audit])
+
+
+def m015_ledger_handles(connection: Connection) -> None:
+    """Keep which calls their servers answer later."""
+    LEDGER.create_all(connection, tables=[handles])
+
+
 MIGRATIONS = (
     m001_ledger,
     m002_ledger_notes,
@@ -108,6 +127,9 @@ MIGRATIONS = (
     m010_ledger_quarantines,
     m011_ledger_upkeep,
     m012_ledger_model_pauses,
+    m013_ledger_notices,
+    m014_ledger_hands,
+    m015_ledger_handles,
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
+from orchestrator.ledger import turns
 from orchestrator.ledger.caps import Account, Amount
 from orchestrator.ledger.schema import conversations, payers, reservations, shortfalls
 from orchestrator.ledger.upsert import leave
@@ -108,6 +109,15 @@ def finished(connection: Connection, run_id: str, turn: int) -> str:
         select(shortfalls.c.words).where(*of_run, shortfalls.c.state == "finished")
     ).scalar_one_or_none()
     return words or ""
+
+
+def summary(connection: Connection, run_id: str) -> str:
+    """What the model said in the turn in which it took its leave, as long as no turn came after it; empty otherwise."""
+    replies = turns.replied(connection, run_id)
+    last = replies[-1] if replies else None
+    if last is None or not finished(connection, run_id, last.turn):
+        return ""
+    return turns.text_of(last)
 
 
 def holds(connection: Connection, run_id: str) -> bool:

@@ -3,9 +3,10 @@
 A slot is a row (rule, n), taken by whoever inserts it, owned by a workflow, of which at most one conversation is open.
 What was let in for it is remembered until its conversation is over, so that nobody else gets the slot while a delivery
 is on its way into the mailbox. It is given back, in the transaction that says so, when the conversation waits, parks or
-ends with nothing on its way; one that goes on takes a slot again, above the number if it must: it is never held.
+ends; one that goes on takes a slot again, above the number if it must: it is never held.
 
     a start is let in --> its conversation runs --> it waits or parks: given back --> it runs again: retaken
+    it ends: given back; what stands behind it in its mailbox enters when there is a slot again, as others do
     whatever a crash leaves behind, `holding` finds and gives back
 """
 
@@ -20,17 +21,24 @@ from orchestrator.ledger.upsert import leave
 from workflows.messages import Claim, RunState
 
 AT_REST = (RunState.WAITING, RunState.PARKED)
+POLITE = 1.5
+"""Seconds for which a workflow that gave a slot back leaves it to those that wait in the inbox."""
+GONE = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A start that wants in. `last`: others of its rule came before it, so it gets no slot that is free."""
+    """A start that wants in, decided at `since`, in seconds since 1970.
+
+    `last`: others of its rule came before it, so it gets no slot that is free.
+    """
 
     rule: str
     most: int
     workflow_id: str
     decision_id: str
     event_id: str
+    since: float = 0.0
     last: bool = False
 
 
@@ -48,13 +56,33 @@ def admit(connection: Connection, wishes: Sequence[Wish], at: float) -> frozense
     return frozenset(wish.decision_id for wish in wishes if _admit(connection, wish, at))
 
 
+def enter(connection: Connection, wish: Wish, at: float) -> bool:
+    """Whether the conversation of what was let in may begin: its workflow holds a slot, or takes one that is free.
+
+    With `last` it takes none just after its workflow gave one back.
+    """
+    if not _hold(connection, wish.workflow_id):
+        polite = wish.last and _ended_since(connection, wish.workflow_id, at - POLITE)
+        if polite or not _take(connection, wish, at):
+            return False
+    _remember(connection, wish, at)
+    return True
+
+
 def follow(connection: Connection, run_id: str, at: float) -> None:
     """A conversation has come to another state: its workflow gives its slot back, or takes one again."""
-    workflow_id = connection.execute(
-        select(conversations.c.workflow_id).where(conversations.c.run_id == run_id)
-    ).scalar_one_or_none()
-    if workflow_id is not None and _rule_of(connection, workflow_id) is not None:
-        _settle(connection, workflow_id, at)
+    found = connection.execute(
+        select(conversations.c.workflow_id, conversations.c.state).where(
+            conversations.c.run_id == run_id
+        )
+    ).one_or_none()
+    if found is None or _rule_of(connection, found.workflow_id) is None:
+        return
+    if found.state == RunState.ENDED and not _runs(connection, found.workflow_id):
+        # What came for it meanwhile enters as everybody does: one key must not keep a slot for itself.
+        _hold(connection, found.workflow_id)
+        _release(connection, found.workflow_id)
+    _settle(connection, found.workflow_id, at)
 
 
 def withdraw(connection: Connection, decision_id: str, at: float) -> None:
@@ -120,8 +148,13 @@ def on_its_way(connection: Connection, workflow_id: str) -> list[str]:
 
 def _admit(connection: Connection, wish: Wish, at: float) -> bool:
     inside = _hold(connection, wish.workflow_id) or _rests(connection, wish.workflow_id)
-    if not inside and (wish.last or not _take(connection, wish, at)):
+    if not inside and (wish.last or not _take(connection, wish, at, _ahead(connection, wish, at))):
         return False
+    _remember(connection, wish, at)
+    return True
+
+
+def _remember(connection: Connection, wish: Wish, at: float) -> None:
     leave(
         connection,
         admitted,
@@ -131,16 +164,40 @@ def _admit(connection: Connection, wish: Wish, at: float) -> bool:
         event_id=wish.event_id,
         at=at,
     )
-    return True
 
 
-def _take(connection: Connection, wish: Wish, at: float) -> bool:
+def _take(connection: Connection, wish: Wish, at: float, ahead: int = 0) -> bool:
     taken = _taken(connection, wish.rule)
     # Lowered, the number counts from the next start on: what is above it goes on.
-    if len(taken) >= wish.most:
+    if len(taken) + ahead >= wish.most:
         return False
     numbers = (n for n in range(wish.most) if n not in taken)
     return any(_insert(connection, wish.rule, n, wish.workflow_id, at) for n in numbers)
+
+
+def _ahead(connection: Connection, wish: Wish, at: float) -> int:
+    """How many runs ask for a slot for a conversation of theirs that was let in before this start was decided."""
+    taken, holding, open_one = claims.alias(), slots.alias(), conversations.alias()
+    asking = (
+        select(func.count(admitted.c.workflow_id.distinct()))
+        .join(taken, taken.c.decision_id == admitted.c.decision_id)
+        .where(admitted.c.rule == wish.rule, taken.c.how == Claim.CONSUMED, _pending())
+        # One that has asked for so long is gone: it must not keep a slot free for ever.
+        .where(admitted.c.at < wish.since, taken.c.at > at - GONE)
+        .where(admitted.c.workflow_id != wish.workflow_id)
+        .where(~exists().where(holding.c.workflow_id == admitted.c.workflow_id))
+        .where(
+            ~exists().where(
+                open_one.c.workflow_id == admitted.c.workflow_id,
+                open_one.c.state != RunState.ENDED,
+            )
+        )
+    )
+    return connection.execute(asking).scalar_one()
+
+
+def _ended_since(connection: Connection, workflow_id: str, since: float) -> bool:
+    return _has_conversation(connection, workflow_id, conversations.c.ended_at > since)
 
 
 def _settle(connection: Connection, workflow_id: str, at: float) -> None:
@@ -148,7 +205,7 @@ def _settle(connection: Connection, workflow_id: str, at: float) -> None:
     busy = _busy(connection, workflow_id)
     if held and not busy:
         _release(connection, workflow_id)
-    elif busy and not held:
+    elif not held and _runs(connection, workflow_id):
         _retake(connection, workflow_id, at)
     if not busy and not _open(connection, workflow_id):
         connection.execute(delete(admitted).where(admitted.c.workflow_id == workflow_id))
@@ -190,10 +247,13 @@ def _rests(connection: Connection, workflow_id: str) -> bool:
 
 
 def _busy(connection: Connection, workflow_id: str) -> bool:
-    runs = _has_conversation(connection, workflow_id, conversations.c.state == RunState.RUNNING)
-    return runs or (
+    return _runs(connection, workflow_id) or (
         not _open(connection, workflow_id) and bool(on_its_way(connection, workflow_id))
     )
+
+
+def _runs(connection: Connection, workflow_id: str) -> bool:
+    return _has_conversation(connection, workflow_id, conversations.c.state == RunState.RUNNING)
 
 
 def _open(connection: Connection, workflow_id: str) -> bool:

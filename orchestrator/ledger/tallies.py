@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from typing_extensions import override
 
 from orchestrator.ledger.schema import calls
@@ -67,3 +67,15 @@ def writes(connection: Connection, run_ids: Sequence[str]) -> dict[str, Writes]:
         if name is not None and (row.run_id, row.call_id) not in applied:
             counted[row.run_id][name] += 1
     return {run_id: Writes(**found) for run_id, found in counted.items()}
+
+
+def standing(connection: Connection, since: float) -> dict[str, int]:
+    """How many writes stand how, by the words of their life: those asked for since then, and all that are open."""
+    is_open = calls.c.state.in_([CallState.INTENDED, CallState.SENT, CallState.PENDING])
+    rows = connection.execute(
+        select(calls.c.state, func.count().label("many"))
+        .where(calls.c.effect != Effect.READ, is_open | (calls.c.at >= since))
+        .group_by(calls.c.state)
+    )
+    found = {row.state: int(row.many) for row in rows}
+    return {str(state): found[state] for state in CallState if state in found}

@@ -5,40 +5,17 @@ Every line has a name that stays the same, so whoever follows a conversation kno
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, select
 
-from orchestrator.ledger import calls, conversations, waits
+from orchestrator.ledger import asides, calls, conversations, waits
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.conversations import Conversation
+from orchestrator.ledger.lines import Line, Voice, among
 from orchestrator.ledger.schema import attempts, notes, turns
 from workflows.messages import RunState
-
-
-class Voice(StrEnum):
-    """Who or what a line is of."""
-
-    TOLD = "told"
-    SAID = "said"
-    CALLED = "called"
-    WAITED = "waits"
-    ANSWERED = "answered"
-    STANDS = "stands"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One thing that happened. `turn` 0 is what a person applied; `at` is None where nobody wrote the time down."""
-
-    name: str
-    voice: Voice
-    turn: int
-    at: float | None
-    body: Mapping[str, Any]
 
 
 def shown(connection: Connection, run_id: str) -> list[dict[str, Any]]:
@@ -49,7 +26,8 @@ def shown(connection: Connection, run_id: str) -> list[dict[str, Any]]:
 def of_run(connection: Connection, run_id: str) -> list[Line]:
     """Every line of a conversation so far. Raises LookupError where there is none."""
     conversation = conversations.one(connection, run_id)
-    return [*_lines(connection, conversation), _stands(conversation)]
+    own = list(_lines(connection, conversation))
+    return [*among(own, asides.of_run(connection, run_id)), _stands(conversation)]
 
 
 def _plain(line: Line) -> dict[str, Any]:

@@ -4,6 +4,7 @@ An attempt is `reserved` before the request leaves and `settled` when its reply 
 and never settled is charged as `assumed` by the next attempt (mechanics: reservations).
 """
 
+import json
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, func, select, update
 
 from orchestrator.ledger.schema import attempts, notes, turns
 from orchestrator.ledger.upsert import leave
-from workflows.messages import Spent
+from workflows.messages import FINISH, Spent
 
 CUT: Final = "cut"
 """How an attempt ends whose reply was paid and cut, and is asked for again with more room."""
@@ -108,6 +109,15 @@ def said(connection: Connection, run_id: str, turn: int) -> Turn | None:
     of_turn = (turns.c.run_id == run_id, turns.c.turn == turn)
     row = connection.execute(select(turns).where(*of_turn)).one_or_none()
     return None if row is None else _turn(row)
+
+
+def text_of(turn: Turn) -> str:
+    """What a reply says in words, a summary it ended its conversation with included."""
+    blocks = json.loads(turn.content)
+    said = [str(block["text"]) for block in blocks if block["type"] == "text"]
+    ending = (block.get("input") for block in blocks if block.get("name") == FINISH)
+    said += [str(given.get("summary", "")) for given in ending if isinstance(given, dict)]
+    return "\n".join(said)
 
 
 def cut(connection: Connection, run_id: str, turn: int) -> int:

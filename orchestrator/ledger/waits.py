@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, and_, or_, select, update
 
+from orchestrator.ledger.calls import APPLIED
 from orchestrator.ledger.schema import waits
 from orchestrator.ledger.upsert import leave
 
@@ -120,10 +121,14 @@ def leave_open(connection: Connection, wait_id: str) -> bool:
 
 
 def close(connection: Connection, run_id: str, at: float) -> None:
-    """End what is left of the waits of a conversation that has ended."""
+    """End what is left of the waits of a conversation that has ended; what a person applied is heard beyond it."""
     connection.execute(
         update(waits)
-        .where(waits.c.run_id == run_id, waits.c.state.in_((*LISTENING, PREPARED)))
+        .where(
+            waits.c.run_id == run_id,
+            waits.c.state.in_((*LISTENING, PREPARED)),
+            waits.c.call_id.not_like(f"%{APPLIED}"),
+        )
         .values(state="closed", ended_at=at)
     )
 

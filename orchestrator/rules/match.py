@@ -27,6 +27,9 @@ from orchestrator.templates import Template, TemplateError, render_tree
 Ask = Callable[[Reading, list[Finding]], bool]
 """Whether something holds of an event; its findings are put at the end of the list, in the file's order."""
 
+Shared = dict[tuple[str, str, str], Ask]
+"""What several rules ask in the same words, in the same place; an event is asked it once for all of them."""
+
 
 def match(rule: Rule, event: Event) -> Match:
     """Whether everything under the rule's `when` holds, with every finding in the file's order.
@@ -36,9 +39,9 @@ def match(rule: Rule, event: Event) -> Match:
     return matched(asked_of(rule), Reading(event))
 
 
-def asked_of(rule: Rule) -> Ask:
-    """The rule's `when`, made ready to be asked of many events."""
-    return _ask(rule.when, "when")
+def asked_of(rule: Rule, shared: Shared | None = None) -> Ask:
+    """The rule's `when`, made ready to be asked of many events, together with rules that share what they ask."""
+    return _ask(rule.when, "when", {} if shared is None else shared)
 
 
 def matched(ask: Ask, reading: Reading, *before: Finding) -> Match:
@@ -85,69 +88,76 @@ def inputs_of(rule: Rule, event: Event, reading: Reading | None = None) -> dict[
     return {name: render_tree(value, scope) for name, value in rule.with_.items()}
 
 
-def _ask(condition: Condition, path: str) -> Ask:
+def _ask(condition: Condition, path: str, shared: Shared) -> Ask:
     match condition:
         case Leaf():
-            return _leaf(condition, path)
+            return _leaf(condition, path, shared)
         case Cel():
-            return _cel(condition, path)
+            return _cel(condition, path, shared)
         case All():
-            return _all(condition, path)
+            return _all(condition, path, shared)
         case Any_():
-            places = _numbered(condition.conditions, f"{path}.any")
+            places = _numbered(condition.conditions, f"{path}.any", shared)
             return _counted(places, f"{path}.any", expected="at least one")
         case Not(Any_(conditions)):  # a list under `not`: none of them may hold
-            return _counted(_numbered(conditions, f"{path}.not"), f"{path}.not", expected=0)
+            return _counted(_numbered(conditions, f"{path}.not", shared), f"{path}.not", expected=0)
         case Not(inner):
-            return _counted([_ask(inner, f"{path}.not")], f"{path}.not", expected=0)
+            return _counted([_ask(inner, f"{path}.not", shared)], f"{path}.not", expected=0)
 
 
-def _leaf(leaf: Leaf, path: str) -> Ask:
+def _leaf(leaf: Leaf, path: str, shared: Shared) -> Ask:
     own, operator, expected = f"{path}.{leaf.path}", leaf.operator.value, shown(leaf.expected)
     place, question = leaf.path, asking(leaf.operator, leaf.expected)
 
-    def ask(reading: Reading, trace: list[Finding]) -> bool:
+    def find(reading: Reading) -> Finding:
         values, actual = reading.at(place)
-        held = question(values)
-        trace.append(
-            Finding(path=own, operator=operator, expected=expected, actual=actual, held=held)
+        return Finding(
+            path=own, operator=operator, expected=expected, actual=actual, held=question(values)
         )
-        return held
 
-    return ask
+    return shared.setdefault((own, operator, repr(leaf.expected)), _once(find))
 
 
-def _cel(cel: Cel, path: str) -> Ask:
+def _cel(cel: Cel, path: str, shared: Shared) -> Ask:
     own, expression = f"{path}.cel", Expression.compile(cel.expression)
 
-    def ask(reading: Reading, trace: list[Finding]) -> bool:
+    def find(reading: Reading) -> Finding:
         held, because = expression.holds(reading.values)
-        trace.append(
-            Finding(
-                path=own,
-                operator="cel",
-                expected=cel.expression,
-                actual=because or held,
-                held=held,
-            )
+        return Finding(
+            path=own, operator="cel", expected=cel.expression, actual=because or held, held=held
         )
-        return held
+
+    return shared.setdefault((own, "cel", cel.expression), _once(find))
+
+
+def _once(find: Callable[[Reading], Finding]) -> Ask:
+    """Ask an event, and from then on know what it said."""
+
+    def ask(reading: Reading, trace: list[Finding]) -> bool:
+        finding = reading.findings.get(find)
+        if finding is None:
+            finding = reading.findings[find] = find(reading)
+        trace.append(finding)
+        return finding.held
 
     return ask
 
 
-def _all(group: All, path: str) -> Ask:
+def _all(group: All, path: str, shared: Shared) -> Ask:
     asks = (
-        _numbered(group.conditions, f"{path}.all")
+        _numbered(group.conditions, f"{path}.all", shared)
         if group.listed
-        else [_ask(condition, path) for condition in group.conditions]
+        else [_ask(condition, path, shared) for condition in group.conditions]
     )
     if len(asks) == 1:
         return asks[0]
 
     def ask(reading: Reading, trace: list[Finding]) -> bool:
-        held = [each(reading, trace) for each in asks]
-        return all(held)
+        held = True
+        for each in asks:
+            if not each(reading, trace):
+                held = False
+        return held
 
     return ask
 
@@ -169,5 +179,7 @@ def _counted(asks: Sequence[Ask], path: str, expected: Any) -> Ask:
     return ask
 
 
-def _numbered(conditions: Sequence[Condition], path: str) -> list[Ask]:
-    return [_ask(condition, f"{path}[{index}]") for index, condition in enumerate(conditions)]
+def _numbered(conditions: Sequence[Condition], path: str, shared: Shared) -> list[Ask]:
+    return [
+        _ask(condition, f"{path}[{index}]", shared) for index, condition in enumerate(conditions)
+    ]

@@ -37,14 +37,23 @@ def asking(operator: Operator, expected: Any) -> Question:
         case Operator.EXISTS:
             return lambda values: bool(values) is bool(expected)
         case Operator.NE:
-            equal = _asking_one(Operator.EQ, expected)
-            return lambda values: not any(map(equal, values))
+            equal = _any_of(_asking_one(Operator.EQ, expected))
+            return lambda values: not equal(values)
         case Operator.NONE:
-            among = _asking_one(Operator.HAS, expected)
-            return lambda values: not any(map(among, values))
+            among = _any_of(_asking_one(Operator.HAS, expected))
+            return lambda values: not among(values)
         case _:
-            one = _asking_one(operator, expected)
-            return lambda values: any(map(one, values))
+            return _any_of(_asking_one(operator, expected))
+
+
+def _any_of(one: Callable[[Any], bool]) -> Question:
+    def ask(values: Sequence[Any]) -> bool:
+        for value in values:  # noqa: SIM110 - `any` takes twice as long for the one value there mostly is
+            if one(value):
+                return True
+        return False
+
+    return ask
 
 
 def same(value: Any, expected: Any) -> bool:
@@ -135,6 +144,11 @@ def _regex(pattern: str) -> Any:
         ) from None
 
 
+@lru_cache(maxsize=64)
+def _encoded(text: str) -> bytes:
+    return scrub(text).encode()
+
+
 def _quiet() -> Any:
     options = re2.Options()
     options.log_errors = False
@@ -206,7 +220,8 @@ def _compared(order: Callable[[Any, Any], bool]) -> Callable[[Any], Callable[[An
 
 def _searched(expected: str) -> Callable[[Any], bool]:
     search = _regex(expected).search
-    return lambda value: isinstance(value, str) and search(scrub(value)) is not None
+    # In bytes, so that the vendor doesn't count the characters of each text again for each pattern.
+    return lambda value: isinstance(value, str) and search(_encoded(value)) is not None
 
 
 _ONE: Mapping[Operator, Callable[[Any], Callable[[Any], bool]]] = {

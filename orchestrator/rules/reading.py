@@ -3,13 +3,14 @@
 `Reading(event).at("issue.labels[*].name")` walks the payload the first time and remembers what it found.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from orchestrator.events import Event
 from orchestrator.expressions import Values
 from orchestrator.rules.paths import is_wide, values_at
+from orchestrator.rules.rule import Finding
 from orchestrator.templates import Plain
 
 MISSING = "(missing)"
@@ -24,11 +25,12 @@ Found = tuple[Sequence[Any], Any]
 
 
 class Reading:
-    """An event with what has been found in it so far."""
+    """An event with what has been found in it so far; `findings` by what was asked."""
 
     def __init__(self, event: Event) -> None:
         self.event = event
         self._found: dict[str, Found] = {}
+        self.findings: dict[Callable[[Reading], Finding], Finding] = {}
 
     def at(self, path: str) -> Found:
         """Every value at the path, and what a finding shows of them.

@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Final, NamedTuple
 
 from orchestrator.expressions import scrub
-from orchestrator.rules.match import Ask, about_on, asked_of
+from orchestrator.rules.match import Ask, Shared, about_on, asked_of
 from orchestrator.rules.operators import glob, is_glob
-from orchestrator.rules.rule import Finding, Rule
-from orchestrator.sources.source import SCHEDULE
+from orchestrator.rules.rule import Finding, Rule, Trust
+from orchestrator.sources.source import DOORBELL, SCHEDULE
 
 PAGES: Final = "application/vnd.doorbell.rules+json"
 """The media type of the pages."""
@@ -25,11 +25,12 @@ REMEMBERED: Final = 256
 
 
 class Concerned(NamedTuple):
-    """A rule whose `on` fits: the finding that says so, and what it asks of the event itself."""
+    """A rule whose `on` fits: the finding that says so, what it asks of the event, and which rules trust as it does."""
 
     rule: Rule
     on: Finding
     ask: Ask
+    trusts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,8 @@ class Rulebook(tuple[Rule, ...]):  # noqa: SLOT001 - it remembers what it has fo
     def _concerned(self, source: str, rang: str) -> Iterator[Concerned]:
         for number in self._index.fitting(source, rang):
             rule = self[number]
-            yield Concerned(rule, about_on(rule.on, rang), self._asks[number])
+            on = about_on(rule.on, rang)
+            yield Concerned(rule, on, self._asks[number], self._trusts[number])
 
     @cached_property
     def _seen(self) -> dict[str, tuple[Concerned, ...]]:
@@ -81,7 +83,14 @@ class Rulebook(tuple[Rule, ...]):  # noqa: SLOT001 - it remembers what it has fo
 
     @cached_property
     def _asks(self) -> list[Ask]:
-        return [asked_of(rule) for rule in self]
+        shared: Shared = {}
+        return [asked_of(rule, shared) for rule in self]
+
+    @cached_property
+    def _trusts(self) -> list[int]:
+        """Of each rule, the number of the first that trusts the very same."""
+        first: dict[Trust, int] = {}
+        return [first.setdefault(rule.trust, number) for number, rule in enumerate(self)]
 
     @cached_property
     def _index(self) -> "_Index":
@@ -102,10 +111,9 @@ class _Index:
     def fitting(self, source: str, rang: str) -> list[int]:
         """The numbers of the rules that have a fitting glob, in order."""
         text = scrub(rang)
-        # The clock rings for one rule alone, however wide the globs of others are.
-        tried = (
-            [] if source == SCHEDULE else [*self._of_source.get(scrub(source), ()), *self._others]
-        )
+        tried = [] if source == SCHEDULE else [*self._of_source.get(scrub(source), ())]
+        # The clock rings for one rule alone, and our own notices are for rules that name them, however wide others are.
+        tried += [] if source in {SCHEDULE, DOORBELL} else self._others
         fits = {number for pattern, number in tried if glob(pattern)(text)}
         return sorted(fits.union(self._whole.get(text, ())))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from orchestrator.events import Actor, Author, Event
 from orchestrator.rules.rule import Finding, Rule, Trust
-from orchestrator.sources.source import SCHEDULE
+from orchestrator.sources.source import DOORBELL, SCHEDULE
 
 INSIDERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 """Whose text isn't a stranger's where a rule says nothing about associations."""
@@ -24,8 +24,8 @@ def trusted(rule: Rule, event: Event, own_actors: frozenset[str]) -> Finding | N
 
 def guards(rule: Rule, event: Event, own_actors: frozenset[str]) -> tuple[Finding, ...]:
     """A finding for every guard that the rule states or that refuses; `deny` stands first, for it wins."""
-    if event.source == SCHEDULE:
-        # Nobody rang: the clock says what the rule's own file says.
+    if event.source in {SCHEDULE, DOORBELL}:
+        # Nobody rang: the clock says what the rule's own file says, and a notice what a run of ours does.
         return ()
     return tuple(_guards(rule.trust, event, own_actors))
 

@@ -8,7 +8,7 @@ https://docs.github.com/webhooks/webhook-events-and-payloads
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from orchestrator.errors import Malformed, Reason
 from orchestrator.events import Actor
@@ -23,6 +23,8 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _RELATIVES: Final = ("parent_issue", "sub_issue", "blocked_issue", "blocking_issue")
 _TESTS: Final = ("check_run", "check_suite", "workflow_run")
 _TESTED: Final = frozenset({"pull_requests", *_TESTS})
+_NUMBERED: Final = frozenset({"issue", "pull_request", "discussion"})
+_RUNNING: Final = frozenset({"deployment", "workflow_run", "workflow_job"})
 _ABOUT: Final = (
     "organization.login",
     "installation.account.login",
@@ -49,15 +51,24 @@ class GithubDialect:
         event = _event_name(headers)
         data = json_object(form_field(body, "payload") if is_form(headers) else body)
         _check_shape(event, data)
+        place = _place(data)
         reading = Reading(
             delivery_id=headers.get(DELIVERY) or None,
             type=_type(event, data),
-            subject=_subject(data),
+            subject=_subject(data, place),
             actor=_actor(data),
-            keys=_keys(data),
+            keys=_keys(data, place),
             data=data,
         )
         return bounded(reading)
+
+
+class _Place(NamedTuple):
+    """The repository that a body is about, and the number in it of an issue or pull request, or of a discussion."""
+
+    repository: str | None
+    number: int | None
+    talk: int | None
 
 
 def _event_name(headers: Mapping[str, str]) -> str:
@@ -91,31 +102,50 @@ def _actor(data: Mapping[str, Any]) -> Actor | None:
     return Actor(id=None if id_ is None else str(id_), login=login, bot=sender.get("type") == "Bot")
 
 
-def _subject(data: Mapping[str, Any]) -> str | None:
-    repository = _repository(data)
+def _place(data: Mapping[str, Any]) -> _Place:
+    number = talk = None
+    # Most events have none of these, and looking for them all costs more than the rest of this.
+    if not data.keys().isdisjoint(_NUMBERED):
+        issue = _integer(_object(data, "issue"), "number")
+        number = _integer(_object(data, "pull_request"), "number") if issue is None else issue
+        talk = _integer(_object(data, "discussion"), "number")
+    return _Place(_text(_object(data, "repository"), "full_name"), number, talk)
+
+
+def _subject(data: Mapping[str, Any], place: _Place) -> str | None:
+    if place.repository is None:
+        return next((text for about in _ABOUT if (text := _text_at(data, about))), None)
     # A discussion is counted with the issues and pull requests of its repository.
-    number = _number(data) or _discussion(data)
-    if repository is None:
-        return next((text for place in _ABOUT if (text := _text_at(data, place))), None)
-    return repository if number is None else f"{repository}#{number}"
+    number = place.number or place.talk
+    return place.repository if number is None else f"{place.repository}#{number}"
 
 
-def _keys(data: Mapping[str, Any]) -> tuple[str, ...]:
-    repository, number, talk = _repository(data), _number(data), _discussion(data)
+def _keys(data: Mapping[str, Any], place: _Place) -> tuple[str, ...]:
+    repository, number, talk = place
+    found: list[str] = []
+    if repository is not None and number is not None:
+        found.append(f"issue:{repository}#{number}")
+    if repository is not None and talk is not None:
+        found.append(f"discussion:{repository}#{talk}")
+    if not data.keys().isdisjoint(_RELATIVES):
+        found += _relatives(data, repository)
+    if not data.keys().isdisjoint(_TESTED):
+        found += _tested(data, repository)
+    if not data.keys().isdisjoint(_RUNNING):
+        found += _running(data)
+    return tuple(found[:MAX_KEYS])
+
+
+def _running(data: Mapping[str, Any]) -> Iterator[str]:
+    """The deployment and the workflow run."""
     deployment = _integer(_object(data, "deployment"), "id")
     workflow_run = _integer(_object(data, "workflow_run"), "id")
     if workflow_run is None:
         workflow_run = _integer(_object(data, "workflow_job"), "run_id")
-    found = (
-        None if repository is None or number is None else f"issue:{repository}#{number}",
-        None if repository is None or talk is None else f"discussion:{repository}#{talk}",
-        # Most events have neither, and looking for them all costs more than the rest of this.
-        *(() if data.keys().isdisjoint(_RELATIVES) else _relatives(data, repository)),
-        *(() if data.keys().isdisjoint(_TESTED) else _tested(data, repository)),
-        None if deployment is None else f"deployment:{deployment}",
-        None if workflow_run is None else f"workflow_run:{workflow_run}",
-    )
-    return tuple(key for key in found if key is not None)[:MAX_KEYS]
+    if deployment is not None:
+        yield f"deployment:{deployment}"
+    if workflow_run is not None:
+        yield f"workflow_run:{workflow_run}"
 
 
 def _relatives(data: Mapping[str, Any], repository: str | None) -> Iterator[str]:
@@ -140,19 +170,6 @@ def _tested(data: Mapping[str, Any], repository: str | None) -> Iterator[str]:
 
 def _base(pull: Mapping[str, Any]) -> int | None:
     return _integer(_object(_object(pull, "base"), "repo"), "id")
-
-
-def _repository(data: Mapping[str, Any]) -> str | None:
-    return _text(_object(data, "repository"), "full_name")
-
-
-def _number(data: Mapping[str, Any]) -> int | None:
-    issue = _integer(_object(data, "issue"), "number")
-    return _integer(_object(data, "pull_request"), "number") if issue is None else issue
-
-
-def _discussion(data: Mapping[str, Any]) -> int | None:
-    return _integer(_object(data, "discussion"), "number")
 
 
 def _object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -17,12 +17,13 @@ class Shape:
     """What a body of one event has, what it never has, and what its action looks like ("" where it has none).
 
     All of `always` are there; each of `needs` is a choice of places (`alert.rule`), of which one is there, null
-    or not. None of `never` is there with a value; of `name?` not even null.
+    or not. None of `never` is there with a value; of `name?` not even null. `strange` are the names in `never`.
     """
 
     always: frozenset[str]
     needs: tuple[frozenset[str], ...]
     never: frozenset[str]
+    strange: frozenset[str]
     action: re.Pattern[str]
 
     def fits(self, data: Mapping[str, Any]) -> bool:
@@ -31,9 +32,12 @@ class Shape:
         # An action that isn't text is refused later on, as what it is.
         acts = not isinstance(action, str) or self.action.fullmatch(action) is not None
         # Nearly all of it is names at the top, and sets of them compare at once.
-        has = data.keys() >= self.always and all(
+        names = data.keys()
+        has = names >= self.always and all(
             any(_has(data, place) for place in choice) for choice in self.needs
         )
+        if names.isdisjoint(self.strange):
+            return acts and has
         return acts and has and not any(_there(data, name) for name in self.never)
 
 
@@ -63,6 +67,7 @@ def _shape(needs: str, never: str = "", action: str = _ANY) -> Shape:
         always=frozenset().union(*plain),
         needs=tuple(choice for choice in choices if choice not in plain),
         never=frozenset(never.split()),
+        strange=frozenset(never.replace("?", "").split()),
         action=re.compile(action, re.DOTALL),
     )
 

@@ -19,7 +19,10 @@ OPERATOR = "operator"
 SCHEDULE = "schedule"
 """The built-in source of what the clock rings for rules with a `schedule:`."""
 
-BUILT_IN = frozenset({OPERATOR, SCHEDULE})
+DOORBELL = "doorbell"
+"""The built-in source of what our own runs have to tell people, for rules that name it."""
+
+BUILT_IN = frozenset({OPERATOR, SCHEDULE, DOORBELL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,6 +117,17 @@ RECOVERED: Final = _counter(
 SILENT: Final = _gauge(
     "doorbell_source_silent", "1 while a source is silent for longer than it should be.", "source"
 )
+RELOADS: Final = _counter(
+    "doorbell_reloads_total", "Changed configurations, taken or rejected whole.", "outcome"
+)
+RUNS_LOST: Final = _counter(
+    "doorbell_runs_lost_total", "Open runs that Temporal no longer had, and what came then.", "then"
+)
+NOTIFICATIONS: Final = _counter(
+    "doorbell_notifications_total",
+    "Notices to people (`on: doorbell/...`) and what became of them.",
+    *("type", "outcome"),
+)
 LOOP_FAILURES: Final = _counter(
     "doorbell_loop_failures_total", "Rounds of a loop that failed; the log says why.", "loop"
 )
@@ -172,6 +183,9 @@ CALLS_STOPPED: Final = _counter(
     "Tool calls that were stopped for what they carried.",
     "why",
 )
+APPROVALS: Final = _counter(
+    "doorbell_approvals_total", "Requests to people, and words about them.", "outcome"
+)
 WAITS_ENDED: Final = _counter("doorbell_waits_ended_total", "Waits and how they ended.", "how")
 
 PROCESS: Final = (BUILD, SCRAPE_FAILURES, LOG_DROPPED, SPANS_DROPPED, STARTED, CPU, MEMORY, FILES)
@@ -181,11 +195,11 @@ DOOR: Final = (
 )
 DISPATCH: Final = (
     *(DECISIONS, SKIPPED, DELIVERED, INBOX, HELD, RETRIES, BURIED),
-    *(FORWARDS, FORWARD, RECOVERED, SILENT, LOOP_FAILURES),
+    *(FORWARDS, FORWARD, RECOVERED, SILENT, RELOADS, RUNS_LOST, NOTIFICATIONS, LOOP_FAILURES),
 )
 STATE: Final = (WAITING, BACKLOG, OLDEST, DEAD, LEASES, BREAKER, TEMPORAL)
 RUNS: Final = (
     *(TURNS, TURN, TOKENS, DOLLARS, UNPRICED),
-    *(TOOL_CALLS, TOOL_CALL, RUNS_ENDED, RUNS_PARKED, CALLS_STOPPED, WAITS_ENDED),
+    *(TOOL_CALLS, TOOL_CALL, RUNS_ENDED, RUNS_PARKED, CALLS_STOPPED, APPROVALS, WAITS_ENDED),
 )
 ALL: Final = (*PROCESS, *DOOR, *DISPATCH, *STATE, *RUNS)

@@ -12,11 +12,15 @@ from orchestrator.telemetry import catalogue
 from orchestrator.telemetry.registry import Registry
 from orchestrator.telemetry.words import (
     UNKNOWN,
+    Approving,
     Forwarded,
     Held,
+    Lost,
+    Notified,
     Outcome,
     Parked,
     Recovered,
+    Reloaded,
     Retried,
     Skipped,
     Turn,
@@ -88,6 +92,9 @@ class DispatchInstruments:
         self._forward = registry.histogram(catalogue.FORWARD)
         self._recovered = registry.counter(catalogue.RECOVERED)
         self._silent = registry.gauge(catalogue.SILENT)
+        self._reloads = registry.counter(catalogue.RELOADS)
+        self._lost = registry.counter(catalogue.RUNS_LOST)
+        self._notifications = registry.counter(catalogue.NOTIFICATIONS)
         self._failures = registry.counter(catalogue.LOOP_FAILURES)
 
     def decided(self, source: str, rule: str, action: str) -> None:
@@ -129,6 +136,18 @@ class DispatchInstruments:
         """Say whether a source that should have rung did not."""
         self._silent.put((self._named(source),), float(is_silent))
 
+    def reloaded(self, outcome: Reloaded) -> None:
+        """Count a configuration that changed."""
+        self._reloads.add((outcome,))
+
+    def lost(self, then: Lost) -> None:
+        """Count an open run that Temporal no longer had."""
+        self._lost.add((then,))
+
+    def notified(self, kind: str, outcome: Notified) -> None:
+        """Count a notice whose end is known; `kind` is the type of its event."""
+        self._notifications.add((kind, outcome))
+
     def failed(self, loop: str) -> None:
         """Count a round of a loop that failed."""
         self._failures.add((loop,))
@@ -161,6 +180,7 @@ class RunInstruments:
         self._ended = registry.counter(catalogue.RUNS_ENDED)
         self._parked = registry.counter(catalogue.RUNS_PARKED)
         self._stopped = registry.counter(catalogue.CALLS_STOPPED)
+        self._approvals = registry.counter(catalogue.APPROVALS)
         self._waits = registry.counter(catalogue.WAITS_ENDED)
 
     def model_turn(
@@ -200,6 +220,10 @@ class RunInstruments:
     def run_parked(self, reason: Parked) -> None:
         """Count a run that parked."""
         self._parked.add((reason,))
+
+    def approval(self, outcome: Approving) -> None:
+        """Count a request to people, or a word about one."""
+        self._approvals.add((outcome,))
 
     def wait_ended(self, how: Waited) -> None:
         """Count a wait that ended."""

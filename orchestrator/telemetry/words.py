@@ -110,6 +110,48 @@ class Parked(StrEnum):
     """Something must be decided or mended; its own record says what."""
 
 
+class Reloaded(StrEnum):
+    """What became of files that changed."""
+
+    TAKEN = "taken"
+    REJECTED = "rejected"
+    """They bring a mistake that wasn't there: what was in force stays."""
+
+
+class Lost(StrEnum):
+    """What was done about an open run that Temporal no longer has."""
+
+    AGAIN = "again"
+    """It had written nothing, so it begins again."""
+    PERSON = "person"
+    """It had sent a write: somebody must look."""
+    OUTSIDE = "outside"
+    """Somebody ended it in Temporal, or it failed there."""
+
+
+class Approving(StrEnum):
+    """What happens to requests to people."""
+
+    ASKED = "asked"
+    APPROVED = "approved"
+    DENIED = "denied"
+    ANSWERED = "answered"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+    """A word that doesn't count: of somebody who may not say it, too late, or unfit."""
+
+
+class Notified(StrEnum):
+    """What became of telling people."""
+
+    DONE = "done"
+    PROPOSED = "proposed"
+    """Only proposed: its rule is a preview."""
+    FAILED = "failed"
+    UNWANTED = "unwanted"
+    """There are such rules, and none of them wanted this one."""
+
+
 class Waited(StrEnum):
     """How a wait ended."""
 

@@ -117,4 +117,7 @@ def told(what: str, found: str, expected: str) -> bool:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    if len(sys.argv) > 1:
+        asyncio.run(main(sys.argv[1]))
+    else:
+        sys.stdout.write("not run: expected the program llmock as its argument\n")

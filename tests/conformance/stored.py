@@ -15,17 +15,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from orchestrator.agent.conversation.frozen import Frozen
 from orchestrator.events import Actor
 from orchestrator.rules.rule import Finding
 from orchestrator.state import Addresses
 from workflows import approvals, messages
-from workflows.carried import RunInput, RunResult
+from workflows.carried import Carried, RunInput, RunResult
 
 WRITTEN = Path(__file__).with_name("stored.json")
 ROOTS = (
     *(kind for kind in vars(messages).values() if dataclasses.is_dataclass(kind)),
     *(kind for kind in vars(approvals).values() if dataclasses.is_dataclass(kind)),
+    Carried,
     RunInput,
     RunResult,
     Frozen,
@@ -47,10 +50,10 @@ def structures() -> dict[str, type]:
     left: list[Any] = list(ROOTS)
     while left:
         kind = left.pop()
-        if dataclasses.is_dataclass(kind) and name(kind) not in found:
+        if _is_structure(kind) and name(kind) not in found:
             left += typing.get_type_hints(kind).values()
         left += typing.get_args(kind)
-        if isinstance(kind, type) and (dataclasses.is_dataclass(kind) or _words(kind)):
+        if isinstance(kind, type) and (_is_structure(kind) or _words(kind)):
             found[name(kind)] = kind
     return dict(sorted(found.items()))
 
@@ -65,19 +68,34 @@ def today(kind: type) -> dict[str, Any]:
     """What this version would write down of a structure."""
     if words := _words(kind):
         return {"words": words}
-    return {"fields": [field.name for field in dataclasses.fields(kind)], "least": [least(kind)]}
+    return {"fields": _fields(kind), "least": [least(kind)]}
 
 
 def least(kind: Any) -> dict[str, Any]:
     """The smallest document of a structure: only what it can't be read without."""
     hints = typing.get_type_hints(kind)
-    return {field.name: _value(hints[field.name]) for field in _needed(kind)}
+    return {name: _value(hints[name]) for name in _needed(kind)}
 
 
-def _needed(kind: Any) -> Iterator[dataclasses.Field[Any]]:
+def _is_structure(kind: Any) -> bool:
+    return dataclasses.is_dataclass(kind) or (
+        isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    )
+
+
+def _fields(kind: Any) -> list[str]:
+    if dataclasses.is_dataclass(kind):
+        return [field.name for field in dataclasses.fields(kind)]
+    return [field.name for field in msgspec.structs.fields(kind)]
+
+
+def _needed(kind: Any) -> Iterator[str]:
+    if not dataclasses.is_dataclass(kind):
+        yield from (field.name for field in msgspec.structs.fields(kind) if field.required)
+        return
     for field in dataclasses.fields(kind):
         if field.default is field.default_factory is dataclasses.MISSING:
-            yield field
+            yield field.name
 
 
 def _value(kind: Any) -> Any:
@@ -88,7 +106,7 @@ def _value(kind: Any) -> Any:
         return []
     if origin is not None and issubclass(origin, Mapping):
         return {}
-    if dataclasses.is_dataclass(kind):
+    if _is_structure(kind):
         return least(kind)
     return words[0] if (words := _words(kind)) else PLAIN[kind]
 

@@ -124,6 +124,30 @@ async def test_receipts_are_in_the_order_of_the_arrivals(inbox):
     assert await inbox.keep(batch) == [Kept("e5"), Kept("e3"), Kept("e9"), Kept("e1")]
 
 
+async def test_d3_a_receipt_that_is_there_already_is_no_new_one(inbox):
+    await inbox.keep([arrival("e1", "d1")])
+    batch = [arrival("e2", "d2", b"2"), arrival("e1", "d1"), arrival("e3", "d3", b"3")]
+
+    assert await inbox.keep(batch) == [Kept("e2"), Duplicate("e1"), Kept("e3")]
+    assert (await inbox.entry("e1")).duplicates == 1
+
+
+@pytest.mark.parametrize("many", [1, 3, 300, 600])
+async def test_a5_the_keys_of_a_large_batch_find_their_own_entries(inbox, many):
+    """Some of it is known already, so that not every row of the batch is a new one."""
+    await inbox.keep([arrival("old", "d2", b"2", keys=())])
+    batch = [
+        arrival(f"e{n}", f"d{n}", b"%d" % n, keys=(f"x:{n}", "y:all")) for n in range(1, many + 1)
+    ]
+    await inbox.keep(batch)
+
+    for n in {1, 3, many // 2 + 1, many} - {2}:
+        found = await inbox.look_back("github/*", f"x:{n}", 0, 10)
+        assert [entry.id for entry in found] == ([f"e{n}"] if n <= many else [])
+    every = await inbox.look_back("github/*", "y:all", 0, many)
+    assert [entry.id for entry in every] == [f"e{n}" for n in range(1, many + 1) if n != 2]
+
+
 async def test_a_batch_is_kept_whole_or_not_at_all(inbox):
     with pytest.raises(DatabaseError):
         await inbox.keep([arrival("e1", "d1", b"1"), arrival("e2", "d2", b"2", source=None)])

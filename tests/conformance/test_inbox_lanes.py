@@ -2,12 +2,12 @@
 
 import asyncio
 import random
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from orchestrator.inbox.inbox import Action, DecisionState, EntryState
 from orchestrator.rules.rule import Finding

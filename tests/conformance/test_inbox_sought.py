@@ -43,6 +43,18 @@ async def test_entries_after_a_position_are_found(inbox):
     assert await ids(inbox, after=await inbox.head()) == []
 
 
+async def test_entries_before_a_position_are_found(inbox):
+    await one(inbox, "e1")
+    await one(inbox, "e2")
+    head = await inbox.head()
+    await one(inbox, "e3")
+
+    assert await ids(inbox, before=head) == ["e1"]
+    assert await ids(inbox, before=head + 1) == ["e2", "e1"]
+    assert await ids(inbox, before=head + 1, after=head - 1) == ["e2"]
+    assert await ids(inbox, before=0) == []
+
+
 async def standing(inbox):
     """One entry for each way an event can stand."""
     await one(inbox, "new")

@@ -6,6 +6,7 @@ A run may be parked for weeks: its prompt, its mailbox and its state were writte
 import dataclasses
 import json
 
+import msgspec
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -33,7 +34,11 @@ def test_everything_that_is_stored_is_written_down():
 @pytest.mark.parametrize(("name", "document"), DOCUMENTS)
 def test_a1_the_least_that_any_version_wrote_of_it_can_be_read(name, document):
     """A field that was added later needs a default: old documents don't have it."""
-    assert TypeAdapter(STRUCTURES[name]).validate_json(json.dumps(document))
+    kind = STRUCTURES[name]
+    if issubclass(kind, msgspec.Struct):
+        assert msgspec.json.decode(json.dumps(document), type=kind)
+    else:
+        assert TypeAdapter(kind).validate_json(json.dumps(document))
 
 
 @pytest.mark.parametrize("name", WRITTEN)

@@ -35,9 +35,10 @@ from orchestrator.dispatch.runs import TemporalRuns
 from orchestrator.inbox.inbox import Arrival, Kept
 from orchestrator.ledger import claims, conversations
 from orchestrator.secrets import Secret
+from orchestrator.sources.notices import notices_source
 from orchestrator.sources.operator import operator_source
 from orchestrator.sources.schedule import schedule_source
-from orchestrator.sources.source import OPERATOR, SCHEDULE
+from orchestrator.sources.source import DOORBELL, OPERATOR, SCHEDULE
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores, configuration_reader
 from tests.support.asgi import serving
@@ -250,11 +251,13 @@ class House:
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """A worker inside this test."""
+        hands = Hands(self.read().servers, environment=self.environment)
         means = Means(
             inbox=self.stores.inbox,
             ledger=self.stores.ledger,
             model=Claude(self.key, self.model_url),
-            hands=Hands(self.read().servers, environment=self.environment),
+            hands=hands,
+            tasks=hands,
             configuration=self.read,
             now=time.time,
             scripted=True,
@@ -326,7 +329,12 @@ async def house(
             ledger=stores.ledger,
             runs=TemporalRuns(client, queue),
             configuration=read,
-            sources=lambda: {**read().sources, OPERATOR: operator, SCHEDULE: ticking},
+            sources=lambda: {
+                **read().sources,
+                OPERATOR: operator,
+                SCHEDULE: ticking,
+                DOORBELL: notices_source(),
+            },
             now=lambda: datetime.now(UTC),
             log=structlog.get_logger("house"),
         )

@@ -2,13 +2,13 @@
 
     python -m tests.support.impatient_worker      for every line of stdin, an environment as JSON, forks one
 
-While the file named by HOLD exists, the worker stops once at the instant named by HOLD_AT: `replied` (a turn is
-recorded, Temporal doesn't know yet), `waiting` (a wait is registered, Temporal doesn't know yet), `intended` (a tool
-call is taken, nothing was permitted yet), `sent` (the ledger says sent, no byte has left) or `answered` (the answer
-is recorded, Temporal doesn't know yet). It leaves a file
+While the file named by HOLD exists, the worker stops once at the instant named by HOLD_AT: `opening` (a conversation
+is numbered, its tools are not chosen yet), `replied` (a turn is recorded, Temporal doesn't know yet), `waiting` (a wait
+is registered, Temporal doesn't know yet), `intended` (a tool call is taken, nothing was permitted yet), `sent` (the
+ledger says sent, no byte has left) or `answered` (the answer is recorded, Temporal doesn't know yet). It leaves a file
 HOLD.held there, and HOLD.allowed or HOLD.refused once it has asked for permission. With MUTE, activities give only
-one sign of life, so that one that takes long counts as lost. With COUNTED, model and hands are stand-ins that append
-to that file. With PART=dispatch it is a dispatcher.
+one sign of life, so that one that takes long counts as lost. With ATTEMPTS, an opening has so many before it pauses.
+With COUNTED, model and hands are stand-ins that append to that file. With PART=dispatch it is a dispatcher.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from orchestrator import worker
 from orchestrator.agent import activities, beating, late
 from orchestrator.agent.asking import turning
 from orchestrator.agent.calling import once
+from orchestrator.agent.conversation import opening
 from orchestrator.agent.hands.definitions import BeforeSend, Outcome, Progress
 from orchestrator.agent.hands.pool import Hands
 from orchestrator.agent.means import Means
@@ -36,7 +37,7 @@ from orchestrator.agent.waiting import registering
 from orchestrator.cli.work import work
 from tests.support import impatient_dispatcher, standins
 from workflows import calls
-from workflows.messages import Ask, CallOutcome, CallRequest, Reply, Waiting, WaitRequest
+from workflows.messages import Ask, CallOutcome, CallRequest, Opened, Reply, Waiting, WaitRequest
 
 SILENCE = timedelta(seconds=1.5)
 DEADLINE = 2.0
@@ -48,6 +49,7 @@ def hurry() -> None:
         setattr(calls, name, replace(getattr(calls, name), silence=SILENCE))
     beating.INTERVAL = 0.3
     once.MARGIN = 0.5
+    calls.PAUSE = 0.5
     worker.STICKY = timedelta(seconds=1)
     CallRequest.__init__.__kwdefaults__["deadline"] = DEADLINE
 
@@ -107,6 +109,12 @@ class HeldHands(Hands):
         )
 
 
+async def prepare(means: Means, run_id: str) -> Opened:
+    """The opening of a conversation, that can be held before anything of it is done."""
+    await HOLD.at("opening")
+    return await opening.prepare(means, run_id)
+
+
 async def ask(means: Means, asked: Ask, attempt: int) -> Reply:
     """One turn, that can be held at its end."""
     reply = await turning.ask(means, asked, attempt)
@@ -153,6 +161,8 @@ def grow_up(environment: dict[str, str]) -> None:
         HOLD.file, HOLD.instant = Path(environment["HOLD"]), environment["HOLD_AT"]
     if "MUTE" in environment:
         beating.INTERVAL = 3600.0
+    if "ATTEMPTS" in environment:
+        calls.OPENING = replace(calls.OPENING, attempts=int(environment["ATTEMPTS"]))
     if "COUNTED" in environment:
         late.MODEL, late.HANDS = standins.MODEL, standins.HANDS
     if environment.get("PART") == "dispatch":
@@ -164,6 +174,7 @@ def grow_up(environment: dict[str, str]) -> None:
 if __name__ == "__main__":
     hurry()
     late.MODEL, late.HANDS = f"{Claude.__module__}:Claude", "__main__:HeldHands"
+    activities.opening = SimpleNamespace(**vars(opening) | {"prepare": prepare})
     activities.turning = SimpleNamespace(ask=ask)
     activities.once = SimpleNamespace(**vars(once) | {"call": call})
     activities.registering = SimpleNamespace(**vars(registering) | {"open_wait": open_wait})

@@ -56,13 +56,30 @@ async def reaching(*servers: Server, **options: Any) -> AsyncIterator[Hands]:
 
 @asynccontextmanager
 async def over_http(log: Path) -> AsyncIterator[tuple[HttpServer, subprocess.Popen[bytes]]]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, str(SUPPORT / "lab_server.py"), str(log), str(port)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
+    async with _running(str(SUPPORT / "lab_server.py"), str(log)) as (url, process):
+        yield HttpServer(name="lab", url=url), process
+
+
+@asynccontextmanager
+async def serving_at(script: str, *arguments: str, port: int = 0) -> AsyncIterator[str]:
+    """A server's program with these arguments and a port behind them; yields its URL."""
+    async with _running(script, *arguments, port=port) as (url, _):
+        yield url
+
+
+@asynccontextmanager
+async def _running(
+    script: str, *arguments: str, port: int = 0
+) -> AsyncIterator[tuple[str, subprocess.Popen[bytes]]]:
+    if not port:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+    command = [sys.executable, script, *arguments, str(port)]
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdout=quiet, stderr=quiet)  # noqa: ASYNC220
     try:
         await until(lambda: _listening(port))
-        yield HttpServer(name="lab", url=f"http://127.0.0.1:{port}/mcp"), process
+        yield f"http://127.0.0.1:{port}/mcp", process
     finally:
         process.kill()
         process.wait()

@@ -16,6 +16,7 @@ from orchestrator.sources.source import OPERATOR
 from tests.support.deploying import DEPLOY, deploying
 from tests.support.house import PLAYBOOK, Files, House, commented, house, opened
 from tests.support.scripts import Part, Request, Turns, says, use, uses, wait, words
+from tests.support.sleepers import asleep
 from tests.support.town import Town
 
 READ = uses(use("read_thing"))
@@ -115,7 +116,19 @@ async def approved(home: House) -> None:
     await home.ended()
 
 
+async def slept(home: House) -> None:
+    """Two long waits: the first is interrupted, the second brings what it was for, both into the prologue."""
+    await home.ring(opened())
+    await asleep(home)
+    await home.ring(opened(action="labeled"))
+    await home.until(lambda: _waits(home, 3), "the second wait")
+    await asleep(home)
+    await home.ring(commented("the answer"), "issue_comment")
+    await home.ended()
+
+
 LIVES = {
+    "slept": Life(live=slept, script=(READ, REPLY, REPLY, says())),
     "talked": Life(
         live=talked,
         script=(

@@ -23,6 +23,7 @@ from orchestrator.inbox.inbox import Action, Arrival, Decision
 from orchestrator.ledger.schema import calls, claims, conversation_events, conversations
 from tests.support.house import Files, House, opened
 from tests.support.town import kill
+from workflows.messages import RunState
 
 FLOWS = {
     "parallel": "mode: parallel",
@@ -35,6 +36,9 @@ FLOWS = {
 """A rule of each; the action of an event says which."""
 
 TOLERABLE = frozenset({"consumed", "coalesced", "superseded", "ignored"})
+BEHIND = "behind a parked run"
+AT_AN_END = frozenset({RunState.ENDED, RunState.PARKED})
+"""A parked run waits for a person, and there is none here."""
 IN_FLIGHT = 300
 BATCH = 25
 KEYS = 20
@@ -75,6 +79,7 @@ class Toll:
     """What became of so many events. `starts` are conversations; `twice` and `lost` name events, and must be empty.
 
     `unknown` are writes that were sent by a worker which was killed, so that nobody knows: no more than one for each.
+    `parked` are runs that want a person, with their reasons; events `behind` one of them wait in its mailbox.
     """
 
     events: int
@@ -85,6 +90,19 @@ class Toll:
     twice: tuple[str, ...]
     lost: tuple[str, ...]
     outcomes: Counter[str]
+    parked: tuple[str, ...] = ()
+    behind: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A conversation, as far as it is counted."""
+
+    run_id: str
+    workflow_id: str
+    state: str
+    reason: str
+    outcome: str | None
 
 
 def arrivals(
@@ -96,9 +114,9 @@ def arrivals(
         yield home.arrival(opened(key + 1, flows[key % len(flows)], note=f"number {number};"))
 
 
-async def fed(home: House, coming: Iterator[Arrival]) -> list[str]:
-    """Keep them batch by batch, so that some are always on their way; the ids of the events."""
-    ids: list[str] = []
+async def fed(home: House, coming: Iterator[Arrival], ids: list[str] | None = None) -> list[str]:
+    """Keep them batch by batch, so that some are always on their way; the ids of the events, put into the list."""
+    ids = [] if ids is None else ids
     while batch := [one for _, one in zip(range(BATCH), coming, strict=False)]:
         await _until(lambda: _at_most(home, IN_FLIGHT), every=LOOK / 5)
         ids += await home.keep(*batch)
@@ -138,13 +156,18 @@ async def counted(home: House, ids: Sequence[str]) -> Toll:
     """What became of them, once nothing is on its way any more."""
     made = await _starts(home, ids)
     taken, heard, opened_, unknown = await home.stores.ledger.read(_books)
-    ends = {event: taken.get(start.id, "nobody") for event, start in made.items()}
+    parked = {one.workflow_id for one in opened_ if one.state == RunState.PARKED}
+    ends = {
+        event: taken.get(start.id, BEHIND if start.workflow_id in parked else "nobody")
+        for event, start in made.items()
+    }
     lines = Counter(home.executed("write_thing"))
     heard_by = Counter(event for event, _ in heard)
     gone = [
         event
         for event in ids
-        if ends.get(event) not in TOLERABLE or (ends[event] == "consumed" and not heard_by[event])
+        if ends.get(event) not in {*TOLERABLE, BEHIND}
+        or (ends[event] == "consumed" and not heard_by[event])
     ]
     return Toll(
         events=len(ids),
@@ -157,18 +180,25 @@ async def counted(home: House, ids: Sequence[str]) -> Toll:
             *(line for line, times in lines.items() if times > 1),
         ),
         lost=tuple(f"{event}: {ends.get(event)}, {made.get(event)}" for event in gone),
-        outcomes=Counter(str(outcome) for _, outcome in opened_),
+        outcomes=Counter(one.outcome or one.state for one in opened_),
+        parked=tuple(
+            f"{one.run_id}: {one.reason}" for one in opened_ if one.state == RunState.PARKED
+        ),
+        behind=list(ends.values()).count(BEHIND),
     )
 
 
-async def delivered(home: House, patience: float) -> None:
+async def delivered(home: House, patience: float | None = None) -> None:
     """Wait until the inbox has nothing more to do. Raises TimeoutError."""
     async with asyncio.timeout(patience):
         await _until(lambda: _at_most(home, 0))
 
 
-async def rest(home: House, ids: Sequence[str], patience: float) -> None:
-    """Wait until every start of these events is claimed and every conversation has ended. Raises TimeoutError."""
+async def rest(home: House, ids: Sequence[str], patience: float | None = None) -> None:
+    """Wait until every conversation has ended or parked, and every start of these events is claimed or behind one.
+
+    Raises TimeoutError.
+    """
     async with asyncio.timeout(patience):
         await _until(lambda: _settled(home, ids))
 
@@ -187,8 +217,9 @@ async def _settled(home: House, ids: Sequence[str]) -> bool:
         return False
     made = await _starts(home, ids)
     taken, _, opened_, _ = await home.stores.ledger.read(_books)
-    return {start.id for start in made.values()} <= set(taken) and all(
-        outcome for _, outcome in opened_
+    parked = {one.workflow_id for one in opened_ if one.state == RunState.PARKED}
+    return all(one.state in AT_AN_END for one in opened_) and all(
+        start.id in taken or start.workflow_id in parked for start in made.values()
     )
 
 
@@ -233,11 +264,12 @@ async def _starts(home: House, ids: Sequence[str]) -> dict[str, Decision]:
 def _books(connection: Transaction) -> tuple[Any, ...]:
     taken = connection.execute(select(claims.c.decision_id, claims.c.how))
     heard = connection.execute(select(conversation_events.c.event_id, conversation_events.c.run_id))
-    begun = connection.execute(select(conversations.c.run_id, conversations.c.outcome))
+    names = [conversations.c[name] for name in Opened.__slots__]
+    begun = connection.execute(select(*names))
     unknown = connection.scalars(select(calls.c.run_id).where(calls.c.state == "unknown"))
     return (
         {row.decision_id: row.how for row in taken},
         [tuple(row) for row in heard],
-        [tuple(row) for row in begun],
+        [Opened(**row._mapping) for row in begun],
         len(list(unknown)),
     )

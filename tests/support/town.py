@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -65,6 +66,7 @@ class Nursery:
 
     directory: Path
     process: "subprocess.Popen[bytes] | None" = None
+    asking: threading.Lock = field(default_factory=threading.Lock)
 
     @asynccontextmanager
     async def worker(self, environment: Mapping[str, str]) -> AsyncIterator[int]:
@@ -76,6 +78,11 @@ class Nursery:
             await kill(pid)
 
     def _born(self, environment: Mapping[str, str]) -> int:
+        # One at a time: of two that ask at once, one could wait for ever for the other's answer.
+        with self.asking:
+            return self._forked(environment)
+
+    def _forked(self, environment: Mapping[str, str]) -> int:
         if self.process is None:
             line = [sys.executable, "-m", "tests.support.impatient_worker"]
             self.process = _started(line, self.directory / "workers.log", speaking=True)

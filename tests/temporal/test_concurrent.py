@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.house import Files, House, house, opened
 from tests.support.scripts import Turns, says, use, uses, wait
-from tests.support.town import Town
+from tests.support.town import Town, kill
 
 pytestmark = pytest.mark.temporal
 
@@ -47,3 +47,41 @@ async def test_r3_a_run_that_waits_for_days_leaves_its_slot_to_others(
         await home.keep(*keys(home, 5))
         runs = await home.settled("waiting", count=5)
     assert len(runs) == 5
+
+
+QUEUED = replace(
+    Files(mode="queue"), rule=Files().rule.rstrip("\n") + "\n  limits: {concurrent: 1}\n"
+)
+
+
+async def test_r3_a_queued_conversation_asks_again_for_a_slot_also_after_its_worker_was_killed(
+    tmp_path: Path, town: Town
+) -> None:
+    """One slot; an event of one key, one of another, and one of the first again: each has its turn, one at a time."""
+    script = Turns([uses(use("slow_read", seconds=1)), says()])
+    most = 0
+    async with house(tmp_path, town, script, QUEUED, working=False) as home:
+
+        async def over() -> bool:
+            nonlocal most
+            runs = await home.runs()
+            most = max(most, sum(run["state"] == "running" for run in runs))
+            return len(runs) == 3 and all(run["state"] == "ended" for run in runs)
+
+        ids = await home.keep(home.arrival(opened(1, action="labeled", note="one")))
+        async with home.worker() as first:
+            await home.until(lambda: home.executed("slow_read"), "the first conversation")
+            for number in (2, 1):
+                ids += await home.keep(home.arrival(opened(number, action="labeled", note="more")))
+            await home.until(lambda: begun(home, 2), "the second conversation")
+            await kill(first)
+        async with home.worker():
+            await home.until(over, "all three ended")
+        runs = await home.runs()
+    assert most == 1
+    assert [run["events"] for run in runs] == [[one] for one in ids]
+    assert {run["outcome"] for run in runs} == {"completed"}
+
+
+async def begun(home: House, count: int) -> bool:
+    return len(await home.runs()) >= count

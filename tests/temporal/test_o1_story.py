@@ -6,7 +6,7 @@ import pytest
 from temporalio.client import WorkflowHandle
 from temporalio.converter import default
 
-from tests.support.house import commented, house, opened
+from tests.support.house import House, commented, house, opened
 from tests.support.scripts import Turns, says, use, uses, wait
 from tests.support.town import Town
 
@@ -28,13 +28,21 @@ async def details(handle: WorkflowHandle) -> str:
     return told
 
 
-async def summaries(handle: WorkflowHandle) -> list[str]:
+async def parts(home: House, workflow_id: str) -> list[WorkflowHandle]:
+    """The parts of a run that continued as new, the oldest first."""
+    found = [one async for one in home.client.list_workflows(f"WorkflowId = '{workflow_id}'")]
+    ordered = sorted(found, key=lambda one: one.start_time)
+    return [home.client.get_workflow_handle(workflow_id, run_id=one.run_id) for one in ordered]
+
+
+async def summaries(handles: list[WorkflowHandle]) -> list[str]:
     """The summaries of all activities, timers and local activities, in order."""
     found = []
-    async for event in handle.fetch_history_events():
-        if event.HasField("user_metadata") and event.user_metadata.HasField("summary"):
-            text = (await default().decode([event.user_metadata.summary]))[0]
-            found.append((event.WhichOneof("attributes"), text))
+    for handle in handles:
+        async for event in handle.fetch_history_events():
+            if event.HasField("user_metadata") and event.user_metadata.HasField("summary"):
+                text = (await default().decode([event.user_metadata.summary]))[0]
+                found.append((event.WhichOneof("attributes"), text))
     return [text for kind, text in found if "activity" in kind or "timer" in kind]
 
 
@@ -45,7 +53,8 @@ async def test_o1_a_run_is_described_by_title_details_summaries_and_attributes(
         await home.ring(opened(note="a stranger's secret words"))
         run = await home.one("waiting")
         handle = home.client.get_workflow_handle(run["workflow_id"])
-        described = await handle.describe()
+        begun, *_ = await parts(home, run["workflow_id"])
+        described = await begun.describe()
         assert await described.static_summary() == "work: issue:acme/api#7"
         assert "issue:acme/api#7" in (await described.static_details() or "")
         assert ":issue:acme-api-7~" in run["workflow_id"]
@@ -53,10 +62,12 @@ async def test_o1_a_run_is_described_by_title_details_summaries_and_attributes(
         await home.ring(commented("secret too"), "issue_comment")
         await home.ended()
         ended = await details(handle)
-        told = await summaries(handle)
+        told = await summaries(await parts(home, run["workflow_id"]))
     assert waiting.startswith("**waiting**: github/issue_comment.created for issue:acme/api#7")
     assert "- turn 1: `lab.read_thing`, `lab.write_thing`" in waiting
     assert "2 of 60 turns" in waiting
+    assert ", until 20" in waiting
+    assert waiting.endswith("work: `issue:acme/api#7`")
     assert ended.startswith("**ended**: completed")
     assert [text for text in told if text.startswith(("turn ", "lab."))] == [
         "turn 1",

@@ -26,9 +26,9 @@ def rewrite(home: House, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("limit", "raised", "reason"),
     [
-        ("turns: 60", "turns: 2", "turns budget: 2 of 2 used"),
-        ("usd: 5", "usd: 0.007", "what is left of 0.007 usd and 3000000 tokens"),
-        ("tokens: 3000k", "tokens: 2k", "what is left of 5 usd and 2000 tokens"),
+        ("turns: 60", "turns: 2", "turns budget: this is turn 2 of 2"),
+        ("usd: 5", "usd: 0.007", "of 0.007 usd and 3000000 tokens"),
+        ("tokens: 3000k", "tokens: 2k", "of 5 usd and 2000 tokens"),
     ],
     ids=["turns", "usd", "tokens"],
 )
@@ -55,6 +55,25 @@ async def test_r5_a_spent_budget_parks_with_the_reason_and_raising_it_in_the_fil
     assert home.executed("write") == ["write_thing once"]
 
 
+async def test_r5_whoever_is_asked_for_more_reads_a_summary_and_the_run_goes_on_with_its_tools(
+    tmp_path: Path, town: Town
+) -> None:
+    low = PLAYBOOK.replace("turns: 60", "turns: 2")
+    script = Turns([WRITE, says("I wrote once. I did not look."), uses(use("read_thing")), says()])
+    async with house(tmp_path, town, script, Files(playbook=low)) as home:
+        await home.ring(opened())
+        run = await home.one("parked")
+        assert run["account"] == "I wrote once. I did not look."
+        await home.ring(opened(action="edited"))
+        rewrite(home, "turns: 2", "turns: 60")
+        await home.say("resume", run["id"])
+        run = await home.ended()
+    assert "tool_choice" not in script.asked[2]
+    assert "A person let this run go on" in str(script.asked[2]["messages"][-1])
+    assert (run["outcome"], run["turns"]) == ("completed", 4)
+    assert home.executed() == ["write_thing once", "read_thing it"]
+
+
 async def test_r5_resuming_without_raising_the_limit_parks_again_and_spends_nothing(
     tmp_path: Path, town: Town
 ) -> None:
@@ -75,13 +94,13 @@ async def test_r5_resuming_without_raising_the_limit_parks_again_and_spends_noth
 async def test_r5_at_eighty_percent_the_agent_is_asked_to_finish(
     tmp_path: Path, town: Town
 ) -> None:
-    files = Files(playbook=PLAYBOOK.replace("turns: 60", "turns: 5"))
-    script = Turns([uses(use("read_thing"))] * 4 + [says()])
+    files = Files(playbook=PLAYBOOK.replace("turns: 60", "turns: 10"))
+    script = Turns([uses(use("read_thing"))] * 8 + [says()])
     async with house(tmp_path, town, script, files) as home:
         await home.ring(opened())
         run = await home.ended()
     told = ["Finish now" in str(request["messages"]) for request in script.asked]
-    assert told == [False, False, False, False, True]
+    assert told == [False] * 8 + [True]
     assert run["outcome"] == "completed"
 
 

@@ -1,7 +1,9 @@
 """A change of the workflow that would break the runs that are under way is noticed: their histories still replay.
 
-`run_v1.json` and `lives/` are the histories of whole runs, part by part where they continued as new. A change that
-breaks one needs `workflow.patched`. What has no history yet, or is to be recorded anew before the first release, with:
+`run_v1.json` and `lives/` are the histories of whole runs, part by part where they continued as new. `parked_v1.json`
+is a run of the last version that knew no prologue, as it stood waiting for days; `slept` went into the prologue twice.
+A change that breaks one needs `workflow.patched`. What has no history yet, or is to be recorded anew before the first
+release, with:
 
     python -m tests.temporal.test_replay [NAME...]
 """
@@ -25,7 +27,9 @@ from workflows.run import Run
 
 HISTORIES = Path(__file__).parent / "histories"
 RECORDED = HISTORIES / "run_v1.json"
-ALL = [RECORDED, *sorted((HISTORIES / "lives").glob("*.json"))]
+PARKED = HISTORIES / "parked_v1.json"
+"""Its last event is a timer that never fired: whoever wakes such a run replays this first."""
+ALL = [RECORDED, PARKED, *sorted((HISTORIES / "lives").glob("*.json"))]
 NAMES = (*LIVES, "called_back")
 
 
@@ -59,8 +63,14 @@ async def test_the_history_of_an_older_run_still_replays(
 
 
 def test_every_life_has_a_history() -> None:
-    assert {path.name.partition(".")[0] for path in ALL} == {*NAMES, "run_v1"}
+    assert {path.name.partition(".")[0] for path in ALL} == {*NAMES, "run_v1", "parked_v1"}
     assert sum(path.name.startswith("continued.") for path in ALL) > 2
+    assert sum('"asleep":{' in _begun_with(path) for path in ALL) > 1
+
+
+def _begun_with(recorded: Path) -> str:
+    first = history_in(recorded).events[0].workflow_execution_started_event_attributes
+    return first.input.payloads[0].data.decode()
 
 
 def recorded_anew(name: str, built: Town) -> list[str]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from orchestrator.agent.calling.consented import unconsented
@@ -252,7 +253,7 @@ async def test_a6_a_proposal_that_nobody_consented_to_in_time_may_be_put_again(o
 async def test_a6_a_word_for_a_run_that_is_gone_is_late(office):
     asked = await office.ask()
     (decision,) = await office.decided(await office.hand("approve", asked.code))
-    strange = replace(decision, with_={**decision.with_, "run": "ffffffffffff.1"})
+    strange = msgspec.structs.replace(decision, with_={**decision.with_, "run": "ffffffffffff.1"})
 
     assert (await office.take(strange)).late
 

@@ -1,4 +1,4 @@
-"""R5: a run that is to finish over budget takes its leave in a last turn without tools. Over real HTTP."""
+"""R5: over its budget a run takes its leave in a last turn without tools, and ends or parks. Over real HTTP."""
 
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -7,12 +7,14 @@ from decimal import Decimal
 import pytest
 
 from orchestrator.agent import prices
+from orchestrator.agent.asking import turning
 from orchestrator.demo.wire import Reply, ToolUse
-from orchestrator.rules.caps import Caps
+from orchestrator.ledger import shortfalls
+from orchestrator.rules.caps import Cap, Caps
 from tests.support.asking import RICH, talk
 from tests.support.builders import configuration, frozen, rule, tool
 from tests.support.scripts import says, words
-from workflows.messages import CallState, Stop
+from workflows.messages import Ask, CallState, Stop
 from workflows.playbook import Effect, OverBudget
 
 LOOK = Reply(blocks=(ToolUse("github__comment", {"body": "look"}),), stop_reason="tool_use")
@@ -75,13 +77,73 @@ async def test_r5_with_means_left_every_turn_has_its_tools(tmp_path):
     assert reply.refusal == ""
 
 
-async def test_r5_a_run_that_is_to_park_keeps_its_tools_to_the_last(tmp_path):
-    """It goes on where it was as soon as somebody raises the limit; a summary would only cost."""
-    async with leaving(tmp_path, says(), over=OverBudget.PARK) as subject:
-        reply = await subject.ask(2, budget=replace(RICH, turns=2))
+@pytest.mark.parametrize(
+    ("budget", "reason"),
+    [
+        (replace(RICH, turns=2), "turns budget: this is turn 2 of 2"),
+        (replace(RICH, tokens=3_500), "too little is left for more than this turn"),
+        (replace(RICH, usd=enough(1)), "too little is left for more than this turn"),
+    ],
+    ids=["turns", "tokens", "usd"],
+)
+async def test_r5_a_run_that_parks_over_its_own_budget_leaves_a_summary(tmp_path, budget, reason):
+    """Whoever is asked for more reads what was done for it, and what was not."""
+    answers = (says("I looked, and wrote nothing."), says())
+    async with leaving(tmp_path, *answers, over=OverBudget.PARK) as subject:
+        reply = await subject.ask(2, budget=budget)
+        again = await subject.ask(2, budget=budget, attempt=2)
+        summary = await subject.ledger.read(shortfalls.summary, subject.run_id)
+
+    last = subject.script.asked[-1]
+    assert last["tool_choice"] == {"type": "none"}
+    assert FOR in words(last)
+    assert reason in reply.refusal
+    assert (reply.stays, reply.over, reply.calls, again) == (True, OverBudget.PARK, (), reply)
+    assert summary == "I looked, and wrote nothing."
+    assert len(subject.script.asked) == 2
+
+
+async def test_r5_let_go_on_without_more_it_works_as_long_as_it_can_and_sums_up_no_second_time(
+    tmp_path,
+):
+    answers = (says("I looked."), says("Once more."))
+    async with leaving(tmp_path, *answers, over=OverBudget.PARK) as subject:
+        assert (await subject.ask(2, budget=replace(RICH, turns=2))).stays
+        await subject.hears(3, "Go on.")
+        reply = await subject.ask(3, budget=replace(RICH, turns=3))
+        summary = await subject.ledger.read(shortfalls.summary, subject.run_id)
 
     assert "tool_choice" not in subject.script.asked[-1]
-    assert (reply.stop, reply.refusal) == (Stop.END_TURN, "")
+    assert (reply.stays, reply.refusal, summary) == (False, "", "")
+
+
+async def test_r5_a_run_that_parks_goes_on_without_calls_when_those_are_used_up(tmp_path):
+    async with leaving(tmp_path, says(), over=OverBudget.PARK) as subject:
+        reply = await subject.ask(2, budget=replace(RICH, tool_calls=1))
+
+    assert "tool_choice" not in subject.script.asked[-1]
+    assert (reply.stays, reply.refusal) == (False, "")
+
+
+async def test_r5_a_time_that_is_up_is_an_end_and_no_parking(tmp_path):
+    async with leaving(tmp_path, says("I stop."), over=OverBudget.PARK) as subject:
+        late = Ask(run_id=subject.run_id, turn=2, budget=RICH, last="open time: 2 of 2 hours used")
+        reply = await turning.ask(subject.means, late, 1)
+
+    assert (reply.stays, reply.refusal) == (False, "open time: 2 of 2 hours used")
+
+
+async def test_r5_where_a_cap_of_the_day_leaves_nothing_for_a_summary_the_run_parks_for_that(
+    tmp_path,
+):
+    caps = Caps(day=Cap(tokens=0), over=OverBudget.PARK)
+    files = configuration(rule("triage", caps=caps))
+    async with talk(tmp_path, PIN, says(), configuration=lambda: files) as subject:
+        reply = await subject.ask(2, budget=replace(RICH, turns=2))
+
+    assert (reply.stop, reply.stays) == (Stop.OVER_BUDGET, False)
+    assert "0 tokens per day are spent" in reply.refusal
+    assert subject.script.asked == []
 
 
 async def test_r5_a_budget_of_one_turn_is_spent_on_work(tmp_path):

@@ -29,12 +29,16 @@ def test_a_sound_configuration_is_zero_and_shows_its_rules(starter):
     assert f"{5 + len(BUILT_INS)} of 40" in result.stdout
     assert "0 mistakes, 2 warnings" in result.stdout
     assert "doorbell.d/sources.yaml:7:13: env:GITHUB_WEBHOOK_SECRET is unset" in result.stderr
+    assert "1 source (shut until its secret is set: github)" in result.stdout
+    assert "not checked: limits, dedupe, loops" in result.stdout
 
 
 def test_secrets_in_the_dotenv_file_are_seen(starter):
     (starter / ".env").write_text("GITHUB_TOKEN=t\nGITHUB_WEBHOOK_SECRET=s\n")
 
-    assert "0 mistakes, 0 warnings" in run().stdout
+    said = run().stdout
+    assert "0 mistakes, 0 warnings" in said
+    assert "1 source, " in said
 
 
 def test_mistakes_are_exit_two_each_with_its_place(starter):

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from orchestrator.cli.check import check
+from orchestrator.cli.proving import UNJUDGED
 from tests.support.configurations import PLAYBOOK, SERVERS
 from tests.support.rehearsing import RULE, TESTED, secrets, written
 
@@ -55,7 +56,8 @@ def test_a_sound_configuration_has_neither_and_says_what_was_not_checked(there):
 
     assert (code, mistakes, warnings) == (0, [], [])
     assert said["unchecked"] == [
-        "the tools of github: their servers weren't asked (--online asks them)"
+        "the tools of github: their servers weren't asked (--online asks them)",
+        UNJUDGED,
     ]
 
 
@@ -251,7 +253,7 @@ def test_online_a_tool_that_its_server_does_not_have_is_a_mistake(there):
 
     assert code == 2
     assert mistakes == ["4:18: 'github' has no tool 'issue_reed'; did you mean 'issue_read'?"]
-    assert (warnings, said["unchecked"]) == ([], [])
+    assert (warnings, said["unchecked"]) == ([], [UNJUDGED])
 
 
 def test_online_a_server_that_does_not_answer_is_a_warning(there):

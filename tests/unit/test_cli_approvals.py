@@ -5,6 +5,7 @@ import json
 import pytest
 
 from orchestrator.cli import approvals as cli
+from orchestrator.console.outcome import Outcome
 from orchestrator.ledger import approvals, calls, waits
 from orchestrator.ledger.approvals import Approval
 from tests.support.builders import AT, RUN, WORKFLOW, comment, intent, wait
@@ -154,9 +155,9 @@ def test_a6_a_word_of_somebody_who_may_not_is_refused_and_exits_one(there):
 def test_a6_what_came_of_a_yes_is_told_as_it_is(there, state, said):
     answered(there, ask(there), state=state)
     shown = there.told("approvals", "show", CODE)
-    word = cli.Said(word="approve", event="evt_a", decision=None, request=shown)
+    word = Outcome(kind="run.approve", event="evt_a", named=CODE, request=shown)
 
-    assert word.told() == said
+    assert word.reason == said
     assert word.over is (state is not None)
     assert not word.refused
 

@@ -88,6 +88,9 @@ def test_a_run_as_json_is_all_a_program_needs(there):
         "account": "I commented.",
         "waiting_for": None,
         "quarantines": [],
+        "people": {},
+        "notices": [],
+        "cleared_through": 0,
         "temporal_url": None,
     }
 

@@ -1,14 +1,27 @@
 """`doorbell runs log`: a run reads like a conversation, and can be followed while it goes on."""
 
 import json
+from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
-from orchestrator.ledger import calls, transcript, turns, waits
-from tests.support.builders import AT, KEY, RUN, comment, intent, wait
+from orchestrator.ledger import (
+    approvals,
+    calls,
+    clearings,
+    notices,
+    quarantines,
+    transcript,
+    turns,
+    waits,
+)
+from orchestrator.tell import when
+from tests.support.builders import AT, KEY, RUN, WORKFLOW, comment, intent, wait
 from tests.support.installed import Installed
+from workflows.approvals import Standing
 from workflows.messages import BUILTIN, WAIT, CallState, Outcome, RunState
-from workflows.playbook import Effect
+from workflows.playbook import Effect, OnTimeout
 
 EVENT = "Rung.\n<event>\n" + "x" * 2_000 + "\n</event>"
 
@@ -167,3 +180,126 @@ def test_nothing_of_a_run_that_is_gone_is_made_up(there):
 
     with pytest.raises(LookupError):
         there.use(nobody)
+
+
+def _iso(at):
+    return datetime.fromtimestamp(at, UTC).isoformat()
+
+
+def asked_of_people(there, **changes):
+    """A request to people about the call 1.0, asked after the model had spoken."""
+    values = {
+        "approval_id": "apr_1",
+        "code": "ABCDEFGHIJ",
+        "run_id": RUN,
+        "workflow_id": WORKFLOW,
+        "call_id": "1.0",
+        "number": 1,
+        "tool": "github.comment",
+        "digest": "d",
+        "by": ("role:maintainer",),
+        "on_timeout": OnTimeout.DENY,
+        "standing": Standing.OPEN,
+        "asked_at": AT + 1,
+        "expires_at": AT + 3600,
+    }
+    there.said(1, {"type": "text", "text": "I'll write."})
+    there.write(calls.intend, RUN, 1, intent("1.0"), AT)
+    request = approvals.Approval(**values | changes)
+    there.write(approvals.open_request, request)
+    return request
+
+
+def said_by(there, decision_id, word, person, at, became):
+    said = approvals.Said(
+        decision_id=decision_id,
+        approval_id="apr_1",
+        event_id=f"evt_{decision_id}",
+        word=word,
+        person=person,
+        at=at,
+    )
+    there.write(approvals.heard, said)
+    there.write(approvals.became, decision_id, became)
+    return said
+
+
+def heads(there, *flags):
+    return [without_times(line) for line in lines(there, *flags) if not line.startswith(" ")]
+
+
+def test_a6_who_was_asked_who_answered_and_what_they_changed_stands_in_its_order(there):
+    request = asked_of_people(there)
+    notice = notices.Notice(
+        identity="asked-apr_1",
+        run_id=RUN,
+        about="apr_1",
+        type="approval.asked",
+        event_id="evt_9",
+        at=AT + 1.5,
+    )
+    there.write(notices.told, notice)
+    assert heads(there)[-2:] == [
+        "people are told (approval.asked, event evt_9): nothing is known of it yet",
+        "running choosing tools",
+    ]
+    there.write(notices.settle, "asked-apr_1", "tell: GitHub said 403", AT + 2, True)
+    said_by(there, "d1", "approve", "zoe", AT + 3, "refused: zoe may not")
+    yes = said_by(there, "d2", "approve", "ann", AT + 4, "approved")
+    there.write(approvals.edit, request, {"body": "Bye"}, "d2")
+    there.write(approvals.settle, request, Standing.APPROVED, AT + 4, yes)
+    there.write(approvals.release, request)
+    there.write(partial(calls.take, again=False), RUN, "1.0", 1)
+    there.write(calls.send, RUN, "1.0", 1, AT + 5, AT + 65)
+    done = calls.Result(state=CallState.DONE, content=[], is_error=False)
+    there.write(calls.finish, RUN, "1.0", done, AT + 6)
+
+    assert [head for head in heads(there) if "told: event" not in head] == [
+        "turn 1  the model said (end_turn, USD 0.0100, 100 in, 5 cached, 10 out)",
+        f"turn 1  asks role:maintainer for consent to github.comment, code ABCDEFGHIJ, until {when(_iso(AT + 3600))}",
+        "people are told (approval.asked, event evt_9): FAILED: tell: GitHub said 403",
+        "turn 1  zoe said approve ABCDEFGHIJ: refused: zoe may not",
+        "turn 1  approved by ann, changed (code ABCDEFGHIJ)",
+        'turn 1  called github.comment {"body": "Bye"}',
+        "turn 1  github.comment: done",
+        "running choosing tools",
+    ]
+    assert "    body: Hello -> Bye" in lines(there)
+
+
+def test_a_request_that_ran_out_and_one_that_was_closed_say_so(there):
+    request = asked_of_people(there)
+    there.write(approvals.settle, request, Standing.EXPIRED, AT + 3600)
+
+    assert "turn 1  expired (code ABCDEFGHIJ)" in heads(there)
+
+
+def test_what_was_cleared_and_what_is_in_quarantine_stands_in_its_order(there):
+    spoken(there)
+    there.write(clearings.clear, RUN, 2, 1, AT + 10)
+    seen = quarantines.Quarantine(
+        server="lab", tool="look", seen="h", words="description changed", run_id=RUN, at=AT - 1
+    )
+    there.write(quarantines.put, seen)
+
+    found = heads(there)
+    assert found[0] == "quarantine: lab.look"
+    assert found[-2:] == [
+        "turn 2  results up to turn 1 are shown to the model no more",
+        "ended: completed",
+    ]
+
+
+def test_show_counts_what_happened_beside_the_calls(there):
+    asked_of_people(there)
+    notice = notices.Notice(
+        identity="n", run_id=RUN, about="apr_1", type="approval.asked", event_id="e", at=AT
+    )
+    there.write(notices.told, notice)
+    there.write(notices.settle, "n", "tell: no", AT, True)
+    there.write(clearings.clear, RUN, 2, 1, AT)
+
+    shown = there.doorbell("runs", "show", RUN).stdout
+    assert "people asked: 1 open\n" in shown
+    assert "notices: 0 of 1 told, 1 failed\nnotice FAILED: tell: no\n" in shown
+    assert "results up to turn 1 are shown to the model no more\n" in shown

@@ -148,3 +148,39 @@ async def test_what_is_paused_is_said_and_is_no_fault(there):
 
     assert result.exit_code == 0
     assert "paused    source github, by ann: what it has waits" in result.stdout
+
+
+WAITING = {
+    "code": "ABCDEFGHIJ",
+    "run": "5a1f95b87d5d.1",
+    "tool": "github.issue_write",
+    "by": ["role:maintainer"],
+    "age": 7_500.0,
+    "left": 250_000.0,
+}
+
+
+async def test_what_runs_wrote_asked_lost_and_could_not_tell_is_said(there):
+    lately = {
+        "writes": {"sent": 1, "done": 12, "unknown": 2, "proposed": 3},
+        "approvals": [WAITING, WAITING | {"code": "BBBBBBBBBB", "tool": None, "age": 61.0}],
+        "notices_failed": [
+            {"run": "5a1f95b87d5d.1", "type": "approval.asked", "became": "tell: GitHub said 403"}
+        ],
+        "lost": [
+            {"run": "aaaaaaaaaaaa.1", "again": True, "words": "lost: it begins again"},
+            {"run": "bbbbbbbbbbbb.1", "again": False, "words": "lost: it had sent a write"},
+        ],
+    }
+    _, result = await asked(there, WELL | lately)
+
+    assert (
+        "writes    1 sent, 12 done, 2 unknown, 3 proposed (24 h, and all that are open)\n"
+        "approvals 2 waiting, the oldest for 2 h\n"
+        "          ABCDEFGHIJ  github.issue_write, run 5a1f95b87d5d.1: asked role:maintainer 2 h ago, 3 d left\n"
+        "          BBBBBBBBBB  a question, run 5a1f95b87d5d.1: asked role:maintainer 61 s ago, 3 d left\n"
+        "NOT TOLD  run 5a1f95b87d5d.1, approval.asked: tell: GitHub said 403\n"
+        "lost      run aaaaaaaaaaaa.1: lost: it begins again\n"
+        "LOST      run bbbbbbbbbbbb.1: lost: it had sent a write\n"
+    ) in result.stdout
+    assert result.exit_code == 0

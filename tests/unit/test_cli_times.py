@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from click.testing import CliRunner
 
 from orchestrator.cli.main import main
-from orchestrator.cli.times import clock_of, said_on
+from orchestrator.cli.times import said_on
+from orchestrator.console.rules import clock_of
 from tests.support.builders import rule
 from tests.support.clocks import scheduled
 

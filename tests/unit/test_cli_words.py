@@ -1,5 +1,6 @@
 """`events redeliver`, `events dead` and `rules`: words about the inbox, said to a service that is at work."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from orchestrator.cli import words
 from orchestrator.cli.main import main
 from orchestrator.dispatch.decide import PERSON
 from orchestrator.inbox.inbox import Action, Decision, DecisionState
+from orchestrator.sources.source import DOORBELL
 from tests.support.builders import NOW, comment, github, rule
 from tests.support.installed import Installed
 from tests.support.service import until, working
@@ -87,6 +89,7 @@ def test_it_says_how_many_and_asks_before_it_redelivers(there):
 
 
 def test_of_what_came_since_only_what_is_asked_for_is_redelivered_and_no_words(there):
+    there.kept(replace(comment("evt_0"), source=DOORBELL), rule())
     there.kept(comment("evt_1"), rule())
     there.kept(github("evt_2", "issues", {"action": "opened", "issue": {"number": 1}}), rule())
     asked = ("events", "redeliver", "--since", "2020-01-01", "--yes")

@@ -79,7 +79,7 @@ def test_what_the_model_cannot_see_is_a_note(item, words):
 @pytest.mark.parametrize(
     ("resource", "words"),
     [
-        ({"uri": "u", "text": "body", "mimeType": "application/json"}, "body"),
+        ({"uri": "u", "text": "body", "mimeType": "application/json"}, "[resource u]\nbody"),
         ({"uri": "u", "blob": coded(b"a: 1"), "mimeType": "application/yaml"}, "a: 1"),
         ({"uri": "u", "blob": coded(b"\0\1"), "mimeType": "application/zip"}, "[application/zip, 2 bytes omitted]"),
         ({"uri": "u", "blob": coded(b"{}"), "mimeType": "application/ld+json; charset=x"}, "{}"),
@@ -111,6 +111,27 @@ def test_pictures_beyond_the_cap_become_notes():
 def test_structured_content_counts_only_where_there_is_no_other():
     assert said(structuredContent={"n": 1}) == ['{"n": 1}']
     assert said({"type": "text", "text": "one"}, structuredContent={"n": 1}) == ["one"]
+
+
+def test_structured_content_beside_a_picture_is_told_in_words():
+    picture = {"type": "image", "data": coded(PNG), "mimeType": "image/png"}
+    words, shown_ = shown(picture, structuredContent={"n": 1})
+    assert (words["text"], shown_["type"]) == ('{"n": 1}', "image")
+
+
+def test_a_hundred_thousand_little_answers_are_one():
+    outcome = answered({"content": [{"type": "text", "text": str(n)} for n in range(100_000)]})
+    [block] = outcome.content
+    assert outcome.truncated
+    assert block["text"].startswith("0\n1\n2\n")
+    assert len(outcome.full) > LIMIT
+
+
+def test_no_more_pictures_than_anybody_looks_at():
+    picture = {"type": "image", "data": coded(PNG), "mimeType": "image/png"}
+    blocks = shown(*[picture] * 60, {"type": "text", "text": "sixty"})
+    assert [block["type"] for block in blocks] == ["text", *["image"] * 50, "text"]
+    assert blocks[-1]["text"] == "[10 more pictures or documents omitted]"
 
 
 def test_nothing_is_said_to_be_nothing():
@@ -150,8 +171,26 @@ def test_what_cannot_be_stored_is_replaced():
     assert said({"type": "text", "text": "a\0b\ud800"}) == ["a\ufffdb?"]
 
 
-def test_an_alias_is_what_the_api_allows():
-    assert alias("github", "issues.read/all") == "github__issues_read_all"
+def test_an_alias_is_the_servers_name_and_the_tools():
+    assert alias("github", "issue_read") == "github__issue_read"
+    assert alias("a", "b__c") == "a__b__c"
+
+
+def test_an_alias_has_only_the_signs_that_the_api_allows():
+    assert re.fullmatch("github__issues_read_all_[0-9a-f]{8}", alias("github", "issues.read/all"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("s", "a.b"), ("s", "a_b")),
+        (("s", "a.b"), ("s", "a/b")),
+        (("a__b", "c"), ("a", "b__c")),
+        (("a_", "b"), ("a", "_b")),
+    ],
+)
+def test_h1_no_two_tools_have_one_alias(one, other):
+    assert alias(*one) != alias(*other)
 
 
 def test_a_long_alias_is_cut_and_told_apart_by_its_digest():

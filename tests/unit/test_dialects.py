@@ -204,6 +204,20 @@ def test_d7_nesting_that_is_deep_but_bounded_is_read():
     assert GithubDialect().read(headers("brand_new"), nested).type == "brand_new"
 
 
+@given(openers=st.text("[{", min_size=97, max_size=104), beside=st.integers(0, 120))
+def test_d7_a_hundred_levels_are_read_and_no_more(openers, beside):
+    nested = "1"
+    for sign in reversed(openers):
+        nested = f"[{nested}]" if sign == "[" else f'{{"a":{nested}}}'
+    body = f"[{','.join(['{}'] * beside + [nested])}]".encode()
+
+    if len(openers) < payload.MAX_DEPTH:
+        assert len(payload.json_value(body)) == beside + 1
+    else:
+        with pytest.raises(Malformed):
+            payload.json_value(body)
+
+
 def test_wide_values_are_read_whole():
     wide = json.dumps({"items": list(range(100_000)), "e": [{}] * 1000}).encode()
 

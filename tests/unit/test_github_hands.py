@@ -53,7 +53,7 @@ async def test_a_server_without_a_token_starts_and_says_what_is_missing():
         tools = await client.list_tools()
         words = await refused(client, "get_me")
 
-    assert len(tools.tools) == 7
+    assert len(tools.tools) == 8
     assert "set GITHUB_TOKEN" in words
     assert peer.recorded.exchanges == []
 

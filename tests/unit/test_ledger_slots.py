@@ -69,6 +69,10 @@ class Slots(RuleBasedStateMachine):
         claims.claim(self.connection, name, "token", how, workflow, AT)
         slots.settle(self.connection, workflow, AT)
         if opens and workflow not in self.open:
+            if not slots.enter(self.connection, wish(name, workflow), AT):
+                # It asks again, and nothing else of its mailbox is read before.
+                self.mail[workflow].insert(0, name)
+                return
             begun = opening(name, workflow_id=workflow, event_id=f"of-{name}")
             self.open[workflow] = conversations.begin(self.connection, begun, AT).run_id
         elif opens:
@@ -88,9 +92,6 @@ class Slots(RuleBasedStateMachine):
 
     @rule(workflow=WORKFLOWS)
     def end(self, workflow):
-        if workflow in self.open and not self.holds(workflow) and self.mail[workflow]:
-            # What waits in the mailbox of a run that ends while it rests begins at once.
-            self.resumed.add(workflow)
         self.record(workflow, RunState.ENDED, Outcome.COMPLETED)
         self.open.pop(workflow, None)
 
@@ -115,12 +116,13 @@ class Slots(RuleBasedStateMachine):
         assert len(self.holders() - self.resumed) <= MOST
 
     @invariant()
-    def whoever_runs_or_is_about_to_holds_a_slot_and_nobody_else(self):
+    def whoever_runs_holds_a_slot_and_nobody_who_neither_runs_nor_is_about_to(self):
         for workflow, mail in self.mail.items():
             run_id = self.open.get(workflow)
             state = None if run_id is None else conversations.one(self.connection, run_id).state
             busy = state is RunState.RUNNING or (run_id is None and bool(mail))
-            assert self.holds(workflow) == busy
+            assert self.holds(workflow) or state is not RunState.RUNNING
+            assert busy or not self.holds(workflow)
 
 
 @contextmanager
@@ -164,6 +166,46 @@ def test_starts_are_let_in_in_the_order_they_are_asked_for(ledger):
 
     assert slots.admit(ledger, wishes, AT) == {"d0", "d1"}
     assert slots.free(ledger, {"triage": MOST, "other": 3}) == {"other": 3}
+
+
+def test_what_is_queued_behind_a_run_that_ended_asks_for_a_slot_as_everybody_does(ledger):
+    begun = let_in_and_begun(ledger, "d1", "a")
+    slots.admit(ledger, [wish("d2", "a")], AT)
+    conversations.record(ledger, begun.run_id, RunState.ENDED, "", Outcome.COMPLETED, AT)
+    assert slots.holders(ledger) == []
+    assert slots.admit(ledger, [wish("d3", "b"), wish("d4", "c")], AT) == {"d3", "d4"}
+
+    assert not slots.enter(ledger, wish("d2", "a"), AT)
+    slots.withdraw(ledger, "d4", AT)
+    assert slots.enter(ledger, wish("d2", "a"), AT)
+    assert slots.enter(ledger, wish("d2", "a"), AT)
+
+
+def test_whoever_asks_for_a_slot_is_not_overtaken_by_starts_that_were_decided_later(ledger):
+    begun = let_in_and_begun(ledger, "d1", "a")
+    slots.admit(ledger, [wish("d2", "a"), wish("d3", "b")], AT)
+    conversations.record(ledger, begun.run_id, RunState.ENDED, "", Outcome.COMPLETED, AT)
+    claims.claim(ledger, "d2", "token", Claim.CONSUMED, "a", AT)
+
+    assert slots.admit(ledger, [wish("d4", "c", since=AT + 1)], AT + 2) == set()
+    assert slots.admit(ledger, [wish("d4", "c", since=AT + 1)], AT + 7_200) == {"d4"}
+    slots.withdraw(ledger, "d4", AT)
+    assert slots.admit(ledger, [wish("d5", "d", since=AT - 1)], AT + 2) == {"d5"}
+
+
+def test_a_run_that_just_gave_its_slot_back_leaves_it_to_those_that_are_held(ledger):
+    begun = let_in_and_begun(ledger, "d1", "a")
+    slots.admit(ledger, [wish("d2", "a")], AT)
+    conversations.record(ledger, begun.run_id, RunState.ENDED, "", Outcome.COMPLETED, AT)
+
+    assert not slots.enter(ledger, wish("d2", "a", last=True), AT + 1)
+    assert slots.enter(ledger, wish("d2", "a", last=True), AT + 2)
+
+
+def let_in_and_begun(ledger, name, workflow):
+    slots.admit(ledger, [wish(name, workflow)], AT)
+    claims.claim(ledger, name, "token", Claim.CONSUMED, workflow, AT)
+    return conversations.begin(ledger, opening(name, workflow_id=workflow), AT)
 
 
 def test_asked_again_a_start_that_was_let_in_still_is(ledger):

@@ -68,3 +68,50 @@ def test_r5_without_words_the_runs_own_budget_is_named():
     step = subject.next()
     assert isinstance(step, Stay)
     assert "what is left of 0.10 usd and 1000 tokens" in step.reason
+
+
+LEFT = "turns budget: this is turn 2 of 2"
+
+
+def left(**changes):
+    given = {"turn": 2, "stop": Stop.END_TURN, "refusal": LEFT, "stays": True}
+    return Reply(**given | changes)
+
+
+def test_r5_a_run_that_parks_over_its_own_budget_stays_with_its_leave_taken():
+    subject = loop()
+    acted(subject, READ.alias)
+    subject.receive(left())
+
+    assert subject.next() == Stay(LEFT)
+    assert subject.next() == Stay(LEFT)
+
+
+def test_r5_what_comes_while_it_leaves_is_heard_when_it_goes_on_and_ends_nothing():
+    subject = loop()
+    acted(subject, READ.alias)
+    subject.receive(left())
+    subject.noted()
+
+    assert subject.next() == Stay(LEFT)
+    subject.resumed(BUDGET)
+    assert subject.next() == AskModel(3, None)
+
+
+def test_r5_let_go_on_it_asks_the_next_turn():
+    subject = loop()
+    acted(subject, READ.alias)
+    subject.receive(left())
+    subject.resumed(BUDGET)
+
+    assert subject.next() == AskModel(3, None)
+    assert not subject.state.stays
+
+
+def test_a8_a_failure_outdoes_a_leave():
+    subject = loop()
+    acted(subject, READ.alias)
+    subject.receive(left())
+    subject.failed("nobody answered in time")
+
+    assert subject.next() == End(Outcome.FAILED, "nobody answered in time")

@@ -8,6 +8,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from tests.support.builders import RUN, card, opened, tool_call
 from workflows import messages
+from workflows.asleep import Asleep
 from workflows.carried import Carried, RunInput, RunResult
 from workflows.messages import (
     Answer,
@@ -40,6 +41,7 @@ CONVERTER = pydantic_data_converter.payload_converter
 ENTRY = Entry(
     decision_id="dec_1", kind=Kind.RESUME, event_id="evt_1", wait_id="w", run_id=RUN, token="t"
 )
+ASLEEP = Asleep(until=1.5, kinds=("cancel",), modes=(), most=9, details="**waiting**", summary="s")
 TITLE = Title(rule="triage", playbook="triage", source="github", key="issue:7", stage="preview")
 VALUES = [
     ENTRY,
@@ -62,7 +64,8 @@ VALUES = [
     Record(run_id=RUN, state=RunState.ENDED, outcome=Outcome.COMPLETED_WITH_DENIALS),
     Limits(budget=Budget(usd=Decimal("0.10"))),
     Proposals(calls=(tool_call(),), tools=(card(),)),
-    RunInput(title=TITLE, carried=Carried(mailbox=(ENTRY,))),
+    Carried(mailbox=(ENTRY,)),
+    RunInput(title=TITLE, carried={"schema": 1}, asleep=ASLEEP, mail=(ENTRY,)),
     RunResult(conversations=2, outcome=Outcome.CANCELLED),
 ]
 

@@ -174,8 +174,9 @@ async def test_a_list_is_asked_for_once_however_many_calls_want_it():
     hands, listings = Hands(), Listings()
     found = await asyncio.gather(*(listings.tool(hands, "github", "look", AT) for _ in range(9)))
     assert len(hands.asked) == 1
-    assert {one[1].name for one in found if one is not None} == {"look"}
-    assert await listings.tool(hands, "github", "nope", AT) is None
-    assert await listings.tool(hands, "crm", "find", AT) is None
+    assert {one[1].name for one in found} == {"look"}
+    for server, name in (("github", "nope"), ("crm", "find")):
+        with pytest.raises(HandsUnreachable):
+            await listings.tool(hands, server, name, AT)
     await listings.tool(hands, "github", "look", AT + 301)
     assert hands.asked == ["github", "crm", "github"]

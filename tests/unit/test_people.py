@@ -183,3 +183,35 @@ def test_a6_a_policy_that_nobody_could_meet_is_a_mistake(line, said):
 
 def test_a6_everybody_who_is_named_is_there():
     assert list(unmatched(["alice", "role:support", "operator", "anybody"], KNOWN)) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "operates"),
+    [
+        ({"person": "alice", "operates": True}, "alice", True),
+        ({"person": "alice", "operates": False}, "alice", False),
+        ({"person": "alice", "operates": "yes"}, "alice", False),
+        ({"person": "bob"}, "bob", False),
+    ],
+)
+def test_a6_whom_a_token_proved_is_that_person_and_the_command_line_only_where_it_may_operate(
+    said, name, operates
+):
+    who = speaker(event(source=OPERATOR, actor=Actor(login="ali"), data=said), KNOWN)
+
+    assert who.said == name
+    assert name in who.names
+    assert (OPERATOR in who.names) is operates
+
+
+@pytest.mark.parametrize("name", ["mallory", "", None, 1, "ali"])
+def test_a6_a_token_of_somebody_who_isnt_in_the_file_is_nobody(name):
+    said = event(source=OPERATOR, actor=Actor(login="ali"), data={"person": name, "operates": True})
+
+    assert speaker(said, KNOWN) is None
+
+
+def test_a6_what_another_source_says_about_a_person_proves_nothing():
+    said = event(actor=Actor(id="9"), data={"person": "alice", "operates": True})
+
+    assert speaker(said, KNOWN) is None

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from orchestrator.agent.calling import once
+from orchestrator.agent.calling.revoked import Held
 from orchestrator.agent.hands.definitions import Lost
 from orchestrator.agent.rehearsing import LONGEST_PAUSE, TRIES, Ending
 from orchestrator.agent.reply import Rejected, Unavailable
@@ -134,11 +136,11 @@ async def test_r5_the_budget_holds_and_says_where_a_run_would_park(tmp_path):
 
 
 async def test_near_the_end_of_its_budget_the_model_is_told_so(tmp_path):
-    replies = [used(LOOK), used(LOOK), used(LOOK), used(LOOK), ended()]
-    async with stage(tmp_path, replies, budget=Budget(turns=5)) as there:
+    replies = [*([used(LOOK)] * 8), ended()]
+    async with stage(tmp_path, replies, budget=Budget(turns=10)) as there:
         await there.rehearse()
         noted = await there.means.ledger.read(turns.noted, RUN_ID)
-        assert [turn for turn, texts in noted.items() if "Finish now" in texts[-1]] == [5]
+        assert [turn for turn, texts in noted.items() if "Finish now" in texts[-1]] == [9]
 
 
 async def test_a_model_that_is_busy_is_asked_again_when_it_says(tmp_path):
@@ -164,6 +166,19 @@ async def test_what_somebody_must_mend_ends_it_with_the_words(tmp_path, error, e
         rehearsed = await there.rehearse()
         assert (rehearsed.ending, rehearsed.reason) == (ending, str(error))
         assert there.hands.made == ["lab.look {}"]
+
+
+async def test_h2_a_tool_that_drifted_parks_it_as_it_would_park_a_run(tmp_path, monkeypatch):
+    async def held(*_):
+        raise Held("the definition of lab.look isn't the one that was locked")
+
+    monkeypatch.setattr(once, "call", held)
+    async with stage(tmp_path, [used(LOOK, LOOK), ended()]) as there:
+        rehearsed = await there.rehearse()
+    assert (rehearsed.ending, "isn't the one that was locked" in rehearsed.reason) == (
+        Ending.PARKS,
+        True,
+    )
 
 
 async def test_a_read_without_an_answer_is_tried_again_and_then_told(tmp_path):

@@ -307,3 +307,18 @@ def test_a_mistake_that_moved_is_the_same_and_the_same_one_twice_is_worse() -> N
     assert not worse([], [at(1)])
     assert worse([at(1), at(2)], [at(1)])
     assert worse([at(1, "other")], [at(1)])
+
+
+async def test_o3_every_reload_is_counted_as_taken_or_rejected(
+    running: Process, files: Files
+) -> None:
+    counted: list[str] = []
+    running.reloading.count = counted.append
+    files.rules("one", "two", "three")
+    files.spoil("two")
+    assert await running.passes() == 1
+    files.rules("one", "two", "three")
+    assert await running.passes() == 1
+    assert await running.passes() == 0
+
+    assert counted == ["rejected", "taken"]

@@ -11,6 +11,9 @@ from orchestrator import sweeping
 from orchestrator.dispatch.runs import Found, Unreachable
 from orchestrator.ledger import calls, conversations, installation
 from orchestrator.sweeping import BY, GRACE, LISTED_EVERY, Sweeper
+from orchestrator.telemetry import catalogue
+from orchestrator.telemetry.instruments import DispatchInstruments
+from orchestrator.telemetry.registry import Registry
 from tests.support.builders import AT, NOW, RUN, WORKFLOW, Log, inbox_at, intent, ledger_at, opening
 from workflows.messages import Outcome, RunState
 
@@ -216,3 +219,28 @@ async def test_more_than_a_page_of_them_are_found(tmp_path, monkeypatch):
             await it.sweeper.ledger.write(conversations.begin, one, AT)
         assert await it.sweeper.sweep() == 5
         assert len(await it.rows()) == 5
+
+
+@pytest.mark.parametrize(
+    ("found", "written", "then"),
+    [
+        (Found.GONE, False, "again"),
+        (Found.GONE, True, "person"),
+        (Found.TERMINATED, False, "outside"),
+    ],
+)
+async def test_o3_what_is_lost_is_counted_once_by_what_came_then(tmp_path, found, written, then):
+    async with home(tmp_path, Server(runs={WORKFLOW: found})) as it:
+        registry = Registry(catalogue.SCRAPE_FAILURES)
+        it.sweeper.counts = DispatchInstruments(registry, tuple)
+        if written:
+            ledger = it.sweeper.ledger
+            await ledger.write(calls.intend, RUN, 1, intent(), AT)
+            await ledger.write(calls.take, RUN, "c1", 1, again=False)
+            await ledger.write(calls.send, RUN, "c1", 1, AT, AT + 1)
+        await it.sweeper.sweep()
+        await it.sweeper.sweep()
+        families = await registry.collect()
+
+    (lost,) = [one for one in families if one.metric is catalogue.RUNS_LOST]
+    assert {point.labels: point.value for point in lost.points} == {(then,): 1}

@@ -10,11 +10,15 @@ from orchestrator.telemetry.instruments import DispatchInstruments, DoorInstrume
 from orchestrator.telemetry.registry import Kind, Number, Registry, total
 from orchestrator.telemetry.words import (
     UNKNOWN,
+    Approving,
     Forwarded,
     Held,
+    Lost,
+    Notified,
     Outcome,
     Parked,
     Recovered,
+    Reloaded,
     Retried,
     Skipped,
     Turn,
@@ -138,6 +142,18 @@ async def test_forwards_recoveries_and_silences_are_counted(dispatch, registry) 
     assert ("doorbell_source_silent", "stripe") not in await figures(registry)
 
 
+async def test_o3_reloads_losses_and_notices_are_counted(dispatch, registry) -> None:
+    dispatch.reloaded(Reloaded.REJECTED)
+    dispatch.lost(Lost.PERSON)
+    dispatch.notified("approval.asked", Notified.FAILED)
+
+    assert await figures(registry) == {
+        ("doorbell_reloads_total", "rejected"): 1,
+        ("doorbell_runs_lost_total", "person"): 1,
+        ("doorbell_notifications_total", "approval.asked", "failed"): 1,
+    }
+
+
 async def test_a_source_that_is_gone_from_the_files_is_unknown(dispatch, registry) -> None:
     dispatch.decided("removed", "", "ignore")
 
@@ -166,6 +182,7 @@ async def test_what_runs_do_is_counted(registry) -> None:
     runs.tool_call("github", "issue_write", "write-once", "unknown", 60.0)
     runs.run_ended("triage", "completed")
     runs.run_parked(Parked.BUDGET)
+    runs.approval(Approving.EXPIRED)
     runs.wait_ended(Waited.EXPIRED)
 
     assert await figures(registry) == {
@@ -173,6 +190,7 @@ async def test_what_runs_do_is_counted(registry) -> None:
         ("doorbell_tool_call_seconds", "github"): 1,
         ("doorbell_runs_ended_total", "triage", "completed"): 1,
         ("doorbell_runs_parked_total", "budget"): 1,
+        ("doorbell_approvals_total", "expired"): 1,
         ("doorbell_waits_ended_total", "expired"): 1,
     }
 

@@ -151,6 +151,25 @@ def test_a_broken_template_is_refused_when_it_is_parsed(text):
         Template.parse(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ event.a[1:2] }}",
+        "{{ event.a[:n] }}",
+        "n: {{ event.a[event.b[0]:] }}",
+        "{{ {'a': x[1:]} }}",
+    ],
+)
+def test_a_slice_is_refused_when_it_is_parsed_as_nobody_could_check_its_names(text):
+    with pytest.raises(TemplateError, match="a slice such as"):
+        Template.parse(text)
+
+
+@pytest.mark.parametrize("text", ["{{ event['a:b'] }}", "{{ [{'a': [event.x]}] | tojson }}"])
+def test_a_colon_in_brackets_that_is_none_of_a_slice_is_no_mistake(text):
+    assert Template.parse(text).names == {"event"}
+
+
 def test_a_parse_error_knows_its_line():
     with pytest.raises(TemplateError) as caught:
         Template.parse("one\ntwo {{ bad bad }}\n")

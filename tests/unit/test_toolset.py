@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from orchestrator.agent.hands.convert import alias
 from orchestrator.agent.hands.definitions import Discovered, ToolDefinition, definition_hash
 from orchestrator.agent.tools.builtins import BUILT_INS, WAITING
 from orchestrator.agent.tools.toolset import (
@@ -153,19 +154,21 @@ def test_h1_definitions_beyond_the_budget_are_refused_with_the_dearest_named():
 
 
 def test_two_tools_of_one_alias_are_refused():
-    found = offers(tool("a.b"), tool("a/b"))
-    [problem] = refusal(playbook(tools={"github": ("a.b", "a/b")}), found, SERVERS, {})
+    called = alias("github", "a.b")
+    posing = called.removeprefix("github__")
+    found = offers(tool("a.b"), tool(posing))
+    [problem] = refusal(playbook(tools={"github": ("a.b", posing)}), found, SERVERS, {})
     assert problem.startswith(
-        "more than one tool would be called 'github__a_b': github.a.b, github.a/b"
+        f"more than one tool would be called {called!r}: github.a.b, github.{posing}"
     )
 
 
-@pytest.mark.parametrize("alias", BUILT_INS)
-def test_a_tool_cannot_pose_as_the_built_in_one(alias):
-    name = alias.removeprefix("doorbell__")
+@pytest.mark.parametrize("built_in", BUILT_INS)
+def test_a_tool_cannot_pose_as_the_built_in_one(built_in):
+    name = built_in.removeprefix("doorbell__")
     found = offers(tool(name, server="doorbell"))
     [problem] = refusal(playbook(tools={"doorbell": (name,)}), found, SERVERS, {})
-    assert alias in problem
+    assert built_in in problem
 
 
 @pytest.mark.parametrize(

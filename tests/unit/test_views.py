@@ -189,12 +189,24 @@ async def test_why_says_what_a_run_has_cost(stores):
     assert told["run"] == {
         "state": "running",
         "outcome": None,
+        "reason": "choosing tools",
         "writes": "",
         "turns": 1,
         "tokens": 110,
         "usd": 0.0123,
         "unpriced_turns": 0,
     }
+
+
+async def test_why_says_for_what_reason_a_run_is_parked(stores):
+    (start,) = await decided(stores, rule())
+    conversation = opening(start.id, event_id="e1", workflow_id=start.workflow_id)
+    begun = await stores.ledger.write(conversations.begin, conversation, AT)
+    parked = (begun.run_id, RunState.PARKED, "no model key", None)
+    await stores.ledger.write(conversations.record, *parked, AT)
+
+    (told,) = (await why(stores, rule()))["decisions"]
+    assert (told["run"]["state"], told["run"]["reason"]) == ("parked", "no model key")
 
 
 async def test_a_decision_that_wakes_a_run_names_it_before_the_run_has_heard(stores):

@@ -31,6 +31,10 @@ VALUES = {
     ("doorbell_runs_parked_total", "reason"): set(words.Parked),
     ("doorbell_tool_calls_total", "outcome"): set(CallState),
     ("doorbell_model_turns_total", "outcome"): set(words.Turn),
+    ("doorbell_reloads_total", "outcome"): set(words.Reloaded),
+    ("doorbell_runs_lost_total", "then"): set(words.Lost),
+    ("doorbell_notifications_total", "outcome"): set(words.Notified),
+    ("doorbell_approvals_total", "outcome"): set(words.Approving),
 }
 """The labels that a rule may compare with a word, and the words there are."""
 

@@ -1,8 +1,7 @@
 """What a person's word about the inbox means, and when it is refused."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.dispatch.words import Found, answer, ordered, redelivered, refused
 from orchestrator.inbox.inbox import Action, Decision, DecisionState, Entry, EntryState

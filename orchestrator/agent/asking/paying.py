@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from orchestrator.agent.asking.preparing import USEFUL_REPLY, Prepared, Question, less, prepare
-from orchestrator.agent.asking.purse import BROKEN, Purse, Standings, dumped, in_force
+from orchestrator.agent.asking.purse import BROKEN, Purse, Room, Standings, dumped, in_force
 from orchestrator.agent.means import Means
 from orchestrator.agent.reply import Unavailable
 from orchestrator.database import Transaction
@@ -149,7 +149,7 @@ def _fitting(purse: Purse, question: Question, standings: Standings) -> tuple[Pr
     """What may be asked under what is left; with words when it must be the last turn."""
     room = purse.left(standings)
     if not question.last and purse.caps.over is not OverBudget.FINISH:
-        return prepare(question, room), ""
+        return _parking(purse, question, room)
     own = question.leaves()
     if own:
         return prepare(question.told(farewell(own)), room, last_words=True), own
@@ -160,6 +160,17 @@ def _fitting(purse: Purse, question: Question, standings: Standings) -> tuple[Pr
         return ordinary, ""
     words = purse.short(standings, _sum(question.charge(question.useful), leave), leave) or SPENT
     return prepare(question.told(farewell(words)), room, last_words=True), words
+
+
+def _parking(purse: Purse, question: Question, room: Room) -> tuple[Prepared | None, str]:
+    """What may be asked of a run that parks: at the end of its own budget, for a summary to whoever is asked then."""
+    parks = purse.caps.over is OverBudget.PARK
+    own = question.leaves(parks=True) if parks else ""
+    leave = prepare(question.told(farewell(own)), room, last_words=True) if own else None
+    if leave is not None:
+        return leave, own
+    # A cap of the day parks without a summary: there is no money left to ask for one, and it goes on by itself.
+    return prepare(question, room), ""
 
 
 async def _reserved(

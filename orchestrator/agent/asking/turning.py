@@ -67,6 +67,7 @@ async def _begun(
         spent=await means.ledger.read(turns.spent, asked.run_id),
         transcript=await transcript.of_run(means, asked.run_id),
         cut=await means.ledger.read(turns.cut, asked.run_id, asked.turn),
+        left=bool(await means.ledger.read(shortfalls.finished, asked.run_id, asked.turn - 1)),
     )
 
 
@@ -82,6 +83,7 @@ class _Asking:
     spent: Spent
     transcript: Transcript
     cut: int
+    left: bool
     question: Question | None = None
 
     async def answer(self) -> Turn | Reply:
@@ -109,6 +111,7 @@ class _Asking:
                 turn=self.asked.turn,
                 used=self.transcript.used,
                 last=self.asked.last,
+                left=self.left,
             )
         return self.question
 
@@ -256,13 +259,15 @@ async def _reply(
     plans = pins.planned(frozen, asked.run_id, asked.turn, content, live=live)
     spent = await means.ledger.read(turns.spent, asked.run_id)
     last = await means.ledger.read(shortfalls.finished, asked.run_id, asked.turn)
+    over = await _over_now(means, conversation)
     return Reply(
         turn=turn.turn,
         stop=_stop(turn.stop, () if last else plans),
         calls=() if last else tuple(plan.call for plan in plans),
         spent=spent,
         refusal=last or _refused(turn),
-        over=await _over_now(means, conversation),
+        over=over,
+        stays=bool(last) and not asked.last and over is OverBudget.PARK,
     )
 
 

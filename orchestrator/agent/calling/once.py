@@ -17,14 +17,16 @@ from orchestrator.agent.calling.subjects import subject_full
 from orchestrator.agent.calling.verifying import with_advice
 from orchestrator.agent.conversation import reading_events
 from orchestrator.agent.conversation.showing import answer_shown, policy_of
-from orchestrator.agent.hands.definitions import Answered, Lost, NotSent
+from orchestrator.agent.hands.definitions import Answered, Begun, Lost, NotSent
 from orchestrator.agent.means import Means
 from orchestrator.agent.text.untrusted import shown
 from orchestrator.agent.tools.consent import changed
 from orchestrator.database import Transaction
 from orchestrator.errors import DoorbellError
-from orchestrator.ledger import approvals, artifacts, calls
+from orchestrator.ledger import approvals, artifacts, calls, handles
 from orchestrator.ledger.calls import Call, Result
+from orchestrator.ledger.handles import Handle
+from workflows.looks import Look
 from workflows.messages import EVENT, CallOutcome, CallRequest, CallState, Settle
 from workflows.playbook import Effect
 
@@ -44,17 +46,23 @@ FINAL = frozenset(
     }
 )
 
-Check = Callable[[Means, Call], Awaitable[str | None]]
-FORBIDDING: Sequence[Check] = (revoked, unscreened)
-"""Asked first: what is forbidden counts as denied."""
+About = CallRequest | Settle | Look
+"""What names a call."""
 
+Check = Callable[[Means, Call], Awaitable[str | None]]
 CHECKS: Sequence[Check] = (unconsented, subject_full)
-"""Asked just before a call leaves; a person's consent first."""
+"""Asked just before a write leaves, after what forbids it; a person's consent first."""
 
 UNKNOWN = (
     "The outcome of this call is unknown: it was sent, and then no answer came ({reason})."
     " It may have taken effect. Check before you repeat it."
 )
+UNFOLLOWED = (
+    "Its server has begun, and answers later; nobody waits for that here. A person can look there."
+)
+POLL = 5.0
+"""Seconds between two looks at a task whose server names none."""
+SHORTEST_POLL = 1.0
 PROPOSED = "Recorded as a proposal (preview): nothing was changed. A person can apply exactly this call later."
 
 
@@ -72,12 +80,14 @@ class Kept:
 
 
 async def call(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
-    """Make the call, or return how it ended before. Raises TryAgain."""
+    """Make the call, or return how it ended before. Raises TryAgain, or Held."""
     found = await _one(means, request)
-    if found.state in FINAL:
-        return _outcome(found)
+    if found.state in FINAL or await under_way(means, found) is not None:
+        return outcome_of(found)
     if found.alias == EVENT:
-        return await _finish(means, request, Kept(result=await reading_events.read(means, found)))
+        return await finish(means, request, Kept(result=await reading_events.read(means, found)))
+    # Before it is taken: a call that is held for a person is as if nobody had tried it.
+    revocation = await revoked(means, found)
     repeatable = found.effect is not Effect.WRITE_ONCE
     taken = await means.ledger.write(
         calls.take, request.run_id, request.call_id, attempt, again=repeatable
@@ -85,24 +95,23 @@ async def call(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
     if not taken:
         return await _another_attempts(means, request, attempt)
     began = means.now()
-    refused = await _refused(means, found)
+    refused = await _refused(means, found, revocation)
     if refused is not None:
-        return await _finish(means, request, Kept(result=refused))
+        return await finish(means, request, Kept(result=refused))
     kept = await _sent(means, found, request, attempt)
-    if kept is None:
-        return await _another_attempts(means, request, attempt)
-    outcome = await _finish(means, request, kept)
+    if not isinstance(kept, Kept):
+        return await _open_ended(means, request, attempt, kept)
+    outcome = await finish(means, request, kept)
     took = means.now() - began
     means.counts.tool_call(found.server, found.tool, found.effect, outcome.state, took)
     return outcome
 
 
-async def _refused(means: Means, found: Call) -> Result | None:
-    """Why it may not leave now, whatever was decided before: the first check that says so."""
-    for forbids in FORBIDDING:
-        forbidden = await forbids(means, found)
-        if forbidden is not None:
-            return _not_made(found, CallState.DENIED, forbidden)
+async def _refused(means: Means, found: Call, revocation: str | None) -> Result | None:
+    """Why it may not leave now, whatever was decided before: what is forbidden counts as denied."""
+    forbidden = revocation or await unscreened(means, found)
+    if forbidden is not None:
+        return _not_made(found, CallState.DENIED, forbidden)
     for check in (unconsented,) if found.effect is Effect.READ else CHECKS:
         refusal = await check(means, found)
         if refusal is not None:
@@ -119,17 +128,43 @@ async def propose(means: Means, request: CallRequest) -> CallOutcome:
     """Record the call as a proposal, unless it carries what may not leave."""
     carried = await unscreened(means, await _one(means, request))
     if carried is not None:
-        return await _finish(means, request, Kept(result=_words(CallState.DENIED, carried)))
-    return await _finish(means, request, Kept(result=_words(CallState.PROPOSED, PROPOSED)))
+        return await finish(means, request, Kept(result=_words(CallState.DENIED, carried)))
+    return await finish(means, request, Kept(result=_words(CallState.PROPOSED, PROPOSED)))
 
 
 async def settle_lost(means: Means, lost: Settle) -> CallOutcome:
-    """End a call of which no attempt came back, or whose answer nobody waits for any more."""
+    """End a call of which no attempt came back, or whose answer nobody waits for any more.
+
+    One that its server answers later goes on, unless it is given up.
+    """
     found = await _one(means, lost)
-    if found.state not in FINAL:
-        result = _not_known(found, lost.reason) or _given_up(lost.reason)
-        return await _finish(means, lost, Kept(result=result))
-    return _outcome(found)
+    handle = await under_way(means, found)
+    if found.state in FINAL or (handle is not None and not lost.given_up):
+        return outcome_of(found)
+    result = _not_known(found, lost.reason) or _given_up(lost.reason)
+    outcome = await finish(means, lost, Kept(result=result))
+    return outcome if handle is None else replace(outcome, left=True)
+
+
+async def under_way(means: Means, found: Call) -> Handle | None:
+    """The task by which the server of this call answers it later; None where there is none, or it has ended."""
+    if found.state is not CallState.SENT:
+        return None
+    handle = await means.ledger.read(handles.find, found.run_id, found.call_id)
+    return None if handle is None or handle.ended_at is not None else handle
+
+
+async def _open_ended(
+    means: Means, request: CallRequest, attempt: int, handle: Handle | None
+) -> CallOutcome:
+    """Keep the handle, the first that came: from here on nobody makes the call again. Without one, see what became."""
+    if handle is None:
+        return await _another_attempts(means, request, attempt)
+    await means.ledger.write(handles.keep, handle)
+    if not request.call_id.endswith(calls.APPLIED):
+        return outcome_of(await _one(means, request))
+    await means.ledger.write(handles.end, handle, handle.status, means.now())
+    return await finish(means, request, Kept(result=_words(CallState.DONE, UNFOLLOWED)))
 
 
 def answer_words(state: CallState, text: str) -> Result:
@@ -142,7 +177,9 @@ def unknown(reason: str) -> Result:
     return _words(CallState.UNKNOWN, UNKNOWN.format(reason=reason))
 
 
-async def _sent(means: Means, found: Call, request: CallRequest, attempt: int) -> Kept | None:
+async def _sent(
+    means: Means, found: Call, request: CallRequest, attempt: int
+) -> Kept | Handle | None:
     run_id, call_id = request.run_id, request.call_id
 
     async def just_before_the_bytes_leave() -> bool:
@@ -163,7 +200,9 @@ async def _sent(means: Means, found: Call, request: CallRequest, attempt: int) -
     policy = await means.ledger.read(policy_of, run_id)
     match outcome:
         case Answered():
-            return _answered(answer_shown(outcome, policy))
+            return kept_of(answer_shown(outcome, policy))
+        case Begun():
+            return _handle(found, outcome, means.now())
         case NotSent(reason=reason):
             return await _unsent(means, request, attempt, shown(reason, policy))
         case Lost(reason=reason):
@@ -209,8 +248,8 @@ async def _another_attempts(means: Means, request: CallRequest, attempt: int) ->
     """Wait for the end of what another attempt sent; past its deadline, nobody will ever know."""
     while True:
         found = await _one(means, request)
-        if found.state in FINAL:
-            return _outcome(found)
+        if found.state in FINAL or await under_way(means, found) is not None:
+            return outcome_of(found)
         if found.attempt > attempt:
             raise TryAgain("a later attempt has this call")
         if found.deadline_at is None or means.now() > found.deadline_at + MARGIN:
@@ -219,12 +258,13 @@ async def _another_attempts(means: Means, request: CallRequest, attempt: int) ->
         await asyncio.sleep(LOOK_EVERY)
 
 
-async def _finish(means: Means, request: CallRequest | Settle, kept: Kept) -> CallOutcome:
+async def finish(means: Means, request: About, kept: Kept) -> CallOutcome:
+    """Write down how a call ended, and what it ended with; the first end stays."""
     await means.ledger.write(_keep, request, kept, means.now())
-    return _outcome(await _one(means, request))
+    return outcome_of(await _one(means, request))
 
 
-def _keep(connection: Transaction, request: CallRequest | Settle, kept: Kept, at: float) -> None:
+def _keep(connection: Transaction, request: About, kept: Kept, at: float) -> None:
     result = _with_changes(connection, request, kept.result)
     result = with_advice(connection, request.run_id, request.call_id, result)
     if kept.full:
@@ -239,7 +279,7 @@ def _keep(connection: Transaction, request: CallRequest | Settle, kept: Kept, at
     calls.finish(connection, request.run_id, request.call_id, result, at)
 
 
-def _with_changes(connection: Transaction, request: CallRequest | Settle, result: Result) -> Result:
+def _with_changes(connection: Transaction, request: About, result: Result) -> Result:
     """The same result, behind a word on what a person changed of the call; nothing where nobody did."""
     approval = approvals.of_call(connection, request.run_id, request.call_id)
     if approval is None or approval.before is None:
@@ -249,11 +289,35 @@ def _with_changes(connection: Transaction, request: CallRequest | Settle, result
     return replace(result, content=[words, *result.content])
 
 
-def _answered(outcome: Answered) -> Kept:
+def kept_of(outcome: Answered) -> Kept:
+    """A server's answer, on its way into the ledger."""
     state = CallState.FAILED if outcome.is_error else CallState.DONE
     content: Sequence[Mapping[str, Any]] = outcome.content
     result = Result(state=state, content=content, is_error=outcome.is_error)
     return Kept(result=result, full=outcome.full, media_type=outcome.full_media_type)
+
+
+def poll_of(named: float | None) -> float:
+    """Seconds between two looks at a task, as its server wants it."""
+    return max(POLL if named is None else named, SHORTEST_POLL)
+
+
+def _handle(found: Call, begun: Begun, at: float) -> Handle:
+    poll = poll_of(begun.poll)
+    return Handle(
+        run_id=found.run_id,
+        call_id=found.call_id,
+        server=found.server,
+        task_id=begun.task_id,
+        document=begun.document,
+        opened_at=at,
+        ttl=begun.ttl,
+        poll=poll,
+        looks=0,
+        look_at=at + poll,
+        status=begun.status,
+        said=begun.said,
+    )
 
 
 def _words(state: CallState, text: str) -> Result:
@@ -261,9 +325,10 @@ def _words(state: CallState, text: str) -> Result:
     return Result(state=state, content=[{"type": "text", "text": text}], is_error=not good)
 
 
-async def _one(means: Means, request: CallRequest | Settle) -> Call:
+async def _one(means: Means, request: About) -> Call:
     return await means.ledger.read(calls.one, request.run_id, request.call_id)
 
 
-def _outcome(found: Call) -> CallOutcome:
+def outcome_of(found: Call) -> CallOutcome:
+    """How a call stands, for its run."""
     return CallOutcome(call_id=found.call_id, state=found.state, size=found.size)

@@ -11,6 +11,7 @@ from typing_extensions import override
 from orchestrator.agent.hands.definitions import (
     Answered,
     BeforeSend,
+    Begun,
     Discovered,
     HandsUnreachable,
     NotSent,
@@ -20,6 +21,7 @@ from orchestrator.agent.hands.definitions import (
 from orchestrator.agent.hands.pool import WITHDRAWN
 from orchestrator.agent.means import Hands
 from orchestrator.ledger.calls import Call
+from orchestrator.playbooks import READ
 from orchestrator.servers import Server
 from workflows.messages import CallState
 from workflows.playbook import Effect
@@ -31,6 +33,11 @@ NO_WRITE: Final = "this is a rehearsal: {name} may change something, and is not 
 UNHEARD: Final = (
     "This is a rehearsal with the answers of an earlier run, and that run never called {name} with these arguments:"
     " nobody knows what it would answer. Go on without it."
+)
+
+
+LATER: Final = (
+    "This is a rehearsal, and {name} answers later: nobody waits for that here. Go on without it."
 )
 
 
@@ -69,9 +76,9 @@ class OnlyReads(Hands):
         before_send: BeforeSend | None = None,
         progress: Progress | None = None,
     ) -> Outcome:
-        if (server, tool) not in self._reads:
+        if (server, tool) not in self._reads and tool != READ:
             return NotSent(reason=NO_WRITE.format(name=f"{server}.{tool}"))
-        return await self._hands.call(
+        outcome = await self._hands.call(
             server,
             tool,
             arguments,
@@ -79,6 +86,9 @@ class OnlyReads(Hands):
             key=key,
             before_send=before_send,
             progress=progress,
+        )
+        return (
+            _said(LATER.format(name=f"{server}.{tool}")) if isinstance(outcome, Begun) else outcome
         )
 
     @override
@@ -135,7 +145,7 @@ class Replayed(Hands):
         answers = self._answers.get(_name(server, tool, arguments))
         if answers is None:
             self.unheard.append(Unheard(tool=f"{server}.{tool}", arguments=dict(arguments)))
-            return _unheard(f"{server}.{tool}")
+            return _said(UNHEARD.format(name=f"{server}.{tool}"))
         # The last answer stays: who asks once more than the earlier run is told what that run knew at last.
         return answers.popleft() if len(answers) > 1 else answers[0]
 
@@ -153,6 +163,6 @@ def _answer(call: Call) -> Answered:
     return Answered(content=content, is_error=call.is_error, full=b"", full_media_type="text/plain")
 
 
-def _unheard(name: str) -> Answered:
-    text = ({"type": "text", "text": UNHEARD.format(name=name)},)
+def _said(words: str) -> Answered:
+    text = ({"type": "text", "text": words},)
     return Answered(content=text, is_error=True, full=b"", full_media_type="text/plain")

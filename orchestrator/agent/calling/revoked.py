@@ -1,7 +1,8 @@
 """Whether a pinned tool may still be called: frozen and live, for a run may have slept for weeks; it sends nothing.
 
 `effective` is the decision over values. `revoked` gathers them just before a call leaves, asks the server what it
-offers when that is no longer fresh, and writes down a tool that is no longer what it was.
+offers when that is no longer fresh, and writes down a tool that is no longer what it was. Where the playbook says
+`on_drift: park`, such a call is neither made nor answered: it waits until a person has looked.
 """
 
 import json
@@ -9,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from orchestrator.agent.calling.readable import unreadable
 from orchestrator.agent.conversation.opening import frozen_of, is_open
-from orchestrator.agent.hands.definitions import ToolDefinition, definition_hash
+from orchestrator.agent.hands.definitions import HandsUnreachable, ToolDefinition, definition_hash
 from orchestrator.agent.hands.locking import changed, drifted, estranged
 from orchestrator.agent.hands.schemas import repair
 from orchestrator.agent.means import Means
@@ -18,12 +20,13 @@ from orchestrator.agent.tools.arguments import Policy
 from orchestrator.agent.tools.quarantine import note_drift, quarantined, way_of
 from orchestrator.agent.tools.toolset import NO_LIMIT, Tool, complaints, not_allowed
 from orchestrator.configuration.locks import LockedTool
+from orchestrator.errors import PersonError
 from orchestrator.ledger import artifacts, calls
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.conversations import Conversation
 from orchestrator.servers import Server
 from workflows.messages import BUILTIN
-from workflows.playbook import Effect, Playbook
+from workflows.playbook import Effect, OnDrift, Playbook
 
 ORDER: Final = (Effect.READ, Effect.WRITE, Effect.WRITE_ONCE)
 
@@ -38,6 +41,33 @@ QUARANTINED: Final = (
     "{name} is in quarantine: its server describes it otherwise than a person approved."
     " Go on without it, and say so."
 )
+UNHEARD: Final = (
+    "{why}. So nobody knows whether {name} is still what was approved, and nothing was sent."
+    " Try again later, or go on without it, and say so."
+)
+MEND_LOCK: Final = (
+    "tools.lock can't be used, so no tool of any server may be called; run `doorbell check`"
+)
+LOCK_AGAIN: Final = (
+    "{name} is no longer in tools.lock: run `doorbell lock`, and look at what it adds"
+)
+PIN: Final = "{words}\nif that is meant, run `doorbell lock`, and commit tools.lock"
+
+
+class Held(PersonError):
+    """A call waits until a person has looked at its tool; nothing of it was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """Why a tool isn't what somebody approved: as the model is `told`, and as people are `shown` it.
+
+    The model must not read what a server says now; people must. `stands` is false where there is nothing to look at.
+    """
+
+    told: str
+    shown: str
+    stands: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,55 +101,77 @@ def effective(tool: Tool, live: Live) -> str | None:
 
 
 async def revoked(means: Means, call: Call) -> str | None:
-    """Why this call may not leave now; None when it may, and where no conversation asked for it."""
+    """Why this call may not leave now; None when it may, and where no conversation asked for it.
+
+    Raises:
+        Held: a person must look at its tool first, and no attempt of the call has begun.
+    """
     if call.server == BUILTIN or not await is_open(means, call.run_id):
         return None
     conversation, frozen = await frozen_of(means, call.run_id)
     tool = next((one for one in frozen.tools if one.alias == call.alias), None)
     if tool is None:
-        return None
+        why = unreadable(means, call, conversation.playbook, frozen.inputs)
+        return None if why is None else NOT_MADE.format(why=why)
     configuration = means.configuration()
     lock = configuration.lock
+    drift = await _drift(means, conversation, tool)
     live = Live(
         arguments=call.arguments,
         playbook=configuration.playbooks.get(conversation.playbook),
         server=configuration.servers.get(tool.server),
         before=await means.ledger.read(calls.before, call),
-        drift=await _drift(means, conversation, tool),
+        drift=None if drift is None else drift.told,
         locked=None if lock is None else lock.tool(tool.server, tool.name),
     )
     why = effective(tool, live)
+    # Of what was begun before a part may have been sent: that has to be settled, and can't stand still.
+    parks = drift is not None and drift.stands and _parks(live.playbook)
+    if drift is not None and parks and why == drift.told and call.attempt == 0:
+        raise Held(drift.shown)
     return None if why is None else NOT_MADE.format(why=why)
 
 
-async def _drift(means: Means, conversation: Conversation, tool: Tool) -> str | None:
-    """Why the tool is in quarantine, in words of our own: the model must not read what its server says now."""
+def _parks(live: Playbook | None) -> bool:
+    """Whether people are waited for, and not done without."""
+    return live is None or live.on_drift is OnDrift.PARK
+
+
+async def _drift(means: Means, conversation: Conversation, tool: Tool) -> Drift | None:
+    """Why the tool is in quarantine; None where it is what it was."""
     configuration = means.configuration()
     lock = configuration.lock
     if lock is None and not tool.hash:
         # Opened by a version that pinned no hash, and nobody locked anything: there is nothing to compare.
         return None
     if lock is not None and not lock.sound:
-        return UNREADABLE
+        return Drift(told=UNREADABLE, shown=MEND_LOCK)
     name = f"{tool.server}.{tool.name}"
     if lock is not None and lock.tool(tool.server, tool.name) is None:
-        return f"{name} is no longer in tools.lock. Go on without it."
-    offered = await means.listings.tool(means.hands, tool.server, tool.name, means.now())
-    if offered is not None and lock is not None:
+        told = f"{name} is no longer in tools.lock. Go on without it."
+        return Drift(told=told, shown=LOCK_AGAIN.format(name=name))
+    try:
+        offered = await means.listings.tool(means.hands, tool.server, tool.name, means.now())
+    except HandsUnreachable as error:
+        # A server that only keeps silent about a tool must not get it called unseen.
+        told = UNHEARD.format(why=error, name=name)
+        return Drift(told=told, shown=told, stands=False)
+    if lock is not None:
         way = way_of(configuration.servers.get(tool.server))
-        if estranged(lock, offered[0], way) is not None:
-            return STRANGE.format(server=tool.server)
-    if offered is not None and await _is_otherwise(means, conversation, tool, offered[1]):
-        return QUARANTINED.format(name=name)
-    since = conversation.opened_at
-    held = await quarantined(means, lock, tool.server, tool.name, tool.hash, since)
-    return None if held is None else QUARANTINED.format(name=name)
+        strange = estranged(lock, offered[0], way)
+        if strange is not None:
+            return Drift(told=STRANGE.format(server=tool.server), shown=strange)
+    held = await _otherwise(means, conversation, tool, offered[1])
+    if held is None:
+        since = conversation.opened_at
+        held = await quarantined(means, lock, tool.server, tool.name, tool.hash, since)
+    return None if held is None else Drift(told=QUARANTINED.format(name=name), shown=held)
 
 
-async def _is_otherwise(
+async def _otherwise(
     means: Means, conversation: Conversation, tool: Tool, definition: ToolDefinition
-) -> bool:
-    """Whether it isn't what was locked or, where nobody locked anything, pinned; what is different is written down."""
+) -> str | None:
+    """How it isn't what was locked or, where nobody locked anything, pinned; what is different is written down."""
     lock = means.configuration().lock
     if lock is not None:
         words = drifted(lock, definition)
@@ -128,9 +180,10 @@ async def _is_otherwise(
     else:
         kept = await means.ledger.read(artifacts.get, tool.hash)
         words = changed({} if kept is None else json.loads(kept.body), definition)
-    if words is not None:
-        await note_drift(means, conversation.run_id, definition, words)
-    return words is not None
+    if words is None:
+        return None
+    await note_drift(means, conversation.run_id, definition, words)
+    return words if lock is not None else PIN.format(words=words)
 
 
 def _unlisted(tool: Tool, live: Playbook | None) -> str | None:

@@ -9,14 +9,24 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from orchestrator.agent.tools.builtins import BUILT_INS
+from orchestrator.agent.tools.builtins import BUILT_INS, reading_resources
 from orchestrator.agent.tools.consent import wanted
 from orchestrator.agent.tools.misfits import misfit
 from orchestrator.agent.tools.own_arguments import key_for
 from orchestrator.agent.tools.toolset import Tool, check_arguments, complaints, full_arguments
 from orchestrator.ledger.calls import Call, Intent
+from orchestrator.playbooks import READ, may_read, resource_of
 from orchestrator.rules.steps import Step
-from workflows.messages import BUILTIN, EVENT, FINISH, WAIT, Outcome, ToolCall, ToolCard
+from workflows.messages import (
+    BUILTIN,
+    EVENT,
+    FINISH,
+    RESOURCE,
+    WAIT,
+    Outcome,
+    ToolCall,
+    ToolCard,
+)
 from workflows.playbook import Budget, Callback, Effect, Playbook, Screening, TextPolicy
 
 VERSION = 1
@@ -31,7 +41,7 @@ class Frozen:
     `subject` is what that event was about. With `steps` no model is asked: they are called, one after the other.
     `built_ins` are the aliases of those that were offered; `text` is how others' words are shown. `waits` are the
     events that answer a tool's call later, by `server.tool`; `inputs` is the `with` of their keys. `notices` say what
-    was left out. `screening` is what a write may carry.
+    was left out. `screening` is what a write may carry, `reads` the resources that may be read.
     """
 
     version: int
@@ -52,6 +62,7 @@ class Frozen:
     waits: Mapping[str, Callback] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +91,7 @@ def definitions(frozen: Frozen) -> list[dict[str, Any]]:
     """The tools as the Messages API wants them; the last one carries the cache breakpoint of all."""
     listed = [_described(tool, frozen.waits.get(_full(tool))) for tool in frozen.tools]
     listed += [BUILT_INS[name] for name in frozen.built_ins]
+    listed += [reading_resources(frozen.reads)] if frozen.reads else []
     ordered = sorted(map(dict, listed), key=lambda definition: str(definition["name"]))
     ordered[-1] = {**ordered[-1], "cache_control": {"type": "ephemeral", "ttl": "1h"}}
     return ordered
@@ -121,6 +133,9 @@ def cards(frozen: Frozen) -> tuple[ToolCard, ...]:
     if EVENT in frozen.built_ins:
         reading = ToolCard(alias=EVENT, server=BUILTIN, name=_plain(EVENT), effect=Effect.READ)
         listed.append(reading)
+    if frozen.reads:
+        name = _plain(RESOURCE)
+        listed.append(ToolCard(alias=RESOURCE, server=BUILTIN, name=name, effect=Effect.READ))
     return tuple(listed)
 
 
@@ -213,12 +228,28 @@ def _planned(
 
 
 def _unlisted(alias: str, given: Any, frozen: Frozen) -> tuple[str, str, Effect, str | None]:
+    if alias == RESOURCE and frozen.reads:
+        return _reading(given, frozen.reads)
     if alias in frozen.built_ins:
         complaint = complaints(alias, BUILT_INS[alias]["input_schema"], given)
         complaint = complaint or misfit(alias, given, frozen.sources)
         return BUILTIN, _plain(alias), Effect.READ, complaint
     unknown = f"There is no tool {alias!r}; use one of the tools you were given."
     return "", alias, Effect.READ, unknown
+
+
+def _reading(given: Any, reads: Sequence[str]) -> tuple[str, str, Effect, str | None]:
+    """A reading is a call to the server that has the resource: it ends as every call does."""
+    complaint = complaints(RESOURCE, reading_resources(reads)["input_schema"], given)
+    if complaint is not None:
+        return BUILTIN, _plain(RESOURCE), Effect.READ, complaint
+    wanted = str(given["resource"])
+    if not may_read(reads, wanted):
+        refused = (
+            f"This can't be read: only what these allow, letter by letter: {', '.join(reads)}."
+        )
+        return BUILTIN, _plain(RESOURCE), Effect.READ, refused
+    return resource_of(wanted)[0], READ, Effect.READ, None
 
 
 def _plain(alias: str) -> str:

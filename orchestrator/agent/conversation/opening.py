@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from orchestrator.agent.conversation import frozen as pins
-from orchestrator.agent.conversation import prompt, stepping
+from orchestrator.agent.conversation import prompt, retold, stepping
 from orchestrator.agent.conversation.frozen import Frozen
 from orchestrator.agent.hands.definitions import canonical
 from orchestrator.agent.means import Means, event
@@ -17,9 +18,11 @@ from orchestrator.configuration.locks import content
 from orchestrator.database import Transaction
 from orchestrator.errors import PersonError
 from orchestrator.inbox.inbox import Decision
-from orchestrator.ledger import artifacts, conversations, turns
+from orchestrator.ledger import artifacts, conversations, slots, turns
 from orchestrator.ledger.conversations import Conversation, Opening
-from orchestrator.playbooks import admitted
+from orchestrator.ledger.losses import Heard
+from orchestrator.ledger.slots import Wish
+from orchestrator.playbooks import admitted, rendered_reads
 from orchestrator.rules.rule import Trust
 from orchestrator.rules.steps import are_called, steps_in, tools_of
 from orchestrator.rules.trust import is_known
@@ -50,8 +53,36 @@ async def begin(means: Means, request: OpenRequest) -> RunRef:
         scripted=means.scripted and not are_called(decision.playbook),
         configuration=decision.configuration,
     )
-    begun = await means.ledger.write(conversations.begin, opening, means.now())
+    wish = await _wish(means, decision, request.workflow_id)
+    begun = await means.ledger.write(_begun, opening, wish, means.now())
+    if begun is None:
+        return RunRef(run_id="", held=f"rule {decision.rule!r} has no slot free")
     return RunRef(run_id=begun.run_id)
+
+
+async def _wish(means: Means, decision: Decision, workflow_id: str) -> Wish | None:
+    """What it asks for where its rule is limited; it is the last where others of its rule are held in the inbox."""
+    rules = means.configuration().rules
+    rule = next((one for one in rules if one.id == decision.cause), None)
+    if rule is None or rule.limits.concurrent is None:
+        return None
+    return Wish(
+        rule=rule.id,
+        most=rule.limits.concurrent,
+        workflow_id=workflow_id,
+        decision_id=decision.id,
+        event_id=decision.event_id,
+        last=bool(await means.inbox.hasten(rule.id, 1, datetime.fromtimestamp(means.now(), UTC))),
+    )
+
+
+def _begun(
+    connection: Transaction, opening: Opening, wish: Wish | None, at: float
+) -> Conversation | None:
+    there = conversations.by_decision(connection, opening.decision_id)
+    if there is None and wish is not None and not slots.enter(connection, wish, at):
+        return None
+    return conversations.begin(connection, opening, at)
 
 
 async def prepare(means: Means, run_id: str) -> Opened:
@@ -127,16 +158,21 @@ async def _freeze(means: Means, conversation: Conversation) -> None:
         frozen = await _pinned(means, conversation, playbook, decision, configuration)
     _, happened = await event(means, conversation.event_id)
     by_hand = happened.source == OPERATOR
-    trusted = by_hand or is_known(trust_of(configuration, conversation.rule), happened)
+    trust = trust_of(configuration, conversation.rule)
+    trusted = by_hand or is_known(trust, happened)
     frozen = replace(frozen, trusted=trusted, subject=happened.subject or "")
     rung = f"Rule {conversation.rule!r} was rung by this event."
     words = " ".join(("A person started this run by hand." if by_hand else rung, *frozen.notices))
     block = prompt.event_block(
         event_shown(happened, frozen.text, prompt.EVENT_LIMIT), words, trusted=trusted
     )
+    again = await retold.before(means, conversation, frozen.text, trust)
     said = [means.listings.last(tool.server, tool.name) for tool in frozen.tools]
     definitions = [content(canonical(one)) for one in said if one is not None]
-    await means.ledger.write(_pin, conversation, frozen, definitions, block, means.now())
+    opening = "\n\n".join((block, *again.blocks))
+    await means.ledger.write(
+        _pin, conversation, frozen, definitions, opening, again.events, means.now()
+    )
 
 
 def _sound(configuration: Configuration, name: str) -> Playbook:
@@ -200,6 +236,7 @@ async def _pinned(
         waits=dict(playbook.waits),
         inputs=scope["with"],
         notices=found.notices,
+        reads=rendered_reads(playbook, scope["with"]),
     )
 
 
@@ -209,6 +246,7 @@ def _pin(
     frozen: Frozen,
     definitions: Sequence[bytes],
     block: str,
+    heard: Sequence[Heard],
     at: float,
 ) -> None:
     # Named by its tool's hash: so that a difference can be shown when its server says something else one day.
@@ -216,5 +254,9 @@ def _pin(
         artifacts.put(connection, definition, artifacts.DEFINITION, at)
     digest = artifacts.put(connection, pins.dump(frozen), "application/json", at)
     turns.note(connection, conversation.run_id, 1, 0, block)
+    for one in heard:
+        conversations.hear(
+            connection, conversation.run_id, one.event_id, one.position, "retold", at
+        )
     conversations.freeze(connection, conversation.run_id, digest, frozen.model)
     conversations.record(connection, conversation.run_id, RunState.RUNNING, "", None, at)

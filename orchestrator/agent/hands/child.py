@@ -23,11 +23,20 @@ from mcp_types import jsonrpc_message_adapter
 from orchestrator.secrets import Secret
 from orchestrator.servers import StdioServer
 
-MAX_LINE = 64 * 1024 * 1024
+MAX_LINE = 16 * 1024 * 1024
 """Bytes in one message of a server; a longer one ends the connection."""
 
 CHUNK = 64 * 1024
 """Bytes of stderr read at once; a longer line is kept in pieces."""
+
+MAX_PARTS = 50_000
+"""Objects in one message: to read more of them would keep the event loop for seconds."""
+
+MAX_KEPT = 8 * 1024 * 1024
+"""Bytes of stderr in one file; the one before it is kept as `.1`."""
+
+MOST_MESSAGES = 1_000
+"""Messages a second that are read in the long run, and that many at once; whoever says more waits."""
 
 GRACE = 2.0
 """Seconds between closing stdin, SIGTERM and SIGKILL."""
@@ -57,15 +66,17 @@ class Child:
         environment: Mapping[str, str],
         stderr: Path | None = None,
         redacted: Callable[[str], str] = str,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         self._server = server
         self._environment = child_environment(server, environment)
-        self._stderr, self._redacted = stderr, redacted
+        self._stderr, self._redacted, self._ended = stderr, redacted, ended
         self._process: Process | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._listening: asyncio.Task[None] | None = None
         self._closing = AsyncExitStack()
         self._over = False
+        self._excess: str | None = None
 
     @property
     def alive(self) -> bool:
@@ -78,6 +89,8 @@ class Child:
     @property
     def farewell(self) -> str:
         """How the process ended, in words."""
+        if self._excess is not None:
+            return self._excess
         status = None if self._process is None else self._process.returncode
         return "its output ended" if status is None else f"its process ended with status {status}"
 
@@ -116,7 +129,7 @@ class Child:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await self._closing.aclose()
             if self._process is not None:
-                await _ended(self._process)
+                await _buried(self._process)
             if self._listening is not None:
                 # A grandchild may hold it open for ever.
                 await asyncio.wait([self._listening], timeout=GRACE)
@@ -140,28 +153,50 @@ class Child:
         if process.stderr is None or self._stderr is None:
             return
         begun = b""
-        with self._stderr.open("ab", buffering=0) as kept:
-            while said := await process.stderr.read(CHUNK):
-                whole, _, begun = (begun + said).rpartition(b"\n")
-                if len(begun) > CHUNK:
-                    whole, begun = whole + b"\n" + begun if whole else begun, b""
-                kept.write(self._kept(whole + b"\n") if whole else b"")
-            kept.write(self._kept(begun))
+        while said := await process.stderr.read(CHUNK):
+            whole, _, begun = (begun + said).rpartition(b"\n")
+            if len(begun) > CHUNK:
+                whole, begun = whole + b"\n" + begun if whole else begun, b""
+            self._keep(self._stderr, whole + b"\n" if whole else b"")
+        self._keep(self._stderr, begun)
 
-    def _kept(self, said: bytes) -> bytes:
-        return self._redacted(said.decode("utf-8", "replace")).encode("utf-8", "replace")
+    def _keep(self, file: Path, said: bytes) -> None:
+        text = self._redacted(said.decode("utf-8", "replace")).encode("utf-8", "replace")
+        with file.open("ab", buffering=0) as kept:
+            kept.write(text)
+            full = kept.tell() > MAX_KEPT
+        if full:
+            file.replace(file.with_name(f"{file.name}.1"))
 
     async def _read(
         self, process: Process, received: MemoryObjectSendStream[SessionMessage | Exception]
     ) -> None:
         assert process.stdout is not None  # noqa: S101 - it was asked for as a pipe
-        # ValueError: a line over MAX_LINE. A closed stream: the session is over.
-        with suppress(ValueError, OSError, anyio.ClosedResourceError, anyio.BrokenResourceError):
-            while line := await process.stdout.readline():
+        # A closed stream: the session is over.
+        with suppress(OSError, anyio.ClosedResourceError, anyio.BrokenResourceError):
+            pace = _Pace()
+            while line := await self._line(process.stdout):
+                await pace.kept()
                 if line.strip():
                     await received.send(_parsed(line))
+        await self._lost(received)
+
+    async def _line(self, stdout: asyncio.StreamReader) -> bytes:
+        """The next message; nothing where there is none, or one that is too large to be read."""
+        try:
+            line = await stdout.readline()
+        except ValueError:
+            self._excess = f"it sent a message larger than {MAX_LINE // 1024**2} MiB"
+            return b""
+        if line.count(b"{") > MAX_PARTS:
+            self._excess = f"it sent a message of more than {MAX_PARTS} parts"
+            return b""
+        return line
+
+    async def _lost(self, received: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
         self._over = True
         await received.aclose()
+        self._ended()
 
     async def _write(
         self,
@@ -176,8 +211,22 @@ class Child:
                 process.stdin.write(line.encode() + b"\n")
                 await process.stdin.drain()
         except OSError:
-            self._over = True
-            await received.aclose()
+            await self._lost(received)
+
+
+class _Pace:
+    """Reads no faster than any sound server speaks, so that one which floods can't take the whole event loop."""
+
+    def __init__(self) -> None:
+        self._at = asyncio.get_running_loop().time()
+        self._left = float(MOST_MESSAGES)
+
+    async def kept(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._left = min(self._left + (now - self._at) * MOST_MESSAGES, MOST_MESSAGES) - 1
+        self._at = now
+        if self._left < 0:
+            await asyncio.sleep(0.05)
 
 
 def _running(pid: int) -> bool:
@@ -228,7 +277,7 @@ def _parsed(line: bytes) -> SessionMessage | Exception:
         return noise
 
 
-async def _ended(process: Process) -> None:
+async def _buried(process: Process) -> None:
     assert process.stdin is not None  # noqa: S101 - it was asked for as a pipe
     process.stdin.close()
     for force in (None, signal.SIGTERM, signal.SIGKILL):

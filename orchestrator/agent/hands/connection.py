@@ -5,7 +5,7 @@ cancellation, and the server hears of that too.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,48 +13,48 @@ from typing import Any
 
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.dispatcher import ProgressFnT
 from mcp_types import (
     CONNECTION_CLOSED,
     HEADER_MISMATCH,
     REQUEST_TIMEOUT,
-    CallToolRequest,
-    CallToolRequestParams,
     CallToolResult,
     InputRequiredResult,
-    Tool,
+    ReadResourceResult,
+    ToolListChangedNotification,
 )
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.agent.hands.child import Child
 from orchestrator.agent.hands.convert import LIMIT, answered, failed
+from orchestrator.agent.hands.credentials import Credentials
 from orchestrator.agent.hands.definitions import (
     Answered,
+    Begun,
     Discovered,
     HandsUnreachable,
     Lost,
     NotSent,
     Outcome,
-    ToolDefinition,
 )
+from orchestrator.agent.hands.heard import heard, is_end, unreadable, words
+from orchestrator.agent.hands.listed import Endless, definition, listed
+from orchestrator.agent.hands.listening import listen
 from orchestrator.agent.hands.reach import address, reach
+from orchestrator.agent.hands.resources import Request, as_a_result, asked_for
+from orchestrator.agent.hands.sights import Sight, Unseen
+from orchestrator.agent.hands.tasks import Asking, Created, TakesTasks, begun, unseen
 from orchestrator.agent.hands.wire import Fate, Wire
 from orchestrator.agent.text.redacting import Redact, Redaction, nothing, secrets_in
 from orchestrator.servers import Server, StdioServer
 
-KEY = "doorbell/idempotency-key"
-"""Where in `_meta` a server finds the key that is the same for every attempt of one call."""
-
 MAX_SSE_EVENT = 8 * 1024 * 1024
-MAX_LISTED = 2_000
 PROBE = 5.0
 """Seconds a server that let a deadline pass has, to show that it still answers."""
 SLACK = 1.0
 """Seconds after a call's deadline for the SDK's own timeout to act first."""
 
-_RESULT: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(
-    CallToolResult | InputRequiredResult
-)
+Said = CallToolResult | InputRequiredResult | Created | ReadResourceResult
+_SAID: TypeAdapter[Said] = TypeAdapter(Said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,15 @@ class Limits:
     result: int = LIMIT
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What a connection tells: its server answered; it failed, and why; it may offer something else than before."""
+
+    worked: Callable[[], None]
+    failed: Callable[[str], None]
+    changed: Callable[[], None]
+
+
 class Connection:
     """A session with one server. `usable` is true until it's known to be dead, mute, retired or left."""
 
@@ -75,18 +84,24 @@ class Connection:
         *,
         environment: Mapping[str, str],
         limits: Limits,
+        news: News,
         stderr: Path | None = None,
         redact: Redact = nothing,
+        credentials: Credentials | None = None,
     ) -> None:
         self._server = server
         self._limits = limits
         self._stderr = stderr if isinstance(server, StdioServer) else None
         self._own_secrets, self._redact = Redaction.of(secrets_in(server)), redact
-        self._reach = reach(server, environment, limits.connect, stderr, self._redacted)
+        self._credentials = credentials
+        self._reach = reach(
+            server, environment, limits.connect, stderr, self._redacted, credentials, self._gone
+        )
+        self._news = news
         self._client: Client | None = None
         self._settled, self._wake = asyncio.Event(), asyncio.Event()
         self._failure: str | None = None
-        self._leaving = self._retired = self._spoiled = False
+        self._leaving = self._retired = self._spoiled = self._told_of_failure = False
         self._holders = 0
         self._used = self._now()
         self._due = self._used + limits.connect
@@ -143,9 +158,11 @@ class Connection:
         try:
             async with asyncio.timeout(PROBE):
                 await self._session().list_tools(cache_mode="bypass")
-        except (TimeoutError, MCPError, ValidationError):
+        except (TimeoutError, MCPError, ValidationError) as error:
+            self._failed(words(error))
             return False
         self.suspect = False
+        self._news.worked()
         return True
 
     async def discover(self) -> Discovered:
@@ -157,18 +174,19 @@ class Connection:
         try:
             async with asyncio.timeout(self._limits.connect):
                 client = self._session()
-                tools = [tool async for tool in _listed(client)]
-        except (TimeoutError, MCPError, ValidationError) as error:
+                tools = await listed(client)
+        except (TimeoutError, MCPError, ValidationError, Endless) as error:
             self._spoiled = True
-            raise HandsUnreachable(
-                self._told(f"could not list its tools: {_words(error)}")
-            ) from error
+            why = self._told(f"could not list its tools: {self._redacted(words(error))}")
+            self._failed(why)
+            raise HandsUnreachable(why) from error
+        self._news.worked()
         info = client.server_info
         return Discovered(
             server=self._server.name,
             protocol=client.protocol_version,
             identity="unnamed" if info is None else f"{info.name} {info.version}",
-            tools=tuple(_definition(self._server.name, tool) for tool in tools),
+            tools=tuple(definition(self._server.name, tool) for tool in tools),
         )
 
     async def call(
@@ -178,46 +196,69 @@ class Connection:
         *,
         deadline: float,
         key: str,
-        progress: Callable[[str], None] | None = None,
+        told: Callable[[str], None] | None = None,
     ) -> Outcome:
-        """Call a tool once; `deadline` is in seconds, and passing it tells the server to stop."""
+        """Call a tool, or read, once; `deadline` is in seconds, and passing it tells the server to stop."""
         if self._client is None or not self.usable:
+            self._failed(self._reach.farewell)
             return NotSent(reason=self._told(self._reach.farewell))
-        # Validated, not constructed: the type of `_meta` admits other keys only by a PEP mypy has no word for.
-        params = {"name": tool, "arguments": dict(arguments), "_meta": {KEY: key}}
-        request = CallToolRequest(params=CallToolRequestParams.model_validate(params))
+        request = asked_for(tool, arguments, key)
         started = self._now()
         try:
             async with asyncio.timeout(deadline + SLACK):
-                result = await self._asked(request, deadline, progress)
+                result = await self._asked(request, deadline, told)
         except TimeoutError:
             return self._silent(deadline)
         except MCPError as error:
             return self._unanswered(error, deadline, self._now() - started)
         except ValidationError as error:
-            return failed(_unreadable(error))
+            self._news.worked()
+            return failed(unreadable(error))
+        self._news.worked()
         return self._answer(result)
 
     async def _asked(
-        self, request: CallToolRequest, deadline: float, progress: Callable[[str], None] | None
-    ) -> CallToolResult | InputRequiredResult:
+        self, request: Request, deadline: float, told: Callable[[str], None] | None
+    ) -> Said:
         # Not Client.call_tool: it checks the output schema after the tool has acted, and raises.
         client = self._session()
-        heard = None if progress is None else _heard(progress, self._redacted)
+        hear = None if told is None else heard(told, self._redacted)
         try:
-            return await client.session.send_request(request, _RESULT, deadline, None, heard)
+            return await client.session.send_request(request, _SAID, deadline, None, hear)
         except MCPError as error:
             if error.code != HEADER_MISMATCH:
                 raise
             # Refused before it was looked at: the server wants arguments mirrored into headers, which the
             # SDK does for the tools it has seen listed.
-            _ = [tool async for tool in _listed(client)]
-            return await client.session.send_request(request, _RESULT, deadline, None, heard)
+            await listed(client)
+            return await client.session.send_request(request, _SAID, deadline, None, hear)
 
-    def _answer(self, result: CallToolResult | InputRequiredResult) -> Answered:
+    async def follow(self, asking: Asking, *, deadline: float) -> Sight:
+        """Ask about a task; where nothing comes of it, why nobody knows."""
+        started = self._now()
+        try:
+            async with asyncio.timeout(deadline + SLACK):
+                sight = await asking(self._session(), deadline, self._redacted)
+        except TimeoutError:
+            return unseen(self._silent(deadline))
+        except MCPError as error:
+            failure = self._unanswered(error, deadline, self._now() - started)
+            return unseen(failure, error.code)
+        except ValidationError as error:
+            self._news.worked()
+            return Unseen(reason=unreadable(error))
+        self._news.worked()
+        return sight
+
+    def _answer(self, result: Said) -> Answered | Begun:
         match result:
+            case Created():
+                return begun(result, self._redacted)
             case CallToolResult():
                 said = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+                return answered(self._redacted(said), limit=self._limits.result)
+            case ReadResourceResult():
+                said = as_a_result(result)
                 return answered(self._redacted(said), limit=self._limits.result)
             case InputRequiredResult():
                 return failed(
@@ -230,8 +271,10 @@ class Connection:
         match self._reach.fate(error.data):
             case Fate.NOT_SENT:
                 self._spoiled = True
+                self._failed(said)
                 return NotSent(reason=self._told(said))
             case Fate.LOST:
+                self._news.failed(said)
                 return Lost(reason=self._told(said))
             case Fate.REFUSED:
                 return failed(self._told(said))
@@ -239,9 +282,11 @@ class Connection:
                 pass
         if error.code == REQUEST_TIMEOUT and elapsed >= deadline:
             return self._silent(deadline)
-        if error.code == CONNECTION_CLOSED and _is_end(error.message):
+        if error.code == CONNECTION_CLOSED and is_end(error.message):
             self._spoiled = True
+            self._failed(self._end(said))
             return Lost(reason=self._told(self._end(said)))
+        self._news.worked()
         return failed(f"{self._server.name} refused the call: {said} (MCP error {error.code})")
 
     def _end(self, said: str) -> str:
@@ -265,12 +310,20 @@ class Connection:
             async with asyncio.timeout(self._limits.connect):
                 self._client = await stack.enter_async_context(await self._opened(stack))
             self._settled.set()
-            while not self._over():
-                self._wake.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._limits.idle):
-                        await self._wake.wait()
-            self._leaving = True
+            listening = asyncio.create_task(listen(self._client, self._news.changed))
+            try:
+                await self._until_over()
+            finally:
+                self._leaving = True
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
+
+    async def _until_over(self) -> None:
+        while not self._over():
+            self._wake.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.idle):
+                    await self._wake.wait()
 
     async def _opened(self, stack: AsyncExitStack) -> Client:
         transport: Child | AbstractAsyncContextManager[Any]
@@ -282,7 +335,23 @@ class Connection:
                 transport = streamable_http_client(
                     wire.url, http_client=http, max_sse_event_size=MAX_SSE_EVENT
                 )
-        return Client(transport, read_timeout_seconds=self._limits.connect)
+        return Client(
+            transport,
+            read_timeout_seconds=self._limits.connect,
+            message_handler=self._hear,
+            extensions=[TakesTasks()],
+        )
+
+    async def _hear(self, message: object) -> None:
+        # How servers of the handshake era say it; newer ones are listened to.
+        if isinstance(message, ToolListChangedNotification):
+            self._news.changed()
+
+    def _gone(self) -> None:
+        # Whoever is started in its place may offer something else.
+        self._spoiled = True
+        self._wake.set()
+        self._news.changed()
 
     def _over(self) -> bool:
         resting = self._holders == 0
@@ -292,17 +361,28 @@ class Connection:
     def _note_end(self, owner: asyncio.Task[None]) -> None:
         error = None if owner.cancelled() else owner.exception()
         if not self._settled.is_set():
-            tried = "given up" if error is None else self._redacted(_words(error))
+            tried = "given up" if error is None else self._redacted(words(error))
             self._fail(self._end(tried))
+        self._news.changed()
 
     def _fail(self, why: str) -> None:
         said = "" if self._stderr is None else f"; what it said on stderr is in {self._stderr}"
         self._failure = self._told(f"could not connect to {address(self._server)}: {why}{said}")
         self._spoiled = True
         self._settled.set()
+        if not self._leaving:
+            self._failed(self._failure)
+
+    def _failed(self, why: str) -> None:
+        # Once, however many calls were in flight on it.
+        if not self._told_of_failure:
+            self._told_of_failure = True
+            self._news.failed(self._redacted(why))
 
     def _redacted(self, value: Any) -> Any:
         # Whoever reads one server's answers may hold another's secret: all of them are looked for.
+        if self._credentials is not None:
+            value = Redaction.of(self._credentials.secrets).tree(value)
         return self._own_secrets.tree(self._redact().tree(value))
 
     def _told(self, what: str) -> str:
@@ -311,68 +391,3 @@ class Connection:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
-
-
-async def _listed(client: Client) -> AsyncIterator[Tool]:
-    cursor: str | None = None
-    seen: set[str | None] = set()
-    count = 0
-    # A server may hand out the same cursor for ever.
-    while cursor not in seen and count < MAX_LISTED:
-        seen.add(cursor)
-        page = await client.list_tools(cursor=cursor, cache_mode="refresh")
-        for tool in page.tools:
-            yield tool
-        count += len(page.tools)
-        cursor = page.next_cursor
-        if cursor is None:
-            return
-
-
-def _definition(server: str, tool: Tool) -> ToolDefinition:
-    hints = tool.annotations
-    return ToolDefinition(
-        server=server,
-        name=tool.name,
-        title=tool.title or (hints.title if hints else None),
-        description=tool.description,
-        input_schema=tool.input_schema,
-        read_only=hints.read_only_hint if hints else None,
-        destructive=hints.destructive_hint if hints else None,
-        idempotent=hints.idempotent_hint if hints else None,
-        output_schema=tool.output_schema,
-        annotations=hints.model_dump(mode="json", by_alias=True, exclude_none=True)
-        if hints
-        else None,
-    )
-
-
-def _heard(tell: Callable[[str], None], redacted: Callable[[str], str]) -> ProgressFnT:
-    async def hear(progress: float, total: float | None, message: str | None) -> None:
-        count = f"{progress:g}" if total is None else f"{progress:g}/{total:g}"
-        tell(redacted(f"{message} ({count})") if message else count)
-
-    return hear
-
-
-def _is_end(message: str) -> bool:
-    # The SDK's own words for a connection that ended; servers use its code for errors of their own.
-    return message == "Connection closed" or message.startswith("SSE stream")
-
-
-def _unreadable(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(step) for step in first["loc"])
-    return (
-        f"The server answered with something that is not a tool result ({where}: {first['msg']})."
-        " It may have acted: look before you try again."
-    )
-
-
-def _words(error: BaseException) -> str:
-    """An exception as a person reads it; of a group, its members."""
-    if isinstance(error, BaseExceptionGroup):
-        return "; ".join(dict.fromkeys(_words(member) for member in error.exceptions))
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return str(error) or type(error).__name__

@@ -20,6 +20,7 @@ LIMIT = 80_000
 ATTACHMENTS = 5_000_000
 """Characters of base64 in one tool result: the API's limit for one image."""
 
+MOST_BLOCKS = 50
 MAX_DESCRIPTION = 2_000
 MAX_ALIAS = 64
 
@@ -41,10 +42,10 @@ def answered(result: Mapping[str, Any], *, limit: int = LIMIT) -> Answered:
     is_error = result.get("isError") is True
     full, media_type = _full(result)
     blocks = list(_meaningful(_block(item) for item in result.get("content") or ()))
-    if not blocks and result.get("structuredContent") is not None:
-        blocks = [_text(_json(result["structuredContent"]))]
+    if not _worded(blocks) and result.get("structuredContent") is not None:
+        blocks = [_text(_json(result["structuredContent"])), *blocks]
     blocks = [_text("(no output)")] if not blocks else list(_affordable(blocks, is_error=is_error))
-    content, truncated = capped(blocks, limit, artifact_id(full))
+    content, truncated = capped(_few(blocks), limit, artifact_id(full))
     return Answered(
         content=content,
         is_error=is_error,
@@ -88,6 +89,22 @@ def _block(item: Mapping[str, Any]) -> Block:
             return _text(f"[content of type {item.get('type')!r} omitted: it can't be shown here]")
 
 
+def _worded(blocks: Iterable[Block]) -> bool:
+    """Whether there is text; servers repeat there what is structured."""
+    return any(block["type"] == "text" for block in blocks)
+
+
+def _few(blocks: list[Block]) -> list[Block]:
+    """The same in at most so many blocks: a server may answer with a hundred thousand words, each in one of its own."""
+    if len(blocks) <= MOST_BLOCKS:
+        return blocks
+    texts = [block["text"] for block in blocks if block["type"] == "text"]
+    others = [block for block in blocks if block["type"] != "text"]
+    left = len(others) - MOST_BLOCKS
+    note = [_text(f"[{left} more pictures or documents omitted]")] if left > 0 else []
+    return [_text("\n".join(texts)), *others[:MOST_BLOCKS], *note]
+
+
 def _link(item: Mapping[str, Any], uri: Any) -> str:
     media_type = f" ({item['mimeType']})" if item.get("mimeType") else ""
     said = f"\n{item['description']}" if item.get("description") else ""
@@ -95,13 +112,14 @@ def _link(item: Mapping[str, Any], uri: Any) -> str:
 
 
 def _resource(resource: Mapping[str, Any]) -> Block:
+    uri = resource.get("uri")
     match resource:
         case {"text": str() as text}:
-            return _text(text)
+            return _text(f"[resource {uri}]\n{text}")
         case {"blob": str() as data}:
             return _attachment(data, resource.get("mimeType") or "application/octet-stream")
         case _:
-            return _text(f"[resource {resource.get('uri')} without content]")
+            return _text(f"[resource {uri} without content]")
 
 
 def _attachment(data: str, claimed: str) -> Block:
@@ -183,12 +201,17 @@ def _json(value: Any) -> str:
 
 
 def alias(server: str, tool: str) -> str:
-    """The name the model sees: `server__tool`, in the characters and the length the API allows."""
+    """The name the model sees: `server__tool`, in the characters and the length the API allows.
+
+    One that would be somebody else's as well, or is too long, ends in a digest.
+    """
     name = f"{server}__{tool}"
     safe = re.sub(r"[^a-zA-Z0-9_-]", "_", name)
-    if len(safe) <= MAX_ALIAS:
-        return safe
-    digest = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
+    # The first `__` parts server and tool only where the server's name neither has one nor ends in half of one.
+    plain = "__" not in server and not server.endswith("_")
+    if plain and safe == name and len(name) <= MAX_ALIAS:
+        return name
+    digest = hashlib.sha256(f"{server}\0{tool}".encode("utf-8", "replace")).hexdigest()
     return f"{safe[:55]}_{digest[:8]}"
 
 

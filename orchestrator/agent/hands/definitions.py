@@ -1,7 +1,7 @@
 """What a server offers and how a call to it ended, as values; it knows no protocol and no vendor.
 
-A call ends in exactly one of three ways: `Answered`, `NotSent` (safe to repeat) or `Lost` (nobody knows
-whether it acted). There is no fourth, and none of them is an exception.
+A call ends in exactly one of four ways: `Answered`, `Begun` (its server answers later, as a task), `NotSent` (safe
+to repeat) or `Lost` (nobody knows whether it acted). There is no fifth, and none of them is an exception.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -57,6 +57,21 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """The server took the call, and answers it later: as the task of this id, which is as good as a key to it.
+
+    `document` is what it said, as JSON; `ttl` and `poll` are in seconds, None where it names none.
+    """
+
+    task_id: str
+    status: str
+    said: str
+    ttl: float | None
+    poll: float | None
+    document: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotSent:
     """The request did not reach the server: nothing happened, asking again is safe."""
 
@@ -70,7 +85,22 @@ class Lost:
     reason: str
 
 
-Outcome = Answered | NotSent | Lost
+Outcome = Answered | Begun | NotSent | Lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a server fares: `closed` is well, `open` is left alone for `again_in` seconds, `half open` is being tried.
+
+    `failures` are those in a row, `error` the last of them in words.
+    """
+
+    server: str
+    state: str
+    failures: int
+    error: str | None
+    again_in: float
+
 
 BeforeSend = Callable[[], Awaitable[bool]]
 """Asked just before the bytes of a call leave; its False keeps them here."""

@@ -1,6 +1,8 @@
 """What servers offer, as last heard, so that a call isn't preceded by a question each time; it judges nothing."""
 
 import asyncio
+import math
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -10,7 +12,7 @@ GOOD_FOR: Final = 300.0
 """Seconds after which a server is asked again before one of its tools is called."""
 
 PATIENCE: Final = 10.0
-"""Seconds that a call waits for the list; then it goes without."""
+"""Seconds that a call waits for the list; then it isn't made."""
 
 
 class Asked(Protocol):
@@ -26,7 +28,14 @@ class Listings:
 
     good_for: float = GOOD_FOR
     _heard: dict[str, tuple[Discovered, float]] = field(default_factory=dict)
+    _changes: Counter[str] = field(default_factory=Counter)
     _asking: dict[str, asyncio.Lock] = field(default_factory=dict)
+
+    def forget(self, server: str) -> None:
+        """A server may offer something else than it said: it is asked before its next call."""
+        self._changes[server] += 1
+        if server in self._heard:
+            self._heard[server] = (self._heard[server][0], -math.inf)
 
     def hear(self, found: Discovered, now: float) -> None:
         """Remember what a server said."""
@@ -40,22 +49,26 @@ class Listings:
 
     async def tool(
         self, hands: Asked, server: str, name: str, now: float
-    ) -> tuple[Discovered, ToolDefinition] | None:
-        """A tool as its server offers it; None where it doesn't, or doesn't say."""
+    ) -> tuple[Discovered, ToolDefinition]:
+        """A tool as its server offers it. Raises HandsUnreachable where it doesn't, or doesn't say."""
         async with self._asking.setdefault(server, asyncio.Lock()):
             found = await self._found(hands, server, now)
-        tools = () if found is None else found.tools
-        return next(((found, one) for one in tools if found and one.name == name), None)
+        for one in found.tools:
+            if one.name == name:
+                return found, one
+        raise HandsUnreachable(f"{server} offers no tool {name} any more")
 
-    async def _found(self, hands: Asked, server: str, now: float) -> Discovered | None:
+    async def _found(self, hands: Asked, server: str, now: float) -> Discovered:
         found, at = self._heard.get(server, (None, 0.0))
         if found is not None and now - at < self.good_for:
             return found
+        changes = self._changes[server]
         try:
             async with asyncio.timeout(PATIENCE):
                 found = await hands.discover(server)
-        except (HandsUnreachable, TimeoutError):
-            # A server that is away tells so when it is called.
-            return None
-        self.hear(found, now)
+        except TimeoutError:
+            words = f"{server} gave no list of its tools within {PATIENCE:.0f} seconds"
+            raise HandsUnreachable(words) from None
+        # What changed while it was asked may not be in its answer.
+        self.hear(found, now if self._changes[server] == changes else -math.inf)
         return found

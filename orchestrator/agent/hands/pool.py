@@ -1,12 +1,11 @@
-"""The hands: a pool of MCP connections by server name; it knows no run, no ledger and no model.
+"""The hands: a line to each server by its name; it knows no run, no ledger and no model.
 
-A call ends as `Answered`, `NotSent` or `Lost`. A dead server is connected again once before anything is sent,
+A call ends as `Answered`, `Begun`, `NotSent` or `Lost`. A dead server is connected again once before anything is sent,
 never after.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -15,20 +14,32 @@ from orchestrator.agent.hands.connection import Connection, Limits
 from orchestrator.agent.hands.definitions import (
     Answered,
     BeforeSend,
+    Begun,
     Discovered,
     HandsUnreachable,
     Lost,
     NotSent,
     Outcome,
     Progress,
+    Standing,
 )
+from orchestrator.agent.hands.gates import Crowded
+from orchestrator.agent.hands.line import House, Line
+from orchestrator.agent.hands.sights import Sight, Unseen
+from orchestrator.agent.hands.tasks import Asking, calling_off, looking
 from orchestrator.agent.text.redacting import Redact, nothing
 from orchestrator.servers import Server
 
 ATTEMPTS = 2
 FAREWELL = 10.0
 """Seconds all connections together have to end in good order."""
+Stood = Callable[[Standing], None]
+Changed = Callable[[str], None]
 WITHDRAWN = "withdrawn before it was sent"
+
+
+def unheard(_news: object) -> None:
+    """Nobody listens."""
 
 
 class Permission:
@@ -36,22 +47,21 @@ class Permission:
 
     def __init__(self, ask: BeforeSend | None, deadline: float) -> None:
         self._ask = ask
-        self._deadline = deadline
+        self.deadline = deadline
         self._until: float | None = None
 
-    @property
-    def given(self) -> bool:
-        """Whether sending was allowed."""
-        return self._until is not None
+    refused = False
+    """Whether it was asked for, and withheld."""
 
     async def left(self) -> float:
         """Seconds left to send and be answered; nothing where sending isn't allowed."""
         now = asyncio.get_running_loop().time()
         if self._until is None:
-            if self._ask is not None and not await self._ask():
+            self.refused = self._ask is not None and not await self._ask()
+            if self.refused:
                 return 0.0
             # From before the asking: whoever wrote the deadline down did so after that.
-            self._until = now + self._deadline
+            self._until = now + self.deadline
         return self._until - asyncio.get_running_loop().time()
 
 
@@ -59,7 +69,8 @@ class Hands:
     """Reach any configured server; one connection each, opened when it's first needed.
 
     `environment` is where a child's PATH and HOME come from; `stderr` is a directory for what children say there.
-    `redact` tells the secrets that nobody may read in an answer.
+    `redact` tells the secrets that nobody may read in an answer. `stood` hears how servers fare, `changed` which
+    of them may offer something else than before.
     """
 
     def __init__(
@@ -72,23 +83,34 @@ class Hands:
         result_limit: int = Limits().result,
         stderr: Path | None = None,
         redact: Redact = nothing,
+        stood: Stood = unheard,
+        changed: Changed = unheard,
     ) -> None:
         self._servers = servers
-        self._environment = environment
-        self._limits = Limits(connect=connect_timeout, idle=idle_timeout, result=result_limit)
-        self._stderr = stderr
-        self._redact = redact
-        self._pool: dict[str, Connection] = {}
-        self._open: set[Connection] = set()
+        self._house = House(
+            environment=environment,
+            limits=Limits(connect=connect_timeout, idle=idle_timeout, result=result_limit),
+            stderr=stderr,
+            redact=redact,
+            stood=stood,
+            changed=changed,
+        )
+        self._lines: dict[str, Line] = {}
+        self._connections: set[Connection] = set()
         self._closed = False
 
     def learn(self, servers: Mapping[str, Server]) -> None:
         """Reach servers as they are configured now; a connection to one that changed is given up."""
-        for name, connection in list(self._pool.items()):
+        for name, line in list(self._lines.items()):
             if servers.get(name) != self._servers.get(name):
-                connection.retire()
-                del self._pool[name]
+                line.retire()
+                del self._lines[name]
+                self._house.changed(name)
         self._servers = servers
+
+    def standing(self, server: str) -> Standing:
+        """How a server fares, as far as it was tried. Raises HandsUnreachable: nobody knows it."""
+        return self._line(server).standing
 
     async def discover(self, server: str) -> Discovered:
         """What a server offers now.
@@ -96,7 +118,7 @@ class Hands:
         Raises:
             HandsUnreachable: in words, with what was tried.
         """
-        async with self._connected(server) as connection:
+        async with self._line(server).connected() as connection:
             return await connection.discover()
 
     async def call(
@@ -110,35 +132,61 @@ class Hands:
         before_send: BeforeSend | None = None,
         progress: Progress | None = None,
     ) -> Outcome:
-        """Call a tool at most once; `deadline` is in seconds.
+        """Call a tool at most once; `deadline` is in seconds, from when it has its place and a connection.
 
         `before_send` is awaited once, when the connection is up and nothing has been sent; its False is `NotSent`.
         `key` reaches the server as `_meta["doorbell/idempotency-key"]`.
         """
         allowed = Permission(before_send, deadline)
-        outcome: Outcome = NotSent(
-            reason=f"the {deadline:g} s for the call were over before anything was sent to {server!r}"
-        )
-        for _ in range(ATTEMPTS):
-            try:
-                async with self._connected(server) as connection:
-                    left = await allowed.left()
-                    if left <= 0:
-                        return outcome if allowed.given else NotSent(reason=WITHDRAWN)
-                    outcome = await connection.call(
-                        tool, arguments, deadline=left, key=key, progress=progress
-                    )
-            except HandsUnreachable as unreachable:
-                return NotSent(reason=str(unreachable))
-            if isinstance(outcome, Answered | Lost):
-                return outcome
+        outcome: Outcome = NotSent(reason=f"nothing was sent to {server!r}")
+        try:
+            line = self._line(server)
+            async with line.gates.entered(tool):
+                for _ in range(ATTEMPTS):
+                    outcome = await self._attempt(line, allowed, tool, arguments, key, progress)
+                    if isinstance(outcome, Answered | Begun | Lost) or allowed.refused:
+                        break
+        except (HandsUnreachable, Crowded) as not_sent:
+            return NotSent(reason=str(not_sent))
         return outcome
+
+    async def look(self, server: str, task_id: str, *, deadline: float) -> Sight:
+        """How a task stands that a call became; `deadline` is in seconds."""
+        return await self._follow(server, looking(task_id), deadline)
+
+    async def call_off(self, server: str, task_id: str, *, deadline: float) -> Sight:
+        """Ask a server to stop a task, which it may heed or not; how it stands then."""
+        return await self._follow(server, calling_off(task_id), deadline)
+
+    async def _follow(self, server: str, asking: Asking, deadline: float) -> Sight:
+        # No gate: what is limited is how often tools are called.
+        try:
+            async with self._line(server).connected() as connection:
+                return await connection.follow(asking, deadline=deadline)
+        except HandsUnreachable as unreachable:
+            return Unseen(reason=str(unreachable))
+
+    async def _attempt(
+        self,
+        line: Line,
+        allowed: Permission,
+        tool: str,
+        arguments: Mapping[str, Any],
+        key: str,
+        progress: Progress | None,
+    ) -> Outcome:
+        async with line.connected() as connection:
+            left = await allowed.left()
+            if left <= 0:
+                over = f"the {allowed.deadline:g} s for the call were over before anything was sent"
+                return NotSent(reason=WITHDRAWN if allowed.refused else over)
+            return await connection.call(tool, arguments, deadline=left, key=key, told=progress)
 
     async def close(self) -> None:
         """End every connection, within seconds; what is in flight is lost."""
         self._closed = True
-        owners = [connection.owner for connection in self._open]
-        for connection in self._open:
+        owners = [connection.owner for connection in self._connections]
+        for connection in self._connections:
             connection.leave()
         if owners:
             _, late = await asyncio.wait(owners, timeout=FAREWELL)
@@ -147,45 +195,13 @@ class Hands:
             if late:
                 await asyncio.wait(late, timeout=FAREWELL)
 
-    @asynccontextmanager
-    async def _connected(self, name: str) -> AsyncIterator[Connection]:
-        # Held from the moment it's taken from the pool, or it could be closed for being idle meanwhile.
-        connection = self._pooled(name)
-        with connection.held():
-            await connection.ready()
-            if not connection.suspect or await connection.answers():
-                yield connection
-                return
-            connection.retire()
-        connection = self._pooled(name)
-        with connection.held():
-            await connection.ready()
-            yield connection
-
-    def _pooled(self, name: str) -> Connection:
-        # No await between the look and the entry: two callers never open the same server twice.
-        found = self._pool.get(name)
-        if found is not None and found.usable:
-            return found
-        if found is not None:
-            found.retire()
-        opened = Connection(
-            self._server(name),
-            environment=self._environment,
-            limits=self._limits,
-            stderr=None if self._stderr is None else self._stderr / f"{name}.log",
-            redact=self._redact,
-        )
-        self._pool[name] = opened
-        self._open.add(opened)
-        opened.owner.add_done_callback(lambda _: self._open.discard(opened))
-        return opened
-
-    def _server(self, name: str) -> Server:
+    def _line(self, name: str) -> Line:
         if self._closed:
             raise HandsUnreachable(f"server {name!r} can't be reached: this process is stopping")
         if name not in self._servers:
             close = get_close_matches(name, self._servers, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise HandsUnreachable(f"no server is named {name!r} in the configuration{hint}")
-        return self._servers[name]
+        if name not in self._lines:
+            self._lines[name] = Line(self._servers[name], self._house, self._connections)
+        return self._lines[name]

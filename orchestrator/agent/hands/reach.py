@@ -6,6 +6,7 @@ from pathlib import Path
 from httpx2 import URL
 
 from orchestrator.agent.hands.child import Child
+from orchestrator.agent.hands.credentials import Credentials
 from orchestrator.agent.hands.wire import Wire
 from orchestrator.servers import HttpServer, Server, StdioServer
 
@@ -16,13 +17,18 @@ def reach(
     connect_timeout: float,
     stderr: Path | None,
     redacted: Callable[[str], str],
+    credentials: Credentials | None,
+    ended: Callable[[], None],
 ) -> Child | Wire:
-    """The transport to a server, not yet opened; `redacted` is how its stderr may be kept."""
+    """The transport to a server, not yet opened; `redacted` is how its stderr may be kept.
+
+    `ended` is told when a child is gone, whoever ended it.
+    """
     match server:
         case StdioServer():
-            return Child(server, environment, stderr, redacted)
+            return Child(server, environment, stderr, redacted, ended)
         case HttpServer():
-            return Wire(server, connect_timeout)
+            return Wire(server, connect_timeout, credentials)
 
 
 def address(server: Server) -> str:

@@ -4,6 +4,7 @@ A token is looked for in prose only. An argument that is one word is taken for w
 digest; in a sentence for people, forty random signs are something that somebody wants to get out.
 """
 
+import html
 import math
 import re
 from collections import Counter
@@ -13,6 +14,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any, Final
 
+from orchestrator.agent.text.disguised import disguised_in
 from orchestrator.agent.text.redacting import Redaction
 from workflows.playbook import Screening, Tokens
 
@@ -38,15 +40,23 @@ _KNOWN: Final = re.compile(
     re.VERBOSE,
 )
 _LINK: Final = re.compile(
-    r"(?:https?|ftp)://[^\s<>\"'`)\]|]+|(?<![\w@.])www\.[^\s<>\"'`)\]|]+", re.IGNORECASE
+    r"(?:https?|ftp)://[^\s<>\"'`)\]|]+|(?<![\w@.])www\.[^\s<>\"'`)\]|]+"
+    r"|(?:\]\(\s{0,9}<?|(?:href|src)\s{0,9}=\s{0,9}[\"']?)//[^\s<>\"'`)\]|]+",
+    re.IGNORECASE,
 )
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/_=.~-]{32,}")
 _HASHED: Final = re.compile(r"(?:sha(?:1|256|384|512)[-:=])|[0-9a-fA-F-]+\Z")
 _MENTION: Final = re.compile(
-    r"(?<![\w`/.@])@[A-Za-z0-9][A-Za-z0-9-]*(?:/[A-Za-z0-9][\w.-]*)?(?![\w@.]*@)"
+    # What stands before the sign doesn't hide it: https://github.com/gjtorikian/html-pipeline (mention filter)
+    r"(?<![\w@])@[A-Za-z0-9][A-Za-z0-9-]*(?:/[A-Za-z0-9][\w.-]*)?(?![\w@.]*@)"
     r"|<!(?:channel|here|everyone|subteam\^[^>\s]+)(?:\|[^>]*)?>|<@[A-Z0-9]+(?:\|[^>]*)?>"
 )
-_CODE: Final = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
+_MARKER: Final = re.compile(r"<!-- doorbell:[0-9a-z.]{1,60} -->\s*\Z")
+# Only what is code to every reader of Markdown: a fence begins its line, and nothing else stands on it.
+_CODE: Final = re.compile(
+    r"^ {0,3}```[^`\n]*\n.*?(?:^ {0,3}```|\Z)|(?<![`\\])`(?!`)[^`\n]+`(?!`)",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 class Why(StrEnum):
@@ -75,7 +85,12 @@ def secret_in(arguments: Mapping[str, Any], known: Redaction) -> Found | None:
                 Why.SECRET,
                 f"the argument {place} carries the secret {reference}, or names its place",
             )
-    return None
+    # One after the other: a secret may be spread over several arguments, with our own words at the end of one.
+    values = [_MARKER.sub("", text) for one in arguments.values() for text in _within(one)]
+    hidden = disguised_in(values, known) or disguised_in([*arguments], known)
+    if hidden is None:
+        return None
+    return Found(Why.SECRET, f"its arguments carry the secret {hidden}, in another form")
 
 
 def unfit(
@@ -89,7 +104,8 @@ def unfit(
                 return Found(
                     Why.TOKEN, f"the argument {place} carries what looks like a token or a key"
                 )
-    whole = "\n".join(text for _, text in texts)
+    # A sign that is written as its number is shown as the sign.
+    whole = html.unescape("\n".join(text for _, text in texts))
     links, mentions = _links(whole), _mentions(whole)
     if len(links) > screening.links:
         words = f"it has {len(links)} links, and the playbook allows {screening.links} in one call"
@@ -102,6 +118,7 @@ def unfit(
 
 def _texts(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in arguments.items():
+        yield str(name), str(name)
         yield from ((str(name), text) for text in _within(value))
 
 

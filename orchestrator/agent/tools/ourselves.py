@@ -5,13 +5,17 @@ It is asked until it answers: a server that is down at the start must not leave 
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any, Final
 
-from orchestrator.agent.hands.definitions import Answered
+from orchestrator.agent.hands.definitions import Answered, Begun, Lost, NotSent
 from orchestrator.agent.means import Means
 from orchestrator.database import DatabaseError
-from orchestrator.ledger import own_actors
+from orchestrator.ledger import audit, own_actors
+from orchestrator.ledger.audit import Line
 from orchestrator.servers import OwnActor
+from workflows.messages import BUILTIN, CallState
+from workflows.playbook import Effect
 
 DEADLINE: Final = 30.0
 FIRST_PAUSE: Final = 5.0
@@ -52,15 +56,52 @@ async def _kept(means: Means, server: str, how: OwnActor, names: list[str]) -> b
 
 async def _asked(means: Means, server: str, how: OwnActor) -> list[str] | str:
     """The names that the server writes under, or why they are unknown."""
+    began = means.now()
     outcome = await means.hands.call(
         server, how.tool, {}, deadline=DEADLINE, key=f"own-actor/{server}"
     )
-    if not isinstance(outcome, Answered):
-        return outcome.reason
+    match outcome:
+        case NotSent(reason=reason):
+            return reason
+        case Begun():
+            return "it answered with a task"
+        case Lost(reason=reason):
+            await _written_down(means, server, how, CallState.UNKNOWN, began)
+            return reason
+        case Answered():
+            state = CallState.FAILED if outcome.is_error else CallState.DONE
+            await _written_down(means, server, how, state, began)
     if outcome.is_error:
         return "it answered with an error"
     found = names_in(outcome, how)
     return found or f"expected JSON with {how.id!r} or {how.login!r}, got other words"
+
+
+async def _written_down(
+    means: Means, server: str, how: OwnActor, state: CallState, began: float
+) -> None:
+    """Put the call into the audit, where those of runs are."""
+    now = means.now()
+    line = Line(
+        at=now,
+        call_id=f"own-actor/{server}",
+        run_id=None,
+        rule=None,
+        playbook=None,
+        event_id=None,
+        who=BUILTIN,
+        server=server,
+        tool=how.tool,
+        effect=Effect.READ,
+        arguments=audit.digest_of("{}"),
+        outcome=state,
+        is_error=state is not CallState.DONE,
+        sent=True,
+        seconds=round(now - began, 3),
+    )
+    # A ledger that is away for a moment must not leave us deaf to our own voice.
+    with suppress(DatabaseError):
+        await means.ledger.write(audit.append, line)
 
 
 def names_in(answer: Answered, how: OwnActor) -> list[str]:

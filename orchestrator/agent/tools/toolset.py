@@ -5,7 +5,7 @@ Bound arguments are not in the schema the model sees, so no text it reads can ai
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, Final
@@ -23,7 +23,7 @@ from orchestrator.agent.hands.effects import Origin, effect_of
 from orchestrator.agent.hands.schemas import repair
 from orchestrator.agent.text.untrusted import hidden_characters, shown, texts
 from orchestrator.agent.tools.arguments import Policy, breaches, misfits, narrowed
-from orchestrator.agent.tools.builtins import BUILT_INS
+from orchestrator.agent.tools.builtins import BUILT_INS, reading_resources
 from orchestrator.agent.tools.own_arguments import (
     MARKED,
     key_argument,
@@ -32,8 +32,10 @@ from orchestrator.agent.tools.own_arguments import (
     wants_uuid,
 )
 from orchestrator.agent.tools.room import excess, tokens
+from orchestrator.agent.tools.unknown import strange
 from orchestrator.errors import PersonError
 from orchestrator.servers import Server
+from workflows.messages import RESOURCE
 from workflows.playbook import (
     Approve,
     Effect,
@@ -44,6 +46,7 @@ from workflows.playbook import (
 
 MAX_COMPLAINTS = 5
 MAX_COMPLAINT = 300
+MAX_NAME = 64
 NO_LIMIT = WriteLimit()
 
 _SAID = frozenset({"title", "description", "$comment"})
@@ -129,14 +132,25 @@ def looked_at(
     tools = sorted(_tools(kept, playbook, servers, bound, problems), key=lambda tool: tool.alias)
     problems += _unused(bound, wanted)
     problems += _collisions(tools)
-    problems += _overspent(tools)
+    problems += _overspent(tools, playbook.read)
     return tuple(tools), tuple(problems)
 
 
 def check_arguments(tool: Tool, arguments: Any) -> str | None:
     """What is wrong with arguments a model chose, in words for the model; None when nothing is."""
-    unfit = complaints(tool.alias, tool.definition["input_schema"], arguments)
+    schema = tool.definition["input_schema"]
+    unfit = complaints(tool.alias, schema, arguments) or _unknown(tool, schema, arguments)
     return unfit or not_allowed(tool.alias, tool.args, full_arguments(tool, arguments))
+
+
+def _unknown(tool: Tool, schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> str | None:
+    """Which arguments the tool doesn't have, in words for the model; None where it has all."""
+    found = strange(schema, tool.fixed, arguments)
+    if not found:
+        return None
+    there = ", ".join(schema["properties"]) or "none that you choose"
+    told = ", ".join(repr(name[:MAX_NAME]) for name in found[:MAX_COMPLAINTS])
+    return f"The call of {tool.alias} was not made; it has no argument {told}: it has {there}."
 
 
 def not_allowed(name: str, policy: Policy, arguments: Mapping[str, Any]) -> str | None:
@@ -343,16 +357,17 @@ def _argument_names(tool: ToolDefinition) -> Iterator[str]:
 
 
 def _collisions(tools: list[Tool]) -> Iterator[str]:
-    for name, count in Counter([*(tool.alias for tool in tools), *BUILT_INS]).items():
+    for name, count in Counter([*(tool.alias for tool in tools), *BUILT_INS, RESOURCE]).items():
         if count > 1:
             same = ", ".join(f"{tool.server}.{tool.name}" for tool in tools if tool.alias == name)
             yield f"more than one tool would be called {name!r}: {same}; rename a server"
 
 
-def _overspent(tools: list[Tool]) -> Iterator[str]:
-    found = excess({f"{tool.server}.{tool.name}": tool.tokens for tool in tools})
+def _overspent(tools: list[Tool], reads: Sequence[str]) -> Iterator[str]:
+    prices = {f"{tool.server}.{tool.name}": tool.tokens for tool in tools}
+    prices |= {RESOURCE: tokens(reading_resources(reads))} if reads else {}
+    found = excess(prices)
     if found is not None:
-        prices = {f"{tool.server}.{tool.name}": tool.tokens for tool in tools}
         named = ", ".join(f"{name} ({prices[name]})" for name in found.drop)
         yield (
             f"{'; '.join(found.words)}. Nothing is cut by itself:"

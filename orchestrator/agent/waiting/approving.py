@@ -25,12 +25,21 @@ from orchestrator.ledger import approvals, calls, causes
 from orchestrator.ledger.approvals import Approval, Said
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.conversations import Conversation
+from orchestrator.telemetry.words import Approving
 from workflows.approvals import Asked, Asking, Expired, Expiring, Heeded, Standing, Word
 from workflows.messages import ASK, CallState, ToolCall
 from workflows.playbook import Approve, OnTimeout
 
 DEFAULT: Final = Approve(by=(ANYBODY,), ttl=72 * 3600.0)
 """Who is asked where the policy that asked is gone meanwhile."""
+
+REFUSED: Final = Approving.REFUSED
+COUNTED: Final[Mapping[Standing, Approving]] = {
+    Standing.APPROVED: Approving.APPROVED,
+    Standing.DENIED: Approving.DENIED,
+    Standing.ANSWERED: Approving.ANSWERED,
+}
+"""What is counted of a word that counts; of any other, that it was refused."""
 
 QUESTION: Final = "7d"
 LOOKED_AT: Final = 50
@@ -84,6 +93,8 @@ async def ask(means: Means, asking: Asking) -> Asked:
         expires_at=now + ttl,
     )
     opened = await means.ledger.write(_opened, wish)
+    if opened.asked_at == now:
+        means.counts.approval(Approving.ASKED)
     return _asked(opened, now)
 
 
@@ -94,8 +105,10 @@ async def heed(means: Means, word: Word) -> Heeded:
     if decision is None or said is None or not await is_open(means, word.run_id):
         return NOT_HERE
     _, frozen = await frozen_of(means, word.run_id)
-    heard = await _heard(means, frozen, decision, said)
+    heard, before = await _heard(means, frozen, decision, said), said.became
     heeded = await means.ledger.write(_heeded, heard, means.now())
+    if before is None:
+        means.counts.approval(COUNTED.get(heeded.standing, REFUSED) if not heeded.late else REFUSED)
     if heeded.call is None:
         return heeded
     cards = {card.alias: card for card in pins.cards(frozen)}
@@ -107,6 +120,7 @@ async def expire(means: Means, expiring: Expiring) -> Expired:
     approval = await means.ledger.read(approvals.one, expiring.approval_id)
     if approval.standing is Standing.OPEN and not await _coming(means, approval):
         await means.ledger.write(_expired, approval, means.now())
+        means.counts.approval(Approving.EXPIRED)
     return Expired(standing=(await means.ledger.read(approvals.one, approval.approval_id)).standing)
 
 

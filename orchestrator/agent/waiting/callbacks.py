@@ -39,6 +39,10 @@ EXPIRED: Final = (
     "The event that was to answer it did not come within {span}: nobody knows how it went on. Check before you"
     " repeat it."
 )
+APPLIED: Final = (
+    "A person applied this. The event that answers it ({wants}) is waited for until {until}; it is written down here"
+    " when it comes, and the conversation is told if it is still open."
+)
 LEFT: Final = (
     "Something else came first, and stands below. The event that answers the call is still waited for until {until}:"
     " when it comes in this conversation, you are told."
@@ -130,7 +134,7 @@ def _prepared(
     since: int,
     at: float,
 ) -> None:
-    key, _ = _key(callback, {"with": inputs})
+    key, _ = key_of(callback, {"with": inputs})
     waits.begin(
         connection,
         Wait(
@@ -165,8 +169,8 @@ def _opened(
         waits.settle(connection, wait.wait_id, "closed", None, at)
         return None
     if wait.state == OPEN:
-        return wait
-    key, why = _key(callback, {"with": inputs, RESULT: result_of(connection, call)})
+        return _applied(connection, call, wait)
+    key, why = key_of(callback, {"with": inputs, RESULT: result_of(connection, call)})
     if call.state is CallState.UNKNOWN:
         key, why = None, "nobody knows what the call returned."
     if key is None:
@@ -174,11 +178,21 @@ def _opened(
             calls.add(connection, call.run_id, call.call_id, [NEVER.format(why=why)])
         return waits.one(connection, wait.wait_id)
     span = callback.timeout if seconds is None else min(callback.timeout, seconds)
-    return waits.open_(connection, wait.wait_id, key, at, at + span)
+    return _applied(connection, call, waits.open_(connection, wait.wait_id, key, at, at + span))
 
 
-def _key(callback: Callback, scope: Mapping[str, Any]) -> tuple[str | None, str]:
-    """The key, or why there is none."""
+def _applied(connection: Transaction, call: Call, wait: Wait) -> Wait:
+    """The same wait; of a call that a person applied, left open beside its result, for no turn waits for it."""
+    if not call.call_id.endswith(calls.APPLIED) or not waits.leave_open(connection, wait.wait_id):
+        return wait
+    wants, until = f"{', '.join(wait.patterns)} for {wait.key}", _moment(wait.deadline_at)
+    words = APPLIED.format(wants=wants, until=until)
+    calls.add(connection, call.run_id, call.call_id, [words])
+    return waits.one(connection, wait.wait_id)
+
+
+def key_of(callback: Callback, scope: Mapping[str, Any]) -> tuple[str | None, str]:
+    """The key of its event, or why there is none."""
     try:
         template = Template.parse(callback.key)
         if not template.names <= scope.keys():
@@ -229,10 +243,13 @@ def _words(end: WaitEnd, wait: Wait) -> str:
     span = timedelta(seconds=round(wait.deadline_at - wait.opened_at))
     match end:
         case WaitEnd.INTERRUPTED:
-            until = datetime.fromtimestamp(wait.deadline_at, UTC)
-            return LEFT.format(until=f"{until:%Y-%m-%d %H:%M:%S} UTC")
+            return LEFT.format(until=_moment(wait.deadline_at))
         case WaitEnd.EXPIRED | WaitEnd.RESOLVED:
             return EXPIRED.format(span=span)
+
+
+def _moment(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _texts(blocks: Iterable[Mapping[str, Any]]) -> list[str]:

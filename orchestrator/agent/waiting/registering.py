@@ -10,11 +10,12 @@ from orchestrator.agent import counting
 from orchestrator.agent.calling import once
 from orchestrator.agent.conversation import prompt, told
 from orchestrator.agent.means import Means
-from orchestrator.agent.waiting import callbacks
+from orchestrator.agent.waiting import callbacks, handles
 from orchestrator.database import Transaction
 from orchestrator.inbox.inbox import DecisionState, Entry, EntryState
 from orchestrator.inbox.rows import clean
 from orchestrator.ledger import calls, conversations, losses, turns, waits
+from orchestrator.ledger import handles as kept
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.waits import Wait
 from workflows.messages import (
@@ -64,6 +65,9 @@ async def open_wait(means: Means, request: WaitRequest) -> Waiting:
     """Register the wait of this call, or return the one registered before."""
     call = await means.ledger.read(calls.one, request.run_id, request.call_id)
     if call.server != BUILTIN:
+        handle = await means.ledger.read(kept.find, call.run_id, call.call_id)
+        if handle is not None:
+            return await handles.opened(means, call, handle)
         return await callbacks.opened(means, call, request.seconds)
     refusal = await _refused(means, call)
     if refusal is not None:
@@ -106,6 +110,14 @@ async def end_wait(means: Means, ending: EndWait) -> WaitEnded:
         )
     first = await means.ledger.write(_ended, wait, ending, block, position, means.now())
     return await _counted(means, ending, first=first)
+
+
+async def hear_late(means: Means, ending: EndWait) -> WaitEnded:
+    """Complete the result of a call that somebody applied, by the event that answers it; nobody is asked about it."""
+    wait = await means.ledger.read(waits.find, ending.wait_id)
+    if wait is None or not wait.call_id.endswith(calls.APPLIED):
+        return WaitEnded(first=False)
+    return await _counted(means, ending, first=await callbacks.ended(means, wait, ending))
 
 
 async def _counted(means: Means, ending: EndWait, *, first: bool) -> WaitEnded:

@@ -53,6 +53,11 @@ attempts | input_tokens | integer | NO
 attempts | output_tokens | integer | NO
 attempts | cached_tokens | integer | NO
 attempts | at | double precision | NO
+audit | number | integer | NO
+audit | at | double precision | NO
+audit | server | character varying | NO
+audit | line | text | NO
+audit | digest | character varying | NO
 calls | run_id | character varying | NO
 calls | call_id | character varying | NO
 calls | turn | integer | NO
@@ -135,6 +140,15 @@ notes | turn | integer | NO
 notes | ordinal | integer | NO
 notes | text | text | NO
 notes | event_id | character varying | YES
+notices | identity | character varying | NO
+notices | run_id | character varying | NO
+notices | about | character varying | NO
+notices | type | character varying | NO
+notices | event_id | character varying | NO
+notices | at | double precision | NO
+notices | became | text | YES
+notices | failed | boolean | YES
+notices | settled_at | double precision | YES
 outages | run_id | character varying | NO
 outages | credential | character varying | NO
 outages | words | text | NO
@@ -189,6 +203,13 @@ slots | rule | character varying | NO
 slots | n | integer | NO
 slots | workflow_id | character varying | NO
 slots | at | double precision | NO
+standings | server | character varying | NO
+standings | worker | character varying | NO
+standings | state | character varying | NO
+standings | failures | integer | NO
+standings | error | text | YES
+standings | until | double precision | NO
+standings | at | double precision | NO
 subject_writes | run_id | character varying | NO
 subject_writes | call_id | character varying | NO
 subject_writes | subject | character varying | NO
@@ -221,6 +242,7 @@ approvals | PRIMARY KEY (approval_id)
 approvals | UNIQUE (code)
 artifacts | PRIMARY KEY (digest)
 attempts | PRIMARY KEY (run_id, turn, attempt)
+audit | PRIMARY KEY (number)
 calls | PRIMARY KEY (run_id, call_id)
 causes | PRIMARY KEY (event_id)
 claims | PRIMARY KEY (decision_id)
@@ -235,6 +257,7 @@ losses | PRIMARY KEY (run_id)
 migrations | PRIMARY KEY (name)
 model_pauses | PRIMARY KEY (credential)
 notes | PRIMARY KEY (run_id, turn, ordinal)
+notices | PRIMARY KEY (identity)
 outages | PRIMARY KEY (run_id)
 own_actors | PRIMARY KEY (source, server)
 payers | PRIMARY KEY (run_id)
@@ -243,6 +266,7 @@ reservations | PRIMARY KEY (run_id, turn, attempt, scope)
 shortfalls | PRIMARY KEY (run_id)
 slots | PRIMARY KEY (rule, n)
 slots | UNIQUE (workflow_id)
+standings | PRIMARY KEY (server, worker)
 subject_writes | PRIMARY KEY (run_id, call_id)
 turns | PRIMARY KEY (run_id, turn)
 waits | PRIMARY KEY (wait_id)
@@ -257,6 +281,8 @@ CREATE UNIQUE INDEX approvals_code_key ON public.approvals USING btree (code)
 CREATE UNIQUE INDEX approvals_pkey ON public.approvals USING btree (approval_id)
 CREATE UNIQUE INDEX artifacts_pkey ON public.artifacts USING btree (digest)
 CREATE UNIQUE INDEX attempts_pkey ON public.attempts USING btree (run_id, turn, attempt)
+CREATE INDEX audit_by_time ON public.audit USING btree (at)
+CREATE UNIQUE INDEX audit_pkey ON public.audit USING btree (number)
 CREATE INDEX calls_in_order ON public.calls USING btree (run_id, turn, "position")
 CREATE UNIQUE INDEX calls_pkey ON public.calls USING btree (run_id, call_id)
 CREATE UNIQUE INDEX causes_pkey ON public.causes USING btree (event_id)
@@ -275,6 +301,9 @@ CREATE UNIQUE INDEX losses_pkey ON public.losses USING btree (run_id)
 CREATE UNIQUE INDEX migrations_pkey ON public.migrations USING btree (name)
 CREATE UNIQUE INDEX model_pauses_pkey ON public.model_pauses USING btree (credential)
 CREATE UNIQUE INDEX notes_pkey ON public.notes USING btree (run_id, turn, ordinal)
+CREATE INDEX notices_by_run ON public.notices USING btree (run_id, at)
+CREATE INDEX notices_by_settling ON public.notices USING btree (settled_at, at)
+CREATE UNIQUE INDEX notices_pkey ON public.notices USING btree (identity)
 CREATE INDEX outages_by_state ON public.outages USING btree (state, since)
 CREATE UNIQUE INDEX outages_pkey ON public.outages USING btree (run_id)
 CREATE UNIQUE INDEX own_actors_pkey ON public.own_actors USING btree (source, server)
@@ -287,6 +316,7 @@ CREATE INDEX shortfalls_by_state ON public.shortfalls USING btree (state, since)
 CREATE UNIQUE INDEX shortfalls_pkey ON public.shortfalls USING btree (run_id)
 CREATE UNIQUE INDEX slots_pkey ON public.slots USING btree (rule, n)
 CREATE UNIQUE INDEX slots_workflow_id_key ON public.slots USING btree (workflow_id)
+CREATE UNIQUE INDEX standings_pkey ON public.standings USING btree (server, worker)
 CREATE INDEX subject_writes_by_subject ON public.subject_writes USING btree (subject, at)
 CREATE UNIQUE INDEX subject_writes_pkey ON public.subject_writes USING btree (run_id, call_id)
 CREATE UNIQUE INDEX turns_pkey ON public.turns USING btree (run_id, turn)

@@ -1,0 +1,141 @@
+"""The Tasks extension on the SDK's public hooks: who may take a task, read it, answer it and call it off.
+
+Every method asks again who calls: another principal's task is as unknown as one that never was.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Any, Final, final
+
+from mcp import MCPError
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.extension import Extension, MethodBinding
+from mcp.server.mcpserver import authenticated_principal, require_client_extension
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.shared.inbound import decode_header_value
+from mcp.types import HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS, CallToolRequestParams
+from typing_extensions import override
+
+from mcp_servers.tasks.desk import Call, Desk, answering
+from mcp_servers.tasks.states import Cancelled, Task, Working
+from mcp_servers.tasks.store import StoreUnavailable
+from mcp_servers.tasks.wire import (
+    COMPLETE,
+    MODERN,
+    TASKS,
+    TaskParams,
+    UpdateParams,
+    detailed,
+    handle,
+)
+
+IDEMPOTENCY: Final = "doorbell/idempotency-key"
+"""Where a caller's `_meta` says that two calls are one."""
+
+Request = ServerRequestContext[Any, Any]
+CallOff = Callable[[Task, Any], Awaitable[None]]
+"""Asks the vendor to stop a task's work; the second argument is what the server's lifespan yielded."""
+
+
+@final
+class TasksExtension(Extension):
+    """Gives the tools of a server tasks.
+
+    `required` names the tools that can't be called without them. `call_off` asks the vendor to stop; where it
+    raises ToolError, the task goes on.
+    """
+
+    identifier = TASKS
+
+    def __init__(
+        self, desk: Desk, *, required: Collection[str] = (), call_off: CallOff | None = None
+    ) -> None:
+        self._desk = desk
+        self._required = frozenset(required)
+        self._call_off = call_off
+
+    @override
+    def methods(self) -> Sequence[MethodBinding]:
+        return (
+            MethodBinding("tasks/get", TaskParams, self._get, MODERN),
+            MethodBinding("tasks/update", UpdateParams, self._update, MODERN),
+            MethodBinding("tasks/cancel", TaskParams, self._cancel, MODERN),
+        )
+
+    @override
+    async def intercept_tool_call(
+        self, params: CallToolRequestParams, ctx: Request, call_next: CallNext
+    ) -> HandlerResult:
+        if params.name in self._required:
+            require_client_extension(ctx, TASKS)
+        call = Call(
+            tool=params.name,
+            arguments=params.arguments or {},
+            principal=principal_of(ctx),
+            idempotency=_idempotency(ctx),
+            takes_tasks=takes_tasks(ctx),
+        )
+        # The running tool finds the call here, so that arguments go the tool's usual way through validation.
+        token = answering.set(call)
+        try:
+            result = await call_next(ctx)
+        finally:
+            answering.reset(token)
+        return result if call.task is None else handle(call.task)
+
+    async def _get(self, ctx: Request, params: TaskParams) -> HandlerResult:
+        return {**COMPLETE, **detailed(await self._task(ctx, params.task_id))}
+
+    async def _update(self, ctx: Request, params: UpdateParams) -> HandlerResult:
+        task = await self._task(ctx, params.task_id)
+        await self._desk.answer(task, params.input_responses)
+        return dict(COMPLETE)
+
+    async def _cancel(self, ctx: Request, params: TaskParams) -> HandlerResult:
+        task = await self._task(ctx, params.task_id)
+        if not task.ended:
+            await self._desk.move(task.id, await self._called_off(task, ctx))
+        return dict(COMPLETE)
+
+    async def _called_off(self, task: Task, ctx: Request) -> Cancelled | Working:
+        try:
+            if self._call_off is not None:
+                await self._call_off(task, ctx.lifespan_context)
+        except ToolError as error:
+            return Working(message=f"it could not be called off: {error}")
+        return Cancelled(message="called off by the client")
+
+    async def _task(self, ctx: Request, id_: str) -> Task:
+        require_client_extension(ctx, TASKS)
+        # The SDK holds this header against the body for the core's methods only.
+        if (
+            ctx.request is not None
+            and decode_header_value(ctx.request.headers.get("mcp-name")) != id_
+        ):
+            raise MCPError(HEADER_MISMATCH, "Mcp-Name header does not match params.taskId")
+        try:
+            task = await self._desk.read(id_, principal_of(ctx))
+        except StoreUnavailable as error:
+            raise MCPError(INTERNAL_ERROR, f"{error}; ask again") from None
+        if task is None:
+            raise MCPError(
+                INVALID_PARAMS,
+                "Task not found: it never was, is another's, or its time is long over",
+            )
+        return task
+
+
+def takes_tasks(ctx: Request) -> bool:
+    """Whether this request declares that its caller understands tasks."""
+    capabilities = ctx.session.client_capabilities
+    extensions = capabilities.extensions if capabilities else None
+    return ctx.protocol_version in MODERN and TASKS in (extensions or {})
+
+
+def principal_of(ctx: Request) -> str:
+    """Who calls; empty where the transport tells nobody from anybody."""
+    return authenticated_principal(ctx) or ""
+
+
+def _idempotency(ctx: Request) -> str | None:
+    key = (ctx.meta or {}).get(IDEMPOTENCY)
+    return key if isinstance(key, str) and key else None

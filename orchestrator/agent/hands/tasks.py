@@ -1,0 +1,179 @@
+"""Calls that a server answers later (SEP-2663), from the caller's side: what is declared, asked and read.
+
+https://github.com/modelcontextprotocol/ext-tasks, revision 2026-07-28. It waits for nothing: a handle is handed on,
+and whoever holds it asks after the task, from any process, days later.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, ClassVar, Final, Literal
+
+from mcp import Client
+from mcp.client import ClaimContext, ClientExtension, ResultClaim
+from mcp_types import INVALID_PARAMS, CallToolResult, Request, RequestParams, Result
+from pydantic import ConfigDict, ValidationError
+from typing_extensions import override
+
+from orchestrator.agent.hands.convert import answered, failed
+from orchestrator.agent.hands.definitions import Answered, Begun, Lost, NotSent, Outcome
+from orchestrator.agent.hands.heard import unreadable
+from orchestrator.agent.hands.sights import Seen, Sight, Status, Unseen
+
+TASKS: Final = "io.modelcontextprotocol/tasks"
+THOUSAND: Final = 1000.0
+LONGEST_SAID: Final = 500
+
+
+class TaskParams(RequestParams):
+    """Which task is meant."""
+
+    task_id: str
+
+
+class GetTask(Request[TaskParams, Literal["tasks/get"]]):
+    """How does it stand?"""
+
+    name_param: ClassVar[str | None] = "taskId"
+    method: Literal["tasks/get"] = "tasks/get"
+    params: TaskParams
+
+
+class CancelTask(Request[TaskParams, Literal["tasks/cancel"]]):
+    """Stop, if you can."""
+
+    name_param: ClassVar[str | None] = "taskId"
+    method: Literal["tasks/cancel"] = "tasks/cancel"
+    params: TaskParams
+
+
+class Created(Result):
+    """A call that became a task."""
+
+    model_config = ConfigDict(**{**Result.model_config, "extra": "allow"})
+    result_type: Literal["task"]
+    task_id: str
+    status: Status
+    status_message: str | None = None
+    ttl_ms: float | None = None
+    poll_interval_ms: float | None = None
+
+
+class Detailed(Result):
+    """The whole task."""
+
+    task_id: str
+    status: Status
+    status_message: str | None = None
+    ttl_ms: float | None = None
+    poll_interval_ms: float | None = None
+    input_requests: dict[str, Any] | None = None
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+
+
+class TakesTasks(ClientExtension):
+    """Declares on each request that a handle is understood; a connection of the handshake era declares nothing."""
+
+    identifier = TASKS
+
+    @override
+    def claims(self) -> Sequence[ResultClaim[Any]]:
+        return (ResultClaim(result_type="task", model=Created, resolve=_never),)
+
+
+async def _never(created: Created, context: ClaimContext) -> CallToolResult:
+    raise NotImplementedError(f"{context.tool_name}: {created.status} is handed on, not waited for")
+
+
+Redacted = Callable[[Any], Any]
+"""The same without any secret."""
+Asking = Callable[[Client, float, Redacted], Awaitable[Sight]]
+"""Something to ask of a server about a task, within so many seconds."""
+
+
+def begun(created: Created, redacted: Redacted) -> Begun:
+    """The handle that a call was answered with."""
+    said = redacted(created.model_dump(mode="json", by_alias=True, exclude_none=True))
+    return Begun(
+        task_id=created.task_id,
+        status=created.status,
+        said=_short(said.get("statusMessage")),
+        ttl=_seconds(created.ttl_ms),
+        poll=_seconds(created.poll_interval_ms),
+        document=json.dumps(said, ensure_ascii=False),
+    )
+
+
+def looking(task_id: str) -> Asking:
+    """Ask how a task stands."""
+
+    async def ask(client: Client, deadline: float, redacted: Redacted) -> Sight:
+        request = GetTask(params=TaskParams.model_validate({"taskId": task_id}))
+        return _seen(await client.session.send_request(request, Detailed, deadline), redacted)
+
+    return ask
+
+
+def calling_off(task_id: str) -> Asking:
+    """Ask a server to stop, which it may heed or not; and how the task stands then."""
+
+    async def ask(client: Client, deadline: float, redacted: Redacted) -> Sight:
+        request = CancelTask(params=TaskParams.model_validate({"taskId": task_id}))
+        await client.session.send_request(request, Result, deadline)
+        return await looking(task_id)(client, deadline, redacted)
+
+    return ask
+
+
+def unseen(outcome: Outcome, code: int = 0) -> Unseen:
+    """Why nobody knows how a task stands, as the failure of any request is told."""
+    return Unseen(reason=_short(_reason(outcome)), gone=code == INVALID_PARAMS)
+
+
+def _reason(outcome: Outcome) -> str:
+    match outcome:
+        case Answered(content=content):
+            return " ".join(str(block.get("text")) for block in content)
+        case NotSent(reason=reason) | Lost(reason=reason):
+            return reason
+        case Begun():
+            return "it was answered with another task"
+
+
+def _seen(detailed: Detailed, redacted: Redacted) -> Seen:
+    return Seen(
+        status=detailed.status,
+        said=_short(redacted(detailed.status_message)),
+        ttl=_seconds(detailed.ttl_ms),
+        poll=_seconds(detailed.poll_interval_ms),
+        answer=_answer(detailed, redacted),
+        requests=redacted(detailed.input_requests or {}),
+    )
+
+
+def _answer(detailed: Detailed, redacted: Redacted) -> Answered | None:
+    match detailed.status:
+        case Status.COMPLETED:
+            return _result(detailed.result, redacted)
+        case Status.FAILED:
+            error = redacted(detailed.error or {})
+            said = error.get("message") or "it does not say why"
+            return failed(f"The call failed at its server: {said} (MCP error {error.get('code')})")
+        case Status.WORKING | Status.INPUT_REQUIRED | Status.CANCELLED:
+            return None
+
+
+def _result(result: Mapping[str, Any] | None, redacted: Redacted) -> Answered:
+    try:
+        read = CallToolResult.model_validate(result, by_name=False)
+    except ValidationError as error:
+        return failed(unreadable(error))
+    return answered(redacted(read.model_dump(mode="json", by_alias=True, exclude_none=True)))
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else max(milliseconds, 0.0) / THOUSAND
+
+
+def _short(text: str | None) -> str:
+    return (text or "")[:LONGEST_SAID]

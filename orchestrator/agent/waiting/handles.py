@@ -1,0 +1,198 @@
+"""Calls that their servers answer later: waited for without work, asked after now and then, called off when unwanted.
+
+    a handle --> opened: an event may hint at it --> look ... look --> its answer is the call's result
+
+An event is a hint: what counts is what the server says when it is asked. No event at all costs time only, because a
+task is asked after anyway, at first as often as its server wants, then less and less. It wakes nobody.
+"""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+
+from orchestrator.agent.calling import once
+from orchestrator.agent.calling.once import Kept
+from orchestrator.agent.conversation.opening import frozen_of
+from orchestrator.agent.conversation.showing import answer_shown, policy_of
+from orchestrator.agent.hands.sights import Seen, Status, Unseen
+from orchestrator.agent.means import Means
+from orchestrator.agent.text.untrusted import shown
+from orchestrator.agent.waiting import callbacks
+from orchestrator.database import Transaction
+from orchestrator.ledger import artifacts, calls, conversations, handles, waits
+from orchestrator.ledger.calls import Call
+from orchestrator.ledger.handles import Handle
+from orchestrator.ledger.waits import LISTENING, PREPARED, Wait, wait_id_of
+from workflows.looks import Look, Looked
+from workflows.messages import CallState, Done, Waiting
+from workflows.playbook import Callback
+
+PATIENCE: Final = 20.0
+"""Seconds in which a server must say how a task stands."""
+EAGER: Final = 3
+"""Looks as often as the server wants; each one after them waits twice as long as the one before."""
+DOUBLINGS: Final = 20
+SELDOM: Final = 900.0
+"""Seconds between two looks in the end, or what the server wants where that is more."""
+FOREVER: Final = 30 * 86_400.0
+GRACE: Final = 5.0
+"""Seconds past a task's time in which it is asked after once more."""
+
+HINTED: Final = "hinted at"
+CANCELLED: Final = (
+    "Its server says that this call was cancelled there{said}. It may have done a part of it: look before you"
+    " repeat it."
+)
+GONE: Final = "its server no longer knows it: {reason}"
+OVER: Final = "its server was given {span} for it, and that is over"
+TOO_LONG: Final = "the {span} that the playbook waits for it are over"
+
+
+async def opened(means: Means, call: Call, handle: Handle) -> Waiting:
+    """Wait for this task from now on, with whatever event may hint at it; not for one that has ended."""
+    if await once.under_way(means, call) is None:
+        await means.ledger.write(_closed, handle, means.now())
+        return Waiting(wait_id="", call_id=call.call_id, wants="", seconds=0.0, ended=call.state)
+    found = await _callback(means, call)
+    if found is not None:
+        await means.ledger.write(_listening, call, handle, *found, means.now())
+    wants = f"{call.server} answers {call.tool} later"
+    if handle.status == Status.INPUT_REQUIRED:
+        wants += ", and asks for input"
+    return Waiting(
+        wait_id=wait_id_of(call.run_id, call.call_id),
+        call_id=call.call_id,
+        wants=wants,
+        seconds=max(handle.look_at - means.now(), 0.0),
+    )
+
+
+async def look(means: Means, request: Look) -> Looked:
+    """Ask how the task of a call stands, and end the call with it when it has ended."""
+    call = await means.ledger.read(calls.one, request.run_id, request.call_id)
+    handle = await once.under_way(means, call)
+    if handle is None:
+        return Looked(outcome=once.outcome_of(call))
+    await _hear(means, request)
+    found = await _callback(means, call)
+    sight = await means.tasks.look(handle.server, handle.task_id, deadline=PATIENCE)
+    now = means.now()
+    handle = _after(handle, sight, now)
+    why = request.last or _over(handle, now, None if found is None else found[0].timeout)
+    kept = await _ended(means, call, sight, why)
+    if kept is None:
+        await means.ledger.write(handles.seen, handle)
+        return Looked(seconds=max(handle.look_at - now, 0.0), said=handle.status)
+    outcome = await once.finish(means, request, kept)
+    await means.ledger.write(_closed, handle, now)
+    return Looked(outcome=outcome)
+
+
+async def call_off(means: Means, request: Look) -> Done:
+    """Ask the server to stop, and write down what became of the task, which changes nothing any more.
+
+    Raises:
+        TryAgain: where the server gave no answer.
+    """
+    handle = await means.ledger.read(handles.find, request.run_id, request.call_id)
+    if handle is None or handle.ended_at is not None:
+        return Done()
+    sight = await means.tasks.call_off(handle.server, handle.task_id, deadline=PATIENCE)
+    if isinstance(sight, Unseen) and not sight.gone:
+        raise once.TryAgain(f"{handle.server} could not be told to stop: {sight.reason}")
+    await means.ledger.write(_closed, handle, means.now())
+    if isinstance(sight, Seen):
+        await means.ledger.write(_late, handle, sight, means.now())
+    return Done()
+
+
+async def _callback(means: Means, call: Call) -> tuple[Callback, dict[str, Any]] | None:
+    """What the playbook waits for after this tool, with the inputs of its run; None where it waits for nothing."""
+    _, frozen = await frozen_of(means, call.run_id)
+    callback = frozen.waits.get(f"{call.server}.{call.tool}")
+    return None if callback is None else (callback, dict(frozen.inputs))
+
+
+async def _hear(means: Means, request: Look) -> None:
+    if request.event_id is None:
+        return
+    entry = await means.inbox.entry(request.event_id)
+    if entry is not None:
+        await means.ledger.write(
+            conversations.hear, request.run_id, entry.id, entry.position, HINTED, means.now()
+        )
+
+
+async def _ended(means: Means, call: Call, sight: Seen | Unseen, over: str | None) -> Kept | None:
+    """What the call ends with now; None as long as its task is under way, and isn't `over`."""
+    policy = await means.ledger.read(policy_of, call.run_id)
+    match sight:
+        case Seen(answer=answer) if answer is not None:
+            return once.kept_of(answer_shown(answer, policy))
+        case Seen(status=Status.CANCELLED, said=said):
+            words = CANCELLED.format(said=f": {shown(said, policy)}" if said else "")
+            return Kept(result=once.answer_words(CallState.FAILED, words))
+        case Unseen(gone=True, reason=reason):
+            return Kept(result=once.unknown(GONE.format(reason=shown(reason, policy))))
+        case _:
+            return None if over is None else Kept(result=once.unknown(over))
+
+
+def _after(handle: Handle, sight: Seen | Unseen, now: float) -> Handle:
+    """The handle after a look."""
+    looks = handle.looks + 1
+    poll, ttl, status, said = handle.poll, handle.ttl, handle.status, handle.said
+    if isinstance(sight, Seen):
+        ttl, status, said = sight.ttl, str(sight.status), sight.said
+        poll = once.poll_of(sight.poll)
+    pause = min(poll * 2 ** min(max(looks - EAGER, 0), DOUBLINGS), max(SELDOM, poll))
+    after = replace(
+        handle, ttl=ttl, poll=poll, looks=looks, look_at=now + pause, status=status, said=said
+    )
+    over = after.over_at
+    if over is not None and now < over:
+        after = replace(after, look_at=min(after.look_at, over + GRACE))
+    return after
+
+
+def _over(handle: Handle, now: float, timeout: float | None) -> str | None:
+    """Why nobody waits for the task any longer; None when somebody does."""
+    if handle.ttl is not None and now >= handle.opened_at + handle.ttl:
+        return OVER.format(span=timedelta(seconds=round(handle.ttl)))
+    if timeout is not None and now >= handle.opened_at + timeout:
+        return TOO_LONG.format(span=timedelta(seconds=round(timeout)))
+    return None
+
+
+def _listening(
+    connection: Transaction,
+    call: Call,
+    handle: Handle,
+    callback: Callback,
+    inputs: dict[str, Any],
+    at: float,
+) -> None:
+    """Listen for the event that the playbook names, if its key can be known before the call has its result."""
+    wait = waits.find(connection, wait_id_of(call.run_id, call.call_id))
+    if wait is None or wait.state != PREPARED:
+        return
+    scope = {"with": inputs, callbacks.RESULT: json.loads(handle.document)}
+    key, _ = callbacks.key_of(callback, scope)
+    if key is not None:
+        waits.open_(connection, wait.wait_id, key, at, at + min(callback.timeout, FOREVER))
+
+
+def _closed(connection: Transaction, handle: Handle, at: float) -> None:
+    """Nothing hints at it any more."""
+    handles.end(connection, handle, handle.status, at)
+    wait: Wait | None = waits.find(connection, wait_id_of(handle.run_id, handle.call_id))
+    if wait is not None and wait.state in {*LISTENING, PREPARED}:
+        waits.settle(connection, wait.wait_id, "closed", None, at)
+
+
+def _late(connection: Transaction, handle: Handle, seen: Seen, at: float) -> None:
+    digest = None
+    if seen.answer is not None:
+        digest = artifacts.put(connection, seen.answer.full, seen.answer.full_media_type, at)
+    handles.late(connection, handle, str(seen.status), seen.said, digest)
