@@ -23,6 +23,9 @@ FENCE = "---"
 READ: Final = "resources/read"
 """What the reading of a resource is called where tools are called by name; no playbook may list such a tool."""
 
+PROMPT: Final = "prompts/get"
+"""What the asking for a prompt is called there."""
+
 MOST_READS: Final = 20
 MEMBER: Final = re.compile(r"\{([^{}]*)\}")
 PLAIN: Final = r"(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+"

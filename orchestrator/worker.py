@@ -105,7 +105,8 @@ async def _work(settings: Settings, dotenv: Path, told: Telemetry, journal: Jour
     reloading = await _reloading(settings, dotenv, stores)
     redact = redact_of(held_by(settings), reloading.configuration)
     journal.redact(lambda text: redact().text(text))
-    faring = Faring(stores.ledger, _name(), time.time, log)
+    counts = RunInstruments(told.registry)
+    faring = Faring(stores.ledger, _name(), time.time, log, counts)
     listings = Listings()
     model, hands = _late(
         settings,
@@ -116,7 +117,6 @@ async def _work(settings: Settings, dotenv: Path, told: Telemetry, journal: Jour
         stood=faring.heard,
         changed=listings.forget,
     )
-    counts = RunInstruments(told.registry)
     counted = CountedModel(model, counts, _declared(reloading.configuration))
     means = replace(
         _means(settings, stores, reloading, counted, hands, counts),
@@ -226,6 +226,8 @@ def worker_of(
             outside.limits,
             outside.proposals,
             outside.record,
+            outside.look,
+            outside.call_off,
             ToolActivity(means).call,
         ],
         workflow_runner=SandboxedWorkflowRunner(

@@ -166,6 +166,15 @@ class Screening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """A prompt of a server; `arguments` are templates over `with`."""
+
+    server: str
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Playbook:
     """A goal in prose with the means to reach it.
 
@@ -175,7 +184,8 @@ class Playbook:
     instructions, a template over `with`. `digest` names exactly this text. `text` is how the model is shown what
     others wrote; `approve` who must consent to calls that change something, where `writes` doesn't say. `on_drift` is
     what becomes of a tool whose definition isn't the one that was locked. `screening` is what a write may carry.
-    `read` are the resources that may be read, as `server:uri` or a template of URIs.
+    `read` are the resources that may be read, as `server:uri` or a template of URIs; `prompt` is what a conversation
+    begins with.
     """
 
     name: str
@@ -195,6 +205,7 @@ class Playbook:
     on_drift: OnDrift = OnDrift.PARK
     screening: Screening = field(default_factory=Screening)
     read: tuple[str, ...] = ()
+    prompt: Prompt | None = None
 
     def consent_for(self, tool: str, effect: Effect) -> Approve | None:
         """Who must consent to calls of `server.tool`: as its own line says, else as all that change something."""

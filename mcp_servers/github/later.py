@@ -13,10 +13,11 @@ from pydantic import Field
 
 from mcp_servers.github import answers
 from mcp_servers.github.api import GitHub, repository
-from mcp_servers.github.told import PAYLOAD, deployment_key, run_key
+from mcp_servers.github.told import PAYLOAD, deployment_key, run_key, run_told
 from mcp_servers.tasks.desk import Asked, Opening, Unsure
 from mcp_servers.tasks.mounting import Later
 from mcp_servers.tasks.states import Task
+from mcp_servers.tasks.store import Told
 from mcp_servers.tasks.wire import said
 
 RECENT: Final = 100
@@ -115,6 +116,15 @@ async def call_off(task: Task, later: Later[GitHub]) -> None:
             await later.api.post(key.removeprefix(_CANCEL), {})
             return
     raise ToolError("a deployment isn't called off by its task: ask whoever deploys")
+
+
+async def look(task: Task, later: Later[GitHub]) -> Told | None:
+    """How a run stands at GitHub now; a deployment is its deployer's to tell of."""
+    for key in await later.desk.store.keys(task.id):
+        if key.startswith(_CANCEL):
+            path = key.removeprefix(_CANCEL).removesuffix("/cancel")
+            return run_told(await later.api.get(path))
+    return None
 
 
 async def _earlier(

@@ -23,6 +23,7 @@ from mcp_servers.github.later import (
     Repo,
     call_off,
     create_deployment,
+    look,
     run_workflow,
 )
 from mcp_servers.tasks.desk import Desk
@@ -195,6 +196,7 @@ def build(base_url: str, token: str | None, desk: Desk | None = None) -> MCPServ
         desk=desk or Desk(store=MemoryStore(), hears=False),
         connect=partial(connect, base_url, token),
         call_off=call_off,
+        look=look,
     )
     for tool, annotations in TOOLS:
         server.add_tool(tool, annotations=annotations, structured_output=False)

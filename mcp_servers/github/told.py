@@ -29,6 +29,15 @@ def run_key(id_: object) -> str:
     return f"workflow_run:{id_}"
 
 
+def run_told(run: Mapping[str, Any]) -> Told:
+    """How a workflow run stands."""
+    if run.get("status") != "completed":
+        return Working(message=f"run {run['id']} is {run.get('status')}")
+    ended = answers.ran(run)
+    good = run.get("conclusion") in {"success", "neutral", "skipped"}
+    return said(answers.text(ended), is_error=not good, structured=ended)
+
+
 def callback(parcel: Parcel) -> Callback | None:
     """Whose a webhook is, and what it tells. Raises `Unreadable`."""
     payload = parcel.payload
@@ -80,11 +89,4 @@ def _deployed(deployment: Mapping[str, Any], status: Mapping[str, Any]) -> Told:
 
 
 def _run(id_: str, run: Mapping[str, Any]) -> Callback:
-    keys = [run_key(run["id"])]
-    if run.get("status") != "completed":
-        told: Told = Working(message=f"run {run['id']} is {run.get('status')}")
-    else:
-        ended = answers.ran(run)
-        good = run.get("conclusion") in {"success", "neutral", "skipped"}
-        told = said(answers.text(ended), is_error=not good, structured=ended)
-    return Callback(id=id_, keys=keys, told=told)
+    return Callback(id=id_, keys=[run_key(run["id"])], told=run_told(run))

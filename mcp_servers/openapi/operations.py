@@ -19,6 +19,7 @@ _PLACES: Final[Mapping[str, Place]] = {"path": "path", "query": "query", "header
 # https://spec.openapis.org/oas/v3.1.1#parameter-object: parameters of these names are to be ignored
 _OURS: Final = frozenset({"accept", "content-type", "authorization"})
 FORM: Final = "application/x-www-form-urlencoded"
+LONGEST_NAME: Final = 64
 LONGEST: Final = 1024
 """Characters of a description that the model is told of one tool."""
 
@@ -127,7 +128,7 @@ def _parameters(
         if where == "header" and name.lower() in _OURS:
             continue
         if where in _PLACES:
-            argument = name if name not in taken else f"{name}_{where}"
+            argument = _safe(name) if _safe(name) not in taken else f"{_safe(name)}_{where}"
             taken.add(argument)
             yield argument, _parameter(schemas, name, _PLACES[where], read)
         elif read.get("required"):
@@ -168,13 +169,14 @@ def _body(
     schema = mapping(content).get("schema") or {}
     fields = None if media == "text/plain" else schemas.fields(schema)
     needed = body.get("required") is True
-    if fields is None or taken.keys() & fields[0].keys():
+    safe = [] if fields is None else [_safe(field) for field in fields[0]]
+    if fields is None or len({*taken, *safe}) < len(taken) + len(safe):
         name = "body" if "body" not in taken else "request_body"
         whole = _told(schemas.converted(schema), body)
         return media, {name: Argument(name=name, place="body", schema=whole, required=needed)}
     properties, required = fields
     return media, {
-        name: Argument(
+        _safe(name): Argument(
             name=name,
             place="field",
             schema=mapping(schemas.converted(one)),
@@ -182,6 +184,11 @@ def _body(
         )
         for name, one in properties.items()
     }
+
+
+def _safe(name: str) -> str:
+    """What an argument is called, in the characters that the names of arguments may have: `page[size]` is page_size."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("_")[:LONGEST_NAME] or "value"
 
 
 def _media(content: Mapping[str, Any]) -> tuple[str, Any]:

@@ -21,6 +21,7 @@ from mcp_servers.stripe.objects import (
     keys_of,
     money,
     refund_told,
+    session_told,
     subscription_told,
 )
 from mcp_servers.tasks.desk import Asked, Desk, Opening
@@ -141,6 +142,27 @@ async def call_off(task: Task, later: Later[Vendor]) -> None:
                 pass
 
 
+async def look(task: Task, later: Later[Vendor]) -> Told | None:
+    """How a task's object stands at Stripe now."""
+    for key in await later.desk.store.keys(task.id):
+        kind, _, id_ = key.partition(":")
+        if kind == "payment_link":
+            path = "/v1/checkout/sessions"
+            found = await later.api.get(path, payment_link=id_, status="complete", limit=1)
+            sessions = found["data"]
+            return session_told(sessions[0]) if sessions else None
+        if kind in LOOKS:
+            return LOOKS[kind](await later.api.get(f"/v1/{PATHS[kind]}/{id_}"))
+    return None
+
+
+LOOKS: Final[Mapping[str, Callable[[Thing], Told]]] = {
+    "payment_intent": intent_told,
+    "refund": refund_told,
+    "subscription": subscription_told,
+}
+
+
 async def _made(
     ctx: Ask, path: str, wanted: Mapping[str, str | int], tells: Callable[[Thing], Told]
 ) -> str:
@@ -178,6 +200,7 @@ def build(base_url: str, token: str | None, desk: Desk) -> MCPServer[Later[Vendo
         desk=desk,
         connect=partial(connect, base_url, token, name="Stripe", setting="STRIPE_API_KEY"),
         call_off=call_off,
+        look=look,
     )
     for tool, title in (
         (create_payment_link, "Make a payment link"),

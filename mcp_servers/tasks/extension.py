@@ -3,7 +3,9 @@
 Every method asks again who calls: another principal's task is as unknown as one that never was.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final, final
 
 from mcp import MCPError
@@ -16,8 +18,8 @@ from mcp.types import HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS, CallToolR
 from typing_extensions import override
 
 from mcp_servers.tasks.desk import Call, Desk, answering
-from mcp_servers.tasks.states import Cancelled, Task, Working
-from mcp_servers.tasks.store import StoreUnavailable
+from mcp_servers.tasks.states import Cancelled, Status, Task, Working
+from mcp_servers.tasks.store import StoreUnavailable, Told
 from mcp_servers.tasks.wire import (
     COMPLETE,
     MODERN,
@@ -35,23 +37,38 @@ Request = ServerRequestContext[Any, Any]
 CallOff = Callable[[Task, Any], Awaitable[None]]
 """Asks the vendor to stop a task's work; the second argument is what the server's lifespan yielded."""
 
+Look = Callable[[Task, Any], Awaitable[Told | None]]
+"""Asks the vendor how a task's work stands, for the webhook that was lost; None where it can't be asked."""
+LOOK: Final = timedelta(minutes=1)
+"""How long a task is left to its webhook, and how long between two looks of one process."""
+PATIENCE: Final = 5.0
+"""Seconds that whoever polls waits for a look."""
+_LOOKED: Final = 10_000
+
 
 @final
 class TasksExtension(Extension):
     """Gives the tools of a server tasks.
 
     `required` names the tools that can't be called without them. `call_off` asks the vendor to stop; where it
-    raises ToolError, the task goes on.
+    raises ToolError, the task goes on. `look` is asked now and then by whoever polls: a lost webhook loses no task.
     """
 
     identifier = TASKS
 
     def __init__(
-        self, desk: Desk, *, required: Collection[str] = (), call_off: CallOff | None = None
+        self,
+        desk: Desk,
+        *,
+        required: Collection[str] = (),
+        call_off: CallOff | None = None,
+        look: Look | None = None,
     ) -> None:
         self._desk = desk
         self._required = frozenset(required)
         self._call_off = call_off
+        self._look = look
+        self._looked: dict[str, datetime] = {}
 
     @override
     def methods(self) -> Sequence[MethodBinding]:
@@ -83,7 +100,32 @@ class TasksExtension(Extension):
         return result if call.task is None else handle(call.task)
 
     async def _get(self, ctx: Request, params: TaskParams) -> HandlerResult:
-        return {**COMPLETE, **detailed(await self._task(ctx, params.task_id))}
+        task = await self._task(ctx, params.task_id)
+        if self._look is not None and self._due(task):
+            task = await self._seen(task, self._look, ctx)
+        return {**COMPLETE, **detailed(task)}
+
+    def _due(self, task: Task) -> bool:
+        now = self._desk.clock()
+        quiet = max(task.updated_at, self._looked.get(task.id, task.created_at))
+        if task.status is not Status.WORKING or now - quiet < LOOK:
+            return False
+        if len(self._looked) >= _LOOKED:
+            self._looked.clear()
+        self._looked[task.id] = now
+        return True
+
+    async def _seen(self, task: Task, look: Look, ctx: Request) -> Task:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                told = await look(task, ctx.lifespan_context)
+        except (ToolError, TimeoutError):
+            return task
+        # How it goes on is the webhooks' to tell; only an end is worth a write.
+        if told is None or isinstance(told, Working):
+            return task
+        await self._desk.move(task.id, told)
+        return await self._task(ctx, task.id)
 
     async def _update(self, ctx: Request, params: UpdateParams) -> HandlerResult:
         task = await self._task(ctx, params.task_id)

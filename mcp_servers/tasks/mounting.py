@@ -10,7 +10,7 @@ from mcp.server import MCPServer
 from mcp.server.subscriptions import InMemorySubscriptionBus
 
 from mcp_servers.tasks.desk import KEEP, Desk
-from mcp_servers.tasks.extension import CallOff, TasksExtension
+from mcp_servers.tasks.extension import CallOff, Look, TasksExtension
 from mcp_servers.tasks.listening import Listening
 from mcp_servers.tasks.store import StoreUnavailable
 
@@ -41,6 +41,7 @@ def server_of(
     connect: Connect[A],
     required: Collection[str] = (),
     call_off: CallOff | None = None,
+    look: Look | None = None,
 ) -> MCPServer[Later[A]]:
     """A server without tools yet; nothing is connected before it runs."""
 
@@ -56,7 +57,7 @@ def server_of(
         instructions=instructions,
         lifespan=lifespan,
         log_level="WARNING",
-        extensions=[TasksExtension(desk, required=required, call_off=call_off)],
+        extensions=[TasksExtension(desk, required=required, call_off=call_off, look=look)],
         middleware=[Listening(desk=desk, bus=bus)],
         subscriptions=bus,
     )

@@ -1,4 +1,4 @@
-"""How this worker's servers fare, in its log and in the ledger, where `doorbell hands list` finds it; it tries none."""
+"""How this worker's servers fare: in its log, its counters and the ledger, for `doorbell hands list`; it tries none."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,13 +8,22 @@ from orchestrator.agent.hands.definitions import Standing
 from orchestrator.database import Database, DatabaseError
 from orchestrator.ledger import standings
 from orchestrator.ledger.standings import CLOSED, Fared
+from orchestrator.telemetry.instruments import RunInstruments
 
 
 class Faring:
     """One for each worker; `heard` is called by the hands, and what it hears is written by `work`."""
 
-    def __init__(self, ledger: Database, worker: str, now: Callable[[], float], log: Any) -> None:
+    def __init__(
+        self,
+        ledger: Database,
+        worker: str,
+        now: Callable[[], float],
+        log: Any,
+        counts: RunInstruments,
+    ) -> None:
         self._ledger, self._worker, self._now, self._log = ledger, worker, now, log
+        self._counts = counts
         self._news: asyncio.Queue[Fared] = asyncio.Queue()
 
     def heard(self, standing: Standing) -> None:
@@ -29,6 +38,7 @@ class Faring:
             until=now + standing.again_in,
             at=now,
         )
+        self._counts.hands_stood(fared.server, fared.state)
         self._tell(fared, standing.again_in)
         self._news.put_nowait(fared)
 

@@ -208,4 +208,5 @@ class _Reading:
 
 def _reached(playbook: Playbook) -> set[str]:
     """The servers a playbook can't do without."""
-    return {*playbook.tools, *(resource_of(said)[0] for said in playbook.read)}
+    prompted = [] if playbook.prompt is None else [playbook.prompt.server]
+    return {*playbook.tools, *(resource_of(said)[0] for said in playbook.read), *prompted}

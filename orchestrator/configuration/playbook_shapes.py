@@ -12,6 +12,7 @@ from orchestrator.configuration.allowing import Allowing
 from orchestrator.configuration.approve import Approving
 from orchestrator.configuration.callbacks import CallbackShape, Lasting
 from orchestrator.configuration.keys import Shape, Words, listed
+from orchestrator.configuration.prompting import Prompting
 from orchestrator.configuration.quantities import Count, Dollars, Positive
 from workflows.playbook import Budget, InputType, OnDrift, Screening, Tokens, Unseen
 
@@ -64,6 +65,7 @@ class PlaybookShape(Shape):
     optional: Annotated[list[Words], BeforeValidator(listed)] = Field(default_factory=list)
     on_drift: OnDrift = OnDrift.PARK
     read: Annotated[list[Words], BeforeValidator(listed)] = Field(default_factory=list)
+    prompt: Prompting | None = None
     bind: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     writes: Mapping[str, WriteShape] = Field(default_factory=dict)
     waits: Mapping[str, CallbackShape] = Field(default_factory=dict)

@@ -11,6 +11,7 @@ from orchestrator.configuration.callbacks import callback_flaws, callbacks_of
 from orchestrator.configuration.document import Document, Place
 from orchestrator.configuration.people import Person
 from orchestrator.configuration.playbook_shapes import PlaybookShape
+from orchestrator.configuration.prompting import prompt_of, texts_in
 from orchestrator.configuration.shaping import NAME, shaped
 from orchestrator.errors import Flaw
 from orchestrator.playbooks import (
@@ -62,6 +63,7 @@ def playbook_of(
         *_tools(shape, servers),
         *_optional(shape),
         *_reads(shape, servers),
+        *_prompted(shape, servers),
         *_binds(shape),
         *_writes(shape),
         *_inputs(shape),
@@ -117,6 +119,7 @@ def _playbook(name: str, text: str, shape: PlaybookShape, prose: str) -> Playboo
         ),
         approve=approve_of(shape.approve),
         read=tuple(shape.read),
+        prompt=prompt_of(shape.prompt),
     )
 
 
@@ -161,15 +164,29 @@ def _reads(shape: PlaybookShape, servers: Collection[str]) -> Iterator[Flaw]:
         yield from wrong or [Flaw(at, text) for text in _unreadable(shape, uri)]
 
 
+def _prompted(shape: PlaybookShape, servers: Collection[str]) -> Iterator[Flaw]:
+    prompt = prompt_of(shape.prompt)
+    if prompt is None:
+        return
+    if prompt.server not in servers:
+        said = f"unknown server {prompt.server!r}{closest(prompt.server, servers)}"
+        yield Flaw(("prompt",), said, key=True)
+    if not prompt.name:
+        yield Flaw(("prompt",), f"expected server:name, got {prompt.server!r}", key=True)
+    for name, value in prompt.arguments.items():
+        at: Place = ("prompt", "with", name)
+        wrong = [*_bound(shape, value, at)]
+        yield from wrong or [Flaw(at, said) for said in texts_in(value, shape.inputs)]
+
+
 def _unreadable(shape: PlaybookShape, uri: str) -> Iterator[str]:
-    template = Template.parse(uri)
+    texts = [*texts_in(uri, shape.inputs)]
+    yield from texts
+    if texts:
+        return
     stood_in = {name: _STAND_INS[kind] for name, kind in shape.inputs.items()}
-    for path in sorted(template.paths):
-        if shape.inputs[path.split(".")[1]] is InputType.TEXT:
-            yield f"{path} is text and may be a stranger's words: it may not say what is read"
-            return
     try:
-        flaw = template_flaw(str(template.render({"with": stood_in})))
+        flaw = template_flaw(str(Template.parse(uri).render({"with": stood_in})))
     except TemplateError as error:
         flaw = str(error)
     if flaw is not None:

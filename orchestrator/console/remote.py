@@ -153,9 +153,9 @@ def _of_the_inbox(question: OfTheInbox) -> tuple[str, Params]:
         case Why():
             return f"/events/{_safe(question.event)}/why", {}
         case Refusals():
-            return "/refusals", {"source": question.source, "limit": min(question.limit, MOST)}
+            return "/refusals", {"source": question.source, "limit": _page(question.limit)}
         case DeadLetters():
-            return "/dead-letters", {"limit": min(question.limit, MOST)}
+            return "/dead-letters", {"limit": _page(question.limit)}
 
 
 def _of_runs(question: OfRuns) -> tuple[str, Params]:
@@ -175,7 +175,7 @@ def _of_runs(question: OfRuns) -> tuple[str, Params]:
             return f"/runs/{_safe(question.run)}/log", {}
         case Approvals():
             every = "true" if question.every else "false"
-            return "/approvals", {"every": every, "limit": min(question.limit, MOST)}
+            return "/approvals", {"every": every, "limit": _page(question.limit)}
         case Approval():
             return f"/approvals/{_safe(question.code)}", {}
 
@@ -206,6 +206,13 @@ def said_at(word: Word) -> tuple[str, Any]:
         case _:
             places = {"run": "runs", "event": "events", "decision": "dead-letters"}
             return f"/{places.get(noun, f'{noun}s')}/{named}/{verb}", None
+
+
+def _page(limit: int) -> int:
+    if limit > MOST:
+        said = f"expected a limit of at most {MOST} for this list over HTTP, got {limit}"
+        raise AskerError(Fault.UNREADABLE, said)
+    return limit
 
 
 def _safe(name: str) -> str:

@@ -155,6 +155,17 @@ def event_grid(greeting: Greeting) -> Reply | None:
     return _json({"validationResponse": code})
 
 
+def mcp_events(greeting: Greeting) -> Reply | None:
+    """A `verification` is answered with its challenge; its signature has been checked like any other's.
+
+    https://modelcontextprotocol.io/seps/3415-events-extension
+    """
+    said = _said(greeting)
+    if said.get("type") != "verification":
+        return None
+    return _json({"challenge": _word(said.get("challenge"), _CHALLENGE)})
+
+
 def sns(greeting: Greeting) -> Reply | None:
     """A subscription to a topic is confirmed at SNS's own address; the scheme has checked topic and signature."""
     said = _said(greeting)

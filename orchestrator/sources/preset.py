@@ -109,4 +109,5 @@ _GREETS: Final = {
     "zoom": handshakes.zoom,
     "discord": handshakes.discord,
     "sns": handshakes.sns,
+    "mcp-events": handshakes.mcp_events,
 }

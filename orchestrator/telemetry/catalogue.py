@@ -198,8 +198,15 @@ DISPATCH: Final = (
     *(FORWARDS, FORWARD, RECOVERED, SILENT, RELOADS, RUNS_LOST, NOTIFICATIONS, LOOP_FAILURES),
 )
 STATE: Final = (WAITING, BACKLOG, OLDEST, DEAD, LEASES, BREAKER, TEMPORAL)
+HANDS_STOOD: Final = _counter(
+    "doorbell_hands_stood_total",
+    "Servers that began to be left alone (open), were tried again (half open), or were well again (closed).",
+    "server",
+    "state",
+)
 RUNS: Final = (
     *(TURNS, TURN, TOKENS, DOLLARS, UNPRICED),
     *(TOOL_CALLS, TOOL_CALL, RUNS_ENDED, RUNS_PARKED, CALLS_STOPPED, APPROVALS, WAITS_ENDED),
+    HANDS_STOOD,
 )
 ALL: Final = (*PROCESS, *DOOR, *DISPATCH, *STATE, *RUNS)

@@ -182,6 +182,7 @@ class RunInstruments:
         self._stopped = registry.counter(catalogue.CALLS_STOPPED)
         self._approvals = registry.counter(catalogue.APPROVALS)
         self._waits = registry.counter(catalogue.WAITS_ENDED)
+        self._stood = registry.counter(catalogue.HANDS_STOOD)
 
     def model_turn(
         self,
@@ -212,6 +213,10 @@ class RunInstruments:
     def call_stopped(self, why: str) -> None:
         """Count a tool call that was stopped for what it carried."""
         self._stopped.add((why,))
+
+    def hands_stood(self, server: str, state: str) -> None:
+        """Count a server that began or ceased to be left alone."""
+        self._stood.add((server, state))
 
     def run_ended(self, playbook: str, outcome: str) -> None:
         """Count a run that ended."""

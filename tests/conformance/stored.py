@@ -21,13 +21,14 @@ from orchestrator.agent.conversation.frozen import Frozen
 from orchestrator.events import Actor
 from orchestrator.rules.rule import Finding
 from orchestrator.state import Addresses
-from workflows import approvals, messages
+from workflows import approvals, looks, messages
 from workflows.carried import Carried, RunInput, RunResult
 
 WRITTEN = Path(__file__).with_name("stored.json")
 ROOTS = (
     *(kind for kind in vars(messages).values() if dataclasses.is_dataclass(kind)),
     *(kind for kind in vars(approvals).values() if dataclasses.is_dataclass(kind)),
+    *(kind for kind in vars(looks).values() if dataclasses.is_dataclass(kind)),
     Carried,
     RunInput,
     RunResult,

@@ -4,8 +4,10 @@ What it did is a line each in DIRECTORY/did. What becomes of the newest task is 
 """
 
 import sys
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
@@ -16,7 +18,8 @@ from starlette.responses import JSONResponse, Response
 from mcp_servers.tasks.desk import Asked, Desk, Opening
 from mcp_servers.tasks.extension import TasksExtension
 from mcp_servers.tasks.sql import SqlStore
-from mcp_servers.tasks.states import Asks, Cancelled, Change, Completed, Failed, Task, Working
+from mcp_servers.tasks.states import Asks, Cancelled, Completed, Failed, Task, Working
+from mcp_servers.tasks.store import Callback, Told, token_key
 from mcp_servers.tasks.wire import said
 
 READS = ToolAnnotations(read_only_hint=True)
@@ -33,13 +36,21 @@ QUESTION = {
     },
 }
 
+TOLD: Mapping[str, Callable[[str], Told]] = {
+    "completed": said,
+    "wrong": lambda text: said(text, is_error=True),
+    "strange": lambda _: Completed(result={"resultType": "complete", "content": "no list"}),
+    "failed": lambda text: Failed(code=-32001, message=text),
+    "cancelled": lambda text: Cancelled(message=text),
+    "working": lambda text: Working(message=text),
+}
+
 
 def build(directory: Path, poll: float, ttl: float | None) -> MCPServer[None]:
     """The server over what stands in this directory."""
     span = None if ttl is None else timedelta(seconds=ttl)
     store = SqlStore.open_at(f"sqlite:///{directory / 'later.db'}")
     desk = Desk(store=store, ttl=span, poll=timedelta(seconds=poll))
-    made: list[str] = []
 
     def did(line: str) -> None:
         with (directory / "did").open("a", encoding="utf-8") as done:
@@ -52,54 +63,38 @@ def build(directory: Path, poll: float, ttl: float | None) -> MCPServer[None]:
 
     async def begin(what: str) -> str:
         async def ask(opening: Opening) -> Asked:
-            did(what)
+            did(what.splitlines()[0])
             (directory / "newest").write_text(opening.token)
-            return Asked(keys=[f"made:{opening.token}"], answer="at once", message="queued")
+            return Asked(keys=[], answer="at once", message="queued")
 
         return await desk.call(ask)
 
     @server.tool(structured_output=False)
-    async def write_later(ctx: Context, body: str) -> str:  # noqa: ARG001 - its caller stands in it
+    async def write_later(ctx: Context, body: str) -> str:
         """Write a thing, some time."""
         return await begin(f"write_later {body}")
 
     @server.tool(annotations=READS, structured_output=False)
-    async def read_later(ctx: Context, name: str) -> str:  # noqa: ARG001 - its caller stands in it
+    async def read_later(ctx: Context, name: str) -> str:
         """Read a thing, some time."""
         return await begin(f"read_later {name}")
 
-    @server.custom_route("/tell", methods=["POST"])
     async def tell(request: Request) -> Response:
         told = await request.json()
-        made.append(told["how"])
-        moved = await _told(desk, directory, told["how"], told.get("text", ""))
-        return JSONResponse({"moved": moved})
+        reception = await _told(desk, directory, told["how"], told.get("text", ""))
+        return JSONResponse({"reception": reception})
 
+    server.custom_route("/tell", methods=["POST"])(tell)
     return server
 
 
-async def _told(desk: Desk, directory: Path, how: str, text: str) -> bool:
+async def _told(desk: Desk, directory: Path, how: str, text: str) -> str:
     token = (directory / "newest").read_text()
-    task = await desk.store.by_token(token)
-    return await desk.move(task.id, _change(how, text))
-
-
-def _change(how: str, text: str) -> Change:
-    match how:
-        case "completed":
-            return said(text)
-        case "wrong":
-            return said(text, is_error=True)
-        case "strange":
-            return Completed(result={"resultType": "complete", "content": "no list"})
-        case "failed":
-            return Failed(code=-32001, message=text)
-        case "cancelled":
-            return Cancelled(message=text)
-        case "asks":
-            return Asks(requests={"paper": QUESTION})
-        case _:
-            return Working(message=text)
+    if how == "asks":
+        (task,) = [one for one in await desk.store.unfinished() if one.token == token]
+        return str(await desk.move(task.id, Asks(requests={"paper": QUESTION})))
+    told = Callback(id=uuid4().hex, keys=[token_key(token)], told=TOLD[how](text))
+    return str((await desk.receive(told)).reception)
 
 
 if __name__ == "__main__":

@@ -252,6 +252,7 @@ SENDERS: dict[str, Sender] = {
             {"x-github-event": "issues", "x-github-delivery": "d1"},
         ),
         Sender("standard-webhooks", WHSEC, _standard("webhook")),
+        Sender("mcp-events", WHSEC, _standard("webhook")),
         Sender("svix", WHSEC, _standard("svix")),
         Sender("gitlab", SECRET, _header("x-gitlab-token"), {"x-gitlab-event": "Issue Hook"}),
         Sender("gitlab-signed", WHSEC, _standard("webhook"), {"x-gitlab-event": "Issue Hook"}),

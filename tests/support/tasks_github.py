@@ -5,7 +5,8 @@ import hmac
 import json
 import re
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 
 import httpx2
 from starlette.responses import JSONResponse, Response
@@ -22,6 +23,7 @@ from tests.support.receiving import WHSEC
 
 SIGNS = "GitHubsOwnSecret"
 DISPATCH = re.compile(r"/repos/[^/]+/[^/]+/actions/workflows/([^/]+)/dispatches")
+RUNS = re.compile(r"/repos/[^/]+/[^/]+/actions/runs/([0-9]+)")
 CANCEL = re.compile(r"/repos/[^/]+/[^/]+/actions/runs/([0-9]+)/cancel")
 
 
@@ -34,6 +36,7 @@ class Peer:
     desk: Desk | None = None
     says_run: bool = True
     lose: int = 0
+    run: dict | None = None
     dispatched: list = field(default_factory=list)
     cancelled: list = field(default_factory=list)
 
@@ -45,16 +48,20 @@ class Peer:
 
         async def app(scope, receive, send):
             path = scope.get("path", "")
-            if DISPATCH.fullmatch(path) or CANCEL.fullmatch(path):
+            if RUNS.fullmatch(path):
+                answer = JSONResponse(self.run or {}, status_code=200 if self.run else 404)
+            elif DISPATCH.fullmatch(path) or CANCEL.fullmatch(path):
                 answer = await self._actions(path, receive)
             elif path.endswith("/deployments") and scope["method"] == "GET":
                 answer = JSONResponse(list(self.state.deployments.values()))
             else:
-                await github(scope, receive, self._losing(scope, send))
-                return
+                answer = partial(self._github, github)
             await answer(scope, receive, send)
 
         return app
+
+    async def _github(self, github, scope, receive, send):
+        await github(scope, receive, self._losing(scope, send))
 
     def _losing(self, scope, send):
         """Let a write happen and its answer be an error, as often as it's told to."""
@@ -81,11 +88,11 @@ class Peer:
 
 
 @asynccontextmanager
-async def github(path, **changes):
+async def github(path, clock=None, **changes):
     """The stand-in, our server over HTTP; yields the peer with the server's URL and desk."""
     peer = Peer(state=opened(), **changes)
     store = SqlStore.open_at(f"sqlite:///{path / 'github.db'}")
-    peer.desk = replace(Desk(store=store))
+    peer.desk = Desk(store=store) if clock is None else Desk(store=store, clock=clock)
     async with serving(peer.app()) as api:
         server = build(api, TOKEN, peer.desk)
         own = Door(path="/webhooks/github", secrets=[SIGNS], read=by_github)

@@ -42,11 +42,13 @@ class Stripe:
     keys: dict[str, tuple] = field(default_factory=dict)
     requests: list[tuple] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
+    sessions: list[dict] = field(default_factory=list)
     states: dict[str, str] = field(default_factory=dict)
     numbers: count = field(default_factory=lambda: count(1))
 
     def app(self):
         routes = [
+            Route("/v1/checkout/sessions", self._sessions),
             Route("/v1/{kind}", self._create, methods=["POST"]),
             Route("/v1/{kind}/{id}", self._get),
             Route("/v1/{kind}/{id}", self._update, methods=["POST"]),
@@ -89,8 +91,14 @@ class Stripe:
         self.made[id_] = thing
         return thing
 
+    async def _sessions(self, request):
+        wanted = request.query_params["payment_link"]
+        found = [one for one in self.sessions if one["payment_link"] == wanted]
+        return JSONResponse({"object": "list", "data": found})
+
     async def _get(self, request):
-        return JSONResponse(self.made[request.path_params["id"]])
+        found = self.made.get(request.path_params["id"])
+        return JSONResponse(found or {}, status_code=200 if found else 404)
 
     async def _update(self, request):
         form = dict(parse_qsl((await request.body()).decode()))

@@ -158,6 +158,14 @@ def test_o2_what_is_no_doorbell_is_said_to_be_none(there):
         asyncio.run(asked())
 
 
+@pytest.mark.parametrize(
+    "question", [q.Refusals(limit=501), q.DeadLetters(limit=501), q.Approvals(limit=501)]
+)
+def test_o2_a_list_that_one_page_cant_hold_is_refused_and_not_cut(question):
+    with pytest.raises(AskerError, match="at most 500 for this list over HTTP, got 501"):
+        asyncio.run(Remote(url="http://127.0.0.1:1", token=READS).ask(question))
+
+
 def test_o2_an_address_that_is_none_is_nothing(there):
     with answering(there, deciding=False) as api, pytest.raises(AskerError, match="nothing is at"):
         asyncio.run(Remote(url=api.url, token=READS).ask(q.Why(event="a/b")))

@@ -9,6 +9,7 @@ from orchestrator.agent.hands.definitions import Standing
 from orchestrator.database import DatabaseError
 from orchestrator.ledger import standings
 from orchestrator.ledger.standings import DAY, Fared
+from orchestrator.telemetry.instruments import uncounted_runs
 from tests.support.builders import AT, Log, ledger_at
 
 
@@ -24,7 +25,7 @@ def standing(state: str, again_in: float = 5.0) -> Standing:
 
 
 async def heard(ledger, *stood: Standing, worker: str = "host:1", log: Log | None = None) -> None:
-    faring = Faring(ledger, worker, lambda: AT, log or Log())
+    faring = Faring(ledger, worker, lambda: AT, log or Log(), uncounted_runs())
     working = asyncio.create_task(faring.work())
     for one in stood:
         faring.heard(one)

@@ -14,7 +14,7 @@ from orchestrator.sources.preset import Options, handshake_of
 from orchestrator.sources.presets import PRESETS
 from orchestrator.sources.source import Reading
 
-KINDS = ("slack", "zoom", "discord", "sns", "meta", "cloudevents", "event-grid")
+KINDS = ("slack", "zoom", "discord", "sns", "mcp-events", "meta", "cloudevents", "event-grid")
 OPTIONS = Options(
     verify_token=Secret("env:T", "our word"), origins=frozenset({"eventgrid.azure.net"})
 )

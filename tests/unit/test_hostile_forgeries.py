@@ -120,6 +120,7 @@ async def test_d1_one_senders_signature_opens_no_other_senders_source(door, case
     # These two sign the same way, with the same secret in this test: their sources tell them apart by theirs.
     alike = {"jira", "bitbucket", "github", "meta", "standard-webhooks", "gitlab-signed", "openai"}
     alike |= {"anthropic", "svix", "bearer", "cloudevents", "event-grid", "basic", "unsigned"}
+    alike |= {"mcp-events"}
     others = [other for other in SENDERS if other not in alike | {name}]
 
     *answers, _ = await door.ask(b"".join(sent(signed, other) for other in others))

@@ -105,6 +105,24 @@ def test_h3_a_body_whose_fields_collide_is_one_argument():
     assert request(operation, {"id": "x", "body": {"id": 7}}).content == b'{"id":7}'
 
 
+def test_h3_names_that_no_argument_may_have_are_written_otherwise_and_sent_as_they_are():
+    names = [{"name": "page[size]", "in": "query", "schema": {"type": "integer"}}]
+    root = described(
+        {"parameters": names, **body_of({"type": "object", "properties": {"a b": {}}})}
+    )
+    operation = one("a", root)
+
+    assert list(operation.arguments) == ["page_size", "a_b"]
+    made = request(operation, {"page_size": 5, "a_b": 1})
+    assert (made.query, made.content) == ("page%5Bsize%5D=5", b'{"a b":1}')
+
+
+def test_h3_fields_that_would_be_called_alike_are_one_argument():
+    root = described(body_of({"type": "object", "properties": {"a b": {}, "a/b": {}}}))
+
+    assert list(one("a", root).arguments) == ["body"]
+
+
 def test_h3_a_body_of_alternatives_is_one_argument():
     root = described(body_of({"oneOf": [{"type": "string"}, {"type": "integer"}]}, required=True))
 

@@ -1,9 +1,9 @@
 """A rehearsal drives the run's own loop: to its end, to where a run would wait or park, or until it can't go on."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.agent.calling import once
 from orchestrator.agent.calling.revoked import Held

@@ -27,6 +27,7 @@ ISSUE = """
     github gitlab gitlab-signed gitea bitbucket stripe slack shopify twilio twilio-sha256 sendgrid pagerduty
     linear jira jira-connect sentry discord zoom meta square hubspot intercom typeform standard-webhooks svix
     anthropic openai hookdeck sns cloudevents event-grid bearer basic unsigned
+    mcp-events
 """
 ED25519 = Ed25519PrivateKey.from_private_bytes(b"\x05" * 32)
 P256 = generate_private_key(SECP256R1())

@@ -97,6 +97,7 @@ JUDGES = {
     "slack": (SECRET, theirs_slack),
     "standard-webhooks": (WHSEC, theirs_standard),
     "gitlab-signed": (WHSEC, theirs_standard),
+    "mcp-events": (WHSEC, theirs_standard),
     "openai": (WHSEC, theirs_openai),
     "anthropic": (WHSEC, theirs_anthropic),
 }

@@ -2,7 +2,7 @@
 
 import json
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
@@ -144,6 +144,20 @@ async def test_h4_a_run_is_answered_by_its_conclusion(tmp_path, conclusion, wron
     assert under_way.status_message == "run 4000000001 is in_progress"
     assert task.result["isError"] is wrong
     assert task.result["structuredContent"]["conclusion"] == conclusion
+
+
+async def test_a5_a_run_whose_webhook_was_lost_is_found_by_looking(tmp_path):
+    now = [datetime(2026, 11, 21, 12, tzinfo=UTC)]
+    async with house(tmp_path, clock=lambda: now[0]) as (peer, client):
+        handle = await call(client, "run_workflow", **RUN)
+        now[0] += timedelta(minutes=2)
+        unknown = await get(client, handle.task_id)
+        peer.run = ran(conclusion="success")["workflow_run"]
+        now[0] += timedelta(minutes=2)
+        task = await get(client, handle.task_id)
+
+    assert unknown.status == "working"
+    assert task.result["structuredContent"]["conclusion"] == "success"
 
 
 async def test_a_run_that_is_called_off_is_cancelled_and_a_deployment_goes_on(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
@@ -187,6 +188,58 @@ async def test_a_link_that_is_called_off_is_switched_off_and_a_refund_goes_on(tm
 
     assert peer.of("payment_link")[0]["active"] is False
     assert statuses == ["cancelled", "working"]
+
+
+async def test_a5_a_webhook_that_never_comes_is_made_up_for_by_looking(tmp_path):
+    now = [datetime(2026, 11, 21, 12, tzinfo=UTC)]
+    async with (
+        stripe() as (peer, stripe_url),
+        hands(tmp_path, stripe_url, clock=lambda: now[0]) as served,
+        over_http(served.url, Taking()) as client,
+    ):
+        handle = await call(client, "refund", payment_intent="pi_1")
+        now[0] += timedelta(minutes=2)
+        still = await get(client, handle.task_id)
+        peer.of("refund")[0]["status"] = "succeeded"
+        too_soon = await get(client, handle.task_id)
+        now[0] += timedelta(minutes=1)
+        task = await get(client, handle.task_id)
+
+    assert (still.status, too_soon.status) == ("working", "working")
+    assert words(task) == "12.50 EUR is refunded"
+
+
+async def test_a5_a_payment_whose_webhook_was_lost_is_found_at_its_link(tmp_path):
+    now = [datetime(2026, 11, 21, 12, tzinfo=UTC)]
+    async with (
+        stripe() as (peer, stripe_url),
+        hands(tmp_path, stripe_url, clock=lambda: now[0]) as served,
+        over_http(served.url, Taking()) as client,
+    ):
+        handle = await call(client, "create_payment_link", **LINK)
+        now[0] += timedelta(minutes=2)
+        unpaid = await get(client, handle.task_id)
+        peer.sessions.append(session(peer.of("payment_link")[0]["id"]))
+        now[0] += timedelta(minutes=2)
+        task = await get(client, handle.task_id)
+
+    assert unpaid.status == "working"
+    assert words(task) == "the customer has paid 12.50 EUR"
+
+
+async def test_a_look_that_fails_changes_nothing(tmp_path):
+    now = [datetime(2026, 11, 21, 12, tzinfo=UTC)]
+    async with (
+        stripe() as (peer, stripe_url),
+        hands(tmp_path, stripe_url, clock=lambda: now[0]) as served,
+        over_http(served.url, Taking()) as client,
+    ):
+        handle = await call(client, "refund", payment_intent="pi_1")
+        peer.made.clear()
+        now[0] += timedelta(minutes=2)
+        task = await get(client, handle.task_id)
+
+    assert task.status == "working"
 
 
 async def test_d1_what_stripe_did_not_sign_is_refused(tmp_path):

@@ -63,6 +63,7 @@ UNFOLLOWED = (
 POLL = 5.0
 """Seconds between two looks at a task whose server names none."""
 SHORTEST_POLL = 1.0
+LONGEST_POLL = 86_400.0
 PROPOSED = "Recorded as a proposal (preview): nothing was changed. A person can apply exactly this call later."
 
 
@@ -299,7 +300,7 @@ def kept_of(outcome: Answered) -> Kept:
 
 def poll_of(named: float | None) -> float:
     """Seconds between two looks at a task, as its server wants it."""
-    return max(POLL if named is None else named, SHORTEST_POLL)
+    return min(max(POLL if named is None else named, SHORTEST_POLL), LONGEST_POLL)
 
 
 def _handle(found: Call, begun: Begun, at: float) -> Handle:

@@ -21,7 +21,7 @@ from orchestrator.agent.hands.definitions import (
 from orchestrator.agent.hands.pool import WITHDRAWN
 from orchestrator.agent.means import Hands
 from orchestrator.ledger.calls import Call
-from orchestrator.playbooks import READ
+from orchestrator.playbooks import PROMPT, READ
 from orchestrator.servers import Server
 from workflows.messages import CallState
 from workflows.playbook import Effect
@@ -140,6 +140,9 @@ class Replayed(Hands):
         before_send: BeforeSend | None = None,
         progress: Progress | None = None,
     ) -> Outcome:
+        if tool == PROMPT:
+            # No call of the earlier run's: what it began with stands in its conversation, not among its calls.
+            return await self._hands.call(server, tool, arguments, deadline=deadline, key=key)
         if before_send is not None and not await before_send():
             return NotSent(reason=WITHDRAWN)
         answers = self._answers.get(_name(server, tool, arguments))

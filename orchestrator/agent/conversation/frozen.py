@@ -41,7 +41,8 @@ class Frozen:
     `subject` is what that event was about. With `steps` no model is asked: they are called, one after the other.
     `built_ins` are the aliases of those that were offered; `text` is how others' words are shown. `waits` are the
     events that answer a tool's call later, by `server.tool`; `inputs` is the `with` of their keys. `notices` say what
-    was left out. `screening` is what a write may carry, `reads` the resources that may be read.
+    was left out. `screening` is what a write may carry, `reads` the resources that may be read. `prompt` are the
+    words of a server with which it begins, by their SHA-256.
     """
 
     version: int
@@ -63,6 +64,7 @@ class Frozen:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from orchestrator.agent.conversation import frozen as pins
 from orchestrator.agent.conversation import prompt, retold, stepping
 from orchestrator.agent.conversation.frozen import Frozen
+from orchestrator.agent.conversation.prompted import begins_with
 from orchestrator.agent.hands.definitions import canonical
 from orchestrator.agent.means import Means, event
 from orchestrator.agent.text.untrusted import event_shown
@@ -149,6 +150,7 @@ async def _freeze(means: Means, conversation: Conversation) -> None:
     decision = await means.inbox.decision(conversation.decision_id)
     if decision is None:
         raise PersonError(f"decision {conversation.decision_id!r} is no longer in the inbox")
+    began: list[str] = []
     if are_called(conversation.playbook):
         frozen = await _stepped(
             means, conversation.run_id, conversation.playbook, decision, configuration
@@ -156,6 +158,10 @@ async def _freeze(means: Means, conversation: Conversation) -> None:
     else:
         playbook = _sound(configuration, conversation.playbook)
         frozen = await _pinned(means, conversation, playbook, decision, configuration)
+        begins = await begins_with(means, playbook, frozen.inputs, conversation.run_id)
+        if begins is not None:
+            frozen = replace(frozen, prompt=begins.digest, notices=(*frozen.notices, begins.notice))
+            began = [begins.block]
     _, happened = await event(means, conversation.event_id)
     by_hand = happened.source == OPERATOR
     trust = trust_of(configuration, conversation.rule)
@@ -169,7 +175,7 @@ async def _freeze(means: Means, conversation: Conversation) -> None:
     again = await retold.before(means, conversation, frozen.text, trust)
     said = [means.listings.last(tool.server, tool.name) for tool in frozen.tools]
     definitions = [content(canonical(one)) for one in said if one is not None]
-    opening = "\n\n".join((block, *again.blocks))
+    opening = "\n\n".join((*began, block, *again.blocks))
     await means.ledger.write(
         _pin, conversation, frozen, definitions, opening, again.events, means.now()
     )

@@ -18,6 +18,7 @@ from mcp_types import (
     HEADER_MISMATCH,
     REQUEST_TIMEOUT,
     CallToolResult,
+    GetPromptResult,
     InputRequiredResult,
     ReadResourceResult,
     ToolListChangedNotification,
@@ -53,7 +54,7 @@ PROBE = 5.0
 SLACK = 1.0
 """Seconds after a call's deadline for the SDK's own timeout to act first."""
 
-Said = CallToolResult | InputRequiredResult | Created | ReadResourceResult
+Said = CallToolResult | InputRequiredResult | Created | ReadResourceResult | GetPromptResult
 _SAID: TypeAdapter[Said] = TypeAdapter(Said)
 
 
@@ -257,7 +258,7 @@ class Connection:
             case CallToolResult():
                 said = result.model_dump(mode="json", by_alias=True, exclude_none=True)
                 return answered(self._redacted(said), limit=self._limits.result)
-            case ReadResourceResult():
+            case ReadResourceResult() | GetPromptResult():
                 said = as_a_result(result)
                 return answered(self._redacted(said), limit=self._limits.result)
             case InputRequiredResult():

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Literal
 from mcp import Client
 from mcp.client import ClaimContext, ClientExtension, ResultClaim
 from mcp_types import INVALID_PARAMS, CallToolResult, Request, RequestParams, Result
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, FiniteFloat, ValidationError
 from typing_extensions import override
 
 from orchestrator.agent.hands.convert import answered, failed
@@ -54,8 +54,8 @@ class Created(Result):
     task_id: str
     status: Status
     status_message: str | None = None
-    ttl_ms: float | None = None
-    poll_interval_ms: float | None = None
+    ttl_ms: FiniteFloat | None = None
+    poll_interval_ms: FiniteFloat | None = None
 
 
 class Detailed(Result):
@@ -64,8 +64,8 @@ class Detailed(Result):
     task_id: str
     status: Status
     status_message: str | None = None
-    ttl_ms: float | None = None
-    poll_interval_ms: float | None = None
+    ttl_ms: FiniteFloat | None = None
+    poll_interval_ms: FiniteFloat | None = None
     input_requests: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
     error: dict[str, Any] | None = None

@@ -37,12 +37,16 @@ SELDOM: Final = 900.0
 """Seconds between two looks in the end, or what the server wants where that is more."""
 FOREVER: Final = 30 * 86_400.0
 GRACE: Final = 5.0
-"""Seconds past a task's time in which it is asked after once more."""
+"""Seconds past a task's time after which it is asked after once more: its server may say itself that it is over."""
 
 HINTED: Final = "hinted at"
 CANCELLED: Final = (
     "Its server says that this call was cancelled there{said}. It may have done a part of it: look before you"
     " repeat it."
+)
+ASKS: Final = (
+    "The server asked for input in the middle of the call; nobody can be asked here. It was told to stop, but may have"
+    " acted. Try without what needs input, or another tool."
 )
 GONE: Final = "its server no longer knows it: {reason}"
 OVER: Final = "its server was given {span} for it, and that is over"
@@ -57,14 +61,11 @@ async def opened(means: Means, call: Call, handle: Handle) -> Waiting:
     found = await _callback(means, call)
     if found is not None:
         await means.ledger.write(_listening, call, handle, *found, means.now())
-    wants = f"{call.server} answers {call.tool} later"
-    if handle.status == Status.INPUT_REQUIRED:
-        wants += ", and asks for input"
     return Waiting(
         wait_id=wait_id_of(call.run_id, call.call_id),
         call_id=call.call_id,
-        wants=wants,
-        seconds=max(handle.look_at - means.now(), 0.0),
+        wants=f"{call.server} answers {call.tool} later",
+        seconds=max(_look_at(handle, _timeout(found)) - means.now(), 0.0),
     )
 
 
@@ -79,12 +80,17 @@ async def look(means: Means, request: Look) -> Looked:
     sight = await means.tasks.look(handle.server, handle.task_id, deadline=PATIENCE)
     now = means.now()
     handle = _after(handle, sight, now)
-    why = request.last or _over(handle, now, None if found is None else found[0].timeout)
+    why = request.last or _over(handle, now, _timeout(found))
     kept = await _ended(means, call, sight, why)
     if kept is None:
         await means.ledger.write(handles.seen, handle)
-        return Looked(seconds=max(handle.look_at - now, 0.0), said=handle.status)
+        left = max(_look_at(handle, _timeout(found)) - now, 0.0)
+        return Looked(seconds=left, said=handle.status)
     outcome = await once.finish(means, request, kept)
+    took = now - handle.opened_at
+    means.counts.tool_call(call.server, call.tool, call.effect, outcome.state, took)
+    if handle.status == Status.INPUT_REQUIRED:
+        await means.tasks.call_off(handle.server, handle.task_id, deadline=PATIENCE)
     await means.ledger.write(_closed, handle, now)
     return Looked(outcome=outcome)
 
@@ -133,6 +139,8 @@ async def _ended(means: Means, call: Call, sight: Seen | Unseen, over: str | Non
         case Seen(status=Status.CANCELLED, said=said):
             words = CANCELLED.format(said=f": {shown(said, policy)}" if said else "")
             return Kept(result=once.answer_words(CallState.FAILED, words))
+        case Seen(status=Status.INPUT_REQUIRED):
+            return Kept(result=once.answer_words(CallState.FAILED, ASKS))
         case Unseen(gone=True, reason=reason):
             return Kept(result=once.unknown(GONE.format(reason=shown(reason, policy))))
         case _:
@@ -147,18 +155,26 @@ def _after(handle: Handle, sight: Seen | Unseen, now: float) -> Handle:
         ttl, status, said = sight.ttl, str(sight.status), sight.said
         poll = once.poll_of(sight.poll)
     pause = min(poll * 2 ** min(max(looks - EAGER, 0), DOUBLINGS), max(SELDOM, poll))
-    after = replace(
+    return replace(
         handle, ttl=ttl, poll=poll, looks=looks, look_at=now + pause, status=status, said=said
     )
-    over = after.over_at
-    if over is not None and now < over:
-        after = replace(after, look_at=min(after.look_at, over + GRACE))
-    return after
+
+
+def _look_at(handle: Handle, timeout: float | None) -> float:
+    """When it is asked after again: no later than somebody's patience ends."""
+    ends = [] if timeout is None else [handle.opened_at + timeout]
+    if handle.over_at is not None:
+        ends.append(handle.over_at + GRACE)
+    return min([handle.look_at, *ends])
+
+
+def _timeout(found: tuple[Callback, dict[str, Any]] | None) -> float | None:
+    return None if found is None else found[0].timeout
 
 
 def _over(handle: Handle, now: float, timeout: float | None) -> str | None:
     """Why nobody waits for the task any longer; None when somebody does."""
-    if handle.ttl is not None and now >= handle.opened_at + handle.ttl:
+    if handle.over_at is not None and handle.ttl is not None and now >= handle.over_at:
         return OVER.format(span=timedelta(seconds=round(handle.ttl)))
     if timeout is not None and now >= handle.opened_at + timeout:
         return TOO_LONG.format(span=timedelta(seconds=round(timeout)))
