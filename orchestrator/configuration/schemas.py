@@ -91,9 +91,10 @@ class _Schemas(GenerateJsonSchema):
         self, schema: core_schema.BeforeValidatorFunctionSchema
     ) -> JsonSchemaValue:
         made = super().function_before_schema(schema)
-        if made.get("type") != "array" or not _lists(schema):
-            return made
-        return {"anyOf": [made["items"], made]}
+        instead = _of_a_text(schema)
+        if made.get("type") == "array" and isinstance(instead, list):
+            return {"anyOf": [made["items"], made]}
+        return {"anyOf": [{"type": "string"}, made]} if isinstance(instead, dict) else made
 
     @override
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
@@ -101,13 +102,13 @@ class _Schemas(GenerateJsonSchema):
         return self.generate_inner(schema["schema"])
 
 
-def _lists(schema: core_schema.BeforeValidatorFunctionSchema) -> bool:
-    """Whether the validator makes a list of a single text: it is asked itself."""
+def _of_a_text(schema: core_schema.BeforeValidatorFunctionSchema) -> Any:
+    """What the validator makes of a single text, perhaps a list or a mapping: it is asked itself."""
     validate: Any = schema["function"]["function"]
     try:
-        return isinstance(validate("x"), list)
+        return validate("x")
     except (TypeError, ValueError, PydanticOmit):
-        return False
+        return None
 
 
 def _written(annotation: Any) -> JsonSchemaValue:

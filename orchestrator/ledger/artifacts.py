@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, delete, select, union_all
 
+from orchestrator.ledger.handles import table as handles
 from orchestrator.ledger.schema import artifacts, calls, configurations, conversations, garbage
 from orchestrator.ledger.upsert import leave
 from orchestrator.rules.rulebook import PAGES
@@ -23,6 +24,7 @@ REFERENCES: Final[Sequence[Column[Any]]] = (
     conversations.c.frozen,
     calls.c.artifact,
     configurations.c.digest,
+    handles.c.artifact,
 )
 
 

@@ -34,7 +34,7 @@ table = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handle:
-    """A task of a call. `document` is what the server answered the call with; `ttl` and `poll` are in seconds.
+    """A task of a call. `document` is what else the server answered the call with; `ttl` and `poll` are in seconds.
 
     `looks` counts how often it was asked after, `look_at` says when it will be again. `status` and `said` are the
     server's last words on it, `artifact` what it came to where nobody wanted that any more.

@@ -64,7 +64,7 @@ def build(directory: Path, poll: float, ttl: float | None) -> MCPServer[None]:
     async def begin(what: str) -> str:
         async def ask(opening: Opening) -> Asked:
             did(what.splitlines()[0])
-            (directory / "newest").write_text(opening.token)
+            _name(directory, opening.token)
             return Asked(keys=[], answer="at once", message="queued")
 
         return await desk.call(ask)
@@ -86,6 +86,13 @@ def build(directory: Path, poll: float, ttl: float | None) -> MCPServer[None]:
 
     server.custom_route("/tell", methods=["POST"])(tell)
     return server
+
+
+def _name(directory: Path, token: str) -> None:
+    newest = directory / "newest"
+    if newest.exists():
+        newest.rename(directory / "first")
+    newest.write_text(token)
 
 
 async def _told(desk: Desk, directory: Path, how: str, text: str) -> str:

@@ -6,7 +6,7 @@ the run. So whoever counts doesn't have to believe the ledger.
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,8 @@ class Counting:
         environment: Mapping[str, str],
         stderr: Path,  # noqa: ARG002 - says nothing
         redact: Redact,  # noqa: ARG002 - knows no secret
+        stood: Callable[[Any], None],  # noqa: ARG002 - always stands
+        changed: Callable[[Any], None],  # noqa: ARG002 - never changes
     ) -> None:
         self._counted = Path(environment["COUNTED"])
 

@@ -8,15 +8,18 @@ import pytest
 from orchestrator.demo.wire import ToolUse
 from orchestrator.ledger import waits
 from tests.support.house import House, opened
-from tests.support.later import Later, later
+from tests.support.later import RULE, Later, later
 from tests.support.scripts import Turns, results, says, uses
 from tests.support.town import Town, kill
+from workflows import parking
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(150)]
 
 WRITE = uses(ToolUse("later__write_later", {"body": "hello"}))
 READ = uses(ToolUse("later__read_later", {"name": "it"}))
 DID = ["write_later hello"]
+SUPERSEDED = [*DID, "called off write_later", *DID]
+BOTH = ["read_later it", *DID]
 
 
 def answer(script: Turns) -> str:
@@ -231,3 +234,55 @@ async def test_h4_what_is_done_before_it_can_be_stopped_is_written_down_beside_t
     assert (run["outcome"], handle.status) == ("cancelled", "completed")
     assert handle.artifact is not None
     assert [call["state"] for call in run["tool_calls"]] == ["unknown"]
+
+
+async def test_h4_a_superseded_run_calls_its_task_off_and_the_newer_one_has_its_own(
+    tmp_path: Path, town: Town
+) -> None:
+    script = Turns([WRITE, says()])
+    rule = RULE.replace("  stage:", "  flow: {mode: supersede}\n  stage:")
+    async with later(tmp_path, town, script, rule=rule) as there:
+        await there.home.ring(opened())
+        await there.begun()
+        await there.home.ring(opened())
+        await there.home.until(lambda: len(there.peer.did) == len(SUPERSEDED), "the newer call")
+        first, second = await there.home.runs()
+        await there.home.until(lambda: _waits(there.home, second["id"]), "the newer wait")
+        await there.peer.tells("completed", "written, at last")
+        await there.hints()
+        runs = await there.home.settled("ended", 2)
+    assert there.peer.did == SUPERSEDED
+    assert [run["outcome"] for run in runs] == ["superseded", "completed"]
+    assert [run["id"] for run in runs] == [first["id"], second["id"]]
+
+
+async def _waits(home: House, run_id: str) -> bool:
+    return bool((await home.run(run_id))["state"] == "waiting")
+
+
+async def test_h4_two_tasks_of_one_turn_end_each_at_its_own_time_across_a_continue_as_new(
+    tmp_path: Path, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = Turns([uses(*WRITE.blocks, *READ.blocks), says()])
+    async with later(tmp_path, town, script, 2.0) as there:
+        await there.home.ring(opened())
+        await there.begun()
+        await there.home.until(lambda: len(there.peer.did) == len(BOTH), "both calls")
+        # The newest is told first; the other is found by its timer.
+        monkeypatch.setattr(parking, "HISTORY_LIMIT", 10)
+        await there.peer.tells("completed", "the newest")
+        await there.home.until(lambda: _ended_calls(there.home, 1), "one end")
+        (there.peer.directory / "newest").write_text((there.peer.directory / "first").read_text())
+        await there.peer.tells("completed", "the first")
+        run = await there.home.ended()
+    said = list(results(script.asked[-1]).values())
+    assert (run["outcome"], run["turns"], sorted(there.peer.did)) == ("completed", 2, BOTH)
+    assert sorted(text for text in ("the newest", "the first") if text in str(said)) == [
+        "the first",
+        "the newest",
+    ]
+
+
+async def _ended_calls(home: House, count: int) -> bool:
+    (run,) = await home.runs()
+    return sum(call["state"] == "done" for call in run["tool_calls"]) == count

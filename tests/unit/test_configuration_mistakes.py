@@ -71,7 +71,10 @@ from tests.support.configurations import PLAYBOOK, RULE, SERVERS, SOURCES, mista
         ),
         ({"sources_yaml": SOURCES + "  max_body: 1 MB\n"}, "4:13: expected a size such as 512KiB"),
         ({"sources_yaml": SOURCES + "  own_actors: [[]]\n"}, "4:16"),
-        ({"servers_yaml": "github: {}\n"}, "1:1: expected one of `url:`, `command:` and `openapi:`"),
+        (
+            {"servers_yaml": "github: {}\n"},
+            "1:1: expected one of `url:`, `command:` and `openapi:`",
+        ),
         ({"servers_yaml": "github: {url: 'ftp://x'}\n"}, "1:15: expected an http or https address"),
         ({"servers_yaml": "github: {url: 'https://u:p@x'}\n"}, "1:15: a password in an address"),
         (

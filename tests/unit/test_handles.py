@@ -11,18 +11,19 @@ from orchestrator.agent.calling import once
 from orchestrator.agent.calling.once import TryAgain
 from orchestrator.agent.hands.definitions import Lost, NotSent
 from orchestrator.agent.waiting import handles, registering
-from orchestrator.ledger import artifacts, calls, waits
+from orchestrator.ledger import artifacts, calls, conversations, pruning, waits
 from orchestrator.ledger import handles as kept
 from tests.support.builders import AT, RUN
 from tests.support.following import Followed
 from tests.support.waits import CALL, CALLBACK, awaiting
 from workflows.looks import Look
-from workflows.messages import CallRequest, CallState, Settle
+from workflows.messages import CallRequest, CallState, Outcome, RunState, Settle
 
 REQUEST = CallRequest(run_id=RUN, call_id=CALL)
 LOOK = Look(run_id=RUN, call_id=CALL)
 DAY = 86_400.0
 OF_INPUTS = replace(CALLBACK, key="deployment:{{ with.name }}", timeout=20 * DAY)
+ENDED = (RUN, RunState.ENDED, "", Outcome.COMPLETED)
 NEVER = replace(OF_INPUTS, timeout=60 * DAY)
 
 
@@ -88,7 +89,7 @@ async def test_h4_the_result_of_a_task_is_the_result_of_its_call(tmp_path):
         opened = await there.opened()
         whole = await there.ledger.read(artifacts.get, row.artifact)
     assert first == again
-    assert (first.outcome.state, row.state, await_text(row)) == (
+    assert (first.outcome.state, row.state, text_of(row)) == (
         CallState.DONE,
         CallState.DONE,
         "deployed",
@@ -97,7 +98,7 @@ async def test_h4_the_result_of_a_task_is_the_result_of_its_call(tmp_path):
     assert there.server.looked == 1
 
 
-def await_text(row):
+def text_of(row):
     return row.content[0]["text"]
 
 
@@ -224,9 +225,18 @@ async def test_h4_what_nobody_waits_for_is_called_off_and_its_end_stands_beside_
         await handles.call_off(there.means, LOOK)
         found = await handle(there)
         row = await there.ledger.read(calls.one, RUN, CALL)
+        garbage = await there.ledger.read(artifacts.unreferenced, 10)
     assert there.server.called_off == ["task-0"]
     assert (found.status, found.ended_at, row.state) == ("completed", AT, CallState.UNKNOWN)
     assert found.artifact is not None
+    assert found.artifact not in garbage
+
+
+async def test_what_is_known_of_a_task_is_forgotten_with_its_conversation(tmp_path):
+    async with handed(tmp_path) as there:
+        await there.ledger.write(conversations.record, *ENDED, AT)
+        await there.ledger.write(pruning.prune, [RUN], AT)
+        assert await handle(there) is None
 
 
 async def test_h4_an_event_that_hints_at_it_is_heard_once_and_ends_nothing(tmp_path):
@@ -245,7 +255,7 @@ async def test_h4_an_applied_call_that_is_answered_later_says_that_nobody_waits(
         outcome = await once.call(means, CallRequest(run_id=RUN, call_id=applied), 1)
         row = await there.ledger.read(calls.one, RUN, applied)
     assert outcome.state is CallState.DONE
-    assert "nobody waits for that here" in await_text(row)
+    assert "nobody waits for that here" in text_of(row)
 
 
 async def applied_intent(there, call_id):

@@ -3,10 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft7Validator
 
 from orchestrator.agent.conversation import frozen as pins
 from orchestrator.agent.tools.builtins import built_ins_beside
 from orchestrator.agent.tools.toolset import looked_at
+from orchestrator.configuration.schemas import schema_of
 from orchestrator.playbooks import READ, may_read, template_flaw
 from tests.support.builders import RUN, frozen
 from tests.support.configurations import PLAYBOOK, configuration, mistakes
@@ -196,3 +198,12 @@ def test_a_wrong_prompt_is_a_mistake(prompt, said):
     text = text.replace("number: integer}", "number: integer, said: text}")
 
     assert any(said in one for one in mistakes(playbooks__triage_md=text))
+
+
+def test_an_editor_is_told_both_ways_to_name_a_prompt():
+    schema = schema_of("playbook")
+    validator = Draft7Validator(schema)
+
+    for prompt in ("github:greet", {"name": "github:greet", "with": {"times": 2}}):
+        assert list(validator.iter_errors({"model": "m", "prompt": prompt, "read": "a:b:c"})) == []
+    assert list(validator.iter_errors({"model": "m", "prompt": 7}))

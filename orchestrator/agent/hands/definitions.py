@@ -60,7 +60,7 @@ class Answered:
 class Begun:
     """The server took the call, and answers it later: as the task of this id, which is as good as a key to it.
 
-    `document` is what it said, as JSON; `ttl` and `poll` are in seconds, None where it names none.
+    `document` is what else it said, as JSON; `ttl` and `poll` are in seconds, None where it names none.
     """
 
     task_id: str

@@ -11,7 +11,7 @@ from orchestrator.agent.hands.definitions import Discovered, HandsUnreachable, T
 GOOD_FOR: Final = 300.0
 """Seconds after which a server is asked again before one of its tools is called."""
 
-PATIENCE: Final = 10.0
+PATIENCE: Final = 30.0
 """Seconds that a call waits for the list; then it isn't made."""
 
 

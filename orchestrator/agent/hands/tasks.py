@@ -10,7 +10,14 @@ from typing import Any, ClassVar, Final, Literal
 
 from mcp import Client
 from mcp.client import ClaimContext, ClientExtension, ResultClaim
-from mcp_types import INVALID_PARAMS, CallToolResult, Request, RequestParams, Result
+from mcp_types import (
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    CallToolResult,
+    Request,
+    RequestParams,
+    Result,
+)
 from pydantic import ConfigDict, FiniteFloat, ValidationError
 from typing_extensions import override
 
@@ -22,6 +29,8 @@ from orchestrator.agent.hands.sights import Seen, Sight, Status, Unseen
 TASKS: Final = "io.modelcontextprotocol/tasks"
 THOUSAND: Final = 1000.0
 LONGEST_SAID: Final = 500
+NOT_THERE: Final = frozenset({INVALID_PARAMS, METHOD_NOT_FOUND})
+"""What a server answers that knows no such task, or no tasks."""
 
 
 class TaskParams(RequestParams):
@@ -93,7 +102,8 @@ Asking = Callable[[Client, float, Redacted], Awaitable[Sight]]
 
 def begun(created: Created, redacted: Redacted) -> Begun:
     """The handle that a call was answered with."""
-    said = redacted(created.model_dump(mode="json", by_alias=True, exclude_none=True))
+    said = created.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"task_id"})
+    said = redacted(said)
     return Begun(
         task_id=created.task_id,
         status=created.status,
@@ -127,7 +137,7 @@ def calling_off(task_id: str) -> Asking:
 
 def unseen(outcome: Outcome, code: int = 0) -> Unseen:
     """Why nobody knows how a task stands, as the failure of any request is told."""
-    return Unseen(reason=_short(_reason(outcome)), gone=code == INVALID_PARAMS)
+    return Unseen(reason=_short(_reason(outcome)), gone=code in NOT_THERE)
 
 
 def _reason(outcome: Outcome) -> str:

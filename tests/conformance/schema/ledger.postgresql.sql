@@ -121,6 +121,20 @@ conversations | ended_at | double precision | YES
 conversations | pruned_at | double precision | YES
 garbage | digest | character varying | NO
 garbage | since | double precision | NO
+handles | run_id | character varying | NO
+handles | call_id | character varying | NO
+handles | server | character varying | NO
+handles | task_id | character varying | NO
+handles | document | text | NO
+handles | opened_at | double precision | NO
+handles | ttl | double precision | YES
+handles | poll | double precision | NO
+handles | looks | integer | NO
+handles | look_at | double precision | NO
+handles | status | character varying | NO
+handles | said | text | NO
+handles | artifact | character varying | YES
+handles | ended_at | double precision | YES
 installation | name | character varying | NO
 installation | value | text | NO
 installation | at | double precision | NO
@@ -252,6 +266,7 @@ conversation_events | PRIMARY KEY (run_id, event_id)
 conversations | PRIMARY KEY (run_id)
 conversations | UNIQUE (decision_id)
 garbage | PRIMARY KEY (digest)
+handles | PRIMARY KEY (run_id, call_id)
 installation | PRIMARY KEY (name)
 losses | PRIMARY KEY (run_id)
 migrations | PRIMARY KEY (name)
@@ -295,6 +310,7 @@ CREATE UNIQUE INDEX conversations_by_workflow ON public.conversations USING btre
 CREATE UNIQUE INDEX conversations_decision_id_key ON public.conversations USING btree (decision_id)
 CREATE UNIQUE INDEX conversations_pkey ON public.conversations USING btree (run_id)
 CREATE UNIQUE INDEX garbage_pkey ON public.garbage USING btree (digest)
+CREATE UNIQUE INDEX handles_pkey ON public.handles USING btree (run_id, call_id)
 CREATE UNIQUE INDEX installation_pkey ON public.installation USING btree (name)
 CREATE INDEX losses_by_telling ON public.losses USING btree (again, told_at)
 CREATE UNIQUE INDEX losses_pkey ON public.losses USING btree (run_id)
