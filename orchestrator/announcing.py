@@ -15,7 +15,7 @@ from orchestrator.ledger.approvals import Approval
 from orchestrator.ledger.conversations import Conversation
 from orchestrator.rules.steps import are_called
 from orchestrator.sources.notices import ASKED, PARKED
-from workflows.messages import ASK
+from workflows.own_tools import ASK
 from workflows.playbook import OnTimeout
 
 MOST: Final = 3_000

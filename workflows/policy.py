@@ -7,7 +7,8 @@ the model can use, `Park` the run on it (`WaitFor`), or end the conversation wit
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from workflows.messages import ASK, FINISH, SLEEP, WAIT, ToolCall, ToolCard
+from workflows.messages import ToolCall, ToolCard
+from workflows.own_tools import ASK, FINISH, SLEEP, WAIT
 from workflows.playbook import Budget, Effect, Stage
 
 

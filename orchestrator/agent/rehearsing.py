@@ -27,7 +27,6 @@ from workflows.approvals import Asking, Standing
 from workflows.loop import Act, AskModel, End, Loop, State, Stay
 from workflows.loop import waits as waits_for
 from workflows.messages import (
-    SLEEP,
     Ask,
     CallOutcome,
     CallRequest,
@@ -43,6 +42,7 @@ from workflows.messages import (
     Settle,
     WaitRequest,
 )
+from workflows.own_tools import SLEEP
 from workflows.playbook import Effect
 from workflows.policy import AskPerson, Finish, Propose, Refuse, Send, Verdict, WaitFor
 

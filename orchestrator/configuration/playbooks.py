@@ -24,7 +24,7 @@ from orchestrator.playbooks import (
 )
 from orchestrator.rules.load import closest
 from orchestrator.templates import Template, TemplateError, templates_of
-from workflows.messages import BUILT_INS, RESOURCE
+from workflows.own_tools import BUILT_INS, RESOURCE
 from workflows.playbook import (
     MAX_TOOLS,
     Budget,

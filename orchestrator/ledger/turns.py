@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Row, Select, func, select, update
 
 from orchestrator.ledger.schema import attempts, notes, turns
 from orchestrator.ledger.upsert import leave
-from workflows.messages import FINISH, Spent
+from workflows.messages import Spent
+from workflows.own_tools import FINISH
 
 CUT: Final = "cut"
 """How an attempt ends whose reply was paid and cut, and is asked for again with more room."""

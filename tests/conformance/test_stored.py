@@ -14,7 +14,7 @@ from orchestrator.agent.conversation import frozen
 from tests.conformance.stored import structures, today, written
 from tests.support.builders import frozen as pinned
 from tests.support.builders import tool
-from workflows.messages import WAIT
+from workflows.own_tools import WAIT
 
 STRUCTURES = structures()
 WRITTEN = written()

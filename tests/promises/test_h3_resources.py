@@ -21,7 +21,8 @@ from orchestrator.servers import StdioServer
 from tests.support.builders import AT, RUN, configuration, frozen, ledger_at, opening
 from tests.support.lab import SUPPORT, reaching
 from tests.support.library_server import PICTURE
-from workflows.messages import RESOURCE, CallRequest, CallState
+from workflows.messages import CallRequest, CallState
+from workflows.own_tools import RESOURCE
 from workflows.playbook import InputType, Playbook, Prompt
 
 LIBRARY = StdioServer(name="library", command=(sys.executable, str(SUPPORT / "library_server.py")))

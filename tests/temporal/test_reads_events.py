@@ -12,7 +12,7 @@ from orchestrator.demo.wire import Reply, ToolUse
 from tests.support.house import house, opened
 from tests.support.scripts import Turns, results, says, uses, words
 from tests.support.town import Town
-from workflows.messages import EVENT
+from workflows.own_tools import EVENT
 
 pytestmark = pytest.mark.temporal
 

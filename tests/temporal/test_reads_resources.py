@@ -9,7 +9,7 @@ from tests.support.crm import DESCRIPTION, crm
 from tests.support.house import HTTP, PLAYBOOK, Files, house, opened
 from tests.support.scripts import Turns, results, says, uses, words
 from tests.support.town import SUPPORT, Town
-from workflows.messages import RESOURCE
+from workflows.own_tools import RESOURCE
 
 pytestmark = pytest.mark.temporal
 

@@ -14,7 +14,8 @@ from orchestrator.ledger.approvals import Approval
 from orchestrator.ledger.conversations import Conversation
 from tests.support.builders import AT, KEY, RUN, WORKFLOW
 from workflows.approvals import Standing
-from workflows.messages import ASK, RunState
+from workflows.messages import RunState
+from workflows.own_tools import ASK
 from workflows.playbook import OnTimeout
 
 BY = Opened(inputs={"number": 7}, source="github", type="issues.opened", subject="acme/api#7")

@@ -13,7 +13,8 @@ from orchestrator.servers import HttpServer, StdioServer
 from tests.support.builders import RUN, tool, tool_call
 from tests.support.looping import COMMENT, LABEL, READ, acted, loop, says
 from workflows.loop import Act, AskModel, End, awaits
-from workflows.messages import ASK, CallOutcome, CallState, Kind, Outcome
+from workflows.messages import CallOutcome, CallState, Kind, Outcome
+from workflows.own_tools import ASK
 from workflows.playbook import Approve, Effect, Playbook, Stage, WriteLimit
 from workflows.policy import AskPerson, Propose, Refuse, using
 

@@ -14,7 +14,8 @@ from orchestrator.servers import HttpServer
 from tests.support.builders import AT, RUN
 from tests.support.consent import ANN, HOUR, POLICY, office_at
 from workflows.approvals import Standing
-from workflows.messages import ASK, CallState, Outcome, RunState
+from workflows.messages import CallState, Outcome, RunState
+from workflows.own_tools import ASK
 from workflows.playbook import Effect, OnTimeout
 
 QUESTION = {"alias": ASK, "server": "doorbell", "tool": "ask", "effect": Effect.READ}

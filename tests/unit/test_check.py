@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from orchestrator.cli.check import check
 from orchestrator.cli.init import write_starter
-from workflows.messages import BUILT_INS
+from workflows.own_tools import BUILT_INS
 
 
 @pytest.fixture

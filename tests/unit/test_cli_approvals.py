@@ -12,7 +12,8 @@ from tests.support.builders import AT, RUN, WORKFLOW, comment, intent, wait
 from tests.support.installed import Installed
 from tests.support.service import working
 from workflows.approvals import Standing
-from workflows.messages import ASK, CallState, RunState
+from workflows.messages import CallState, RunState
+from workflows.own_tools import ASK
 from workflows.playbook import Effect, OnTimeout
 
 LASTS = 10 * 365 * 86_400.0

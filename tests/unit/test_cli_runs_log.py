@@ -20,7 +20,8 @@ from orchestrator.tell import when
 from tests.support.builders import AT, KEY, RUN, WORKFLOW, comment, intent, wait
 from tests.support.installed import Installed
 from workflows.approvals import Standing
-from workflows.messages import BUILTIN, WAIT, CallState, Outcome, RunState
+from workflows.messages import CallState, Outcome, RunState
+from workflows.own_tools import BUILTIN, WAIT
 from workflows.playbook import Effect, OnTimeout
 
 EVENT = "Rung.\n<event>\n" + "x" * 2_000 + "\n</event>"

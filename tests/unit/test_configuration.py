@@ -20,7 +20,7 @@ from tests.support.configurations import (
     no_file,
 )
 from workflows.flow import Mode
-from workflows.messages import BUILT_INS
+from workflows.own_tools import BUILT_INS
 from workflows.playbook import Effect, Stage
 
 

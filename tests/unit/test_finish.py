@@ -6,12 +6,12 @@ from orchestrator.agent.conversation import frozen as pins
 from orchestrator.agent.tools.builtins import BUILT_INS
 from tests.support.builders import RUN, frozen, tool_call
 from tests.support.looping import COMMENT, acted, ended, loop
-from workflows import messages
+from workflows import own_tools
 from workflows.loop import AskModel, End
 from workflows.messages import CallState, Outcome, Reply, Stop
 from workflows.policy import Finish, Refuse
 
-FINISH = messages.FINISH
+FINISH = own_tools.FINISH
 
 
 def finishing(subject, claimed, *beside):
@@ -60,7 +60,7 @@ def test_an_event_that_comes_with_the_last_word_is_heard_all_the_same():
 
 
 def planned(name, **given):
-    pinned = frozen(built_ins=messages.BUILT_INS)
+    pinned = frozen(built_ins=own_tools.BUILT_INS)
     content = [{"type": "tool_use", "id": "t1", "name": name, "input": given}]
     (plan,) = pins.planned(pinned, RUN, 1, content)
     return plan
@@ -75,14 +75,14 @@ def test_a8_a_claim_is_one_of_two_words():
 
 @pytest.mark.parametrize("until", ["30m", "7d", "2026-11-23T09:00:00+01:00", "2026-11-23 09:00Z"])
 def test_a5_a_sleep_ends_at_a_moment_or_after_a_time(until):
-    assert planned(messages.SLEEP, until=until, reason="r").complaint is None
+    assert planned(own_tools.SLEEP, until=until, reason="r").complaint is None
 
 
 @pytest.mark.parametrize(
     "until", ["", "soon", "0m", "2026-11-23T09:00:00", "2026-02-31T09:00Z", "7d\n", "100000d"]
 )
 def test_a5_a_sleep_without_an_end_is_refused(until):
-    assert planned(messages.SLEEP, until=until, reason="r").complaint
+    assert planned(own_tools.SLEEP, until=until, reason="r").complaint
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,10 @@ def test_a5_a_sleep_without_an_end_is_refused(until):
 )
 def test_a5_a_wait_says_of_which_events_something_must_hold(given, said):
     asked = {"events": ["github/push"], "reason": "r"} | given
-    complaint = planned(messages.WAIT, **asked).complaint
+    complaint = planned(own_tools.WAIT, **asked).complaint
     assert complaint is None if said is None else said in complaint
 
 
 def test_every_tool_that_a_run_answers_itself_is_defined():
-    assert set(BUILT_INS) == set(messages.BUILT_INS)
+    assert set(BUILT_INS) == set(own_tools.BUILT_INS)
     assert [definition["name"] for definition in BUILT_INS.values()] == list(BUILT_INS)

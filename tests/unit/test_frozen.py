@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from orchestrator.agent.conversation import frozen
 from tests.support.builders import RUN, tool
 from tests.support.builders import frozen as pinned
-from workflows.messages import BUILTIN, WAIT, ToolCard
+from workflows.messages import ToolCard
+from workflows.own_tools import BUILTIN, WAIT
 from workflows.playbook import Budget, Effect
 
 MARK = f"<!-- doorbell:{RUN}.1.0 -->"

@@ -8,7 +8,8 @@ import pytest
 from tests.support.builders import spent
 from tests.support.looping import BUDGET, COMMENT, LABEL, READ, acted, loop, says
 from workflows.loop import Act, AskModel, End, Stay, Tally
-from workflows.messages import WAIT, CallOutcome, CallState, Outcome, Stop
+from workflows.messages import CallOutcome, CallState, Outcome, Stop
+from workflows.own_tools import WAIT
 from workflows.playbook import Stage
 from workflows.policy import Refuse, Send, WaitFor
 

@@ -12,7 +12,8 @@ from tests.support.builders import spent, tool_call
 from tests.support.looping import BUDGET, COMMENT, LABEL, READ, TOOLS, acted, ended, loop, says
 from workflows.carried import Carried
 from workflows.loop import Act, AskModel, End, Loop, Stay
-from workflows.messages import WAIT, CallState, Entry, Kind, Outcome, Reply, Spent, Stop
+from workflows.messages import CallState, Entry, Kind, Outcome, Reply, Spent, Stop
+from workflows.own_tools import WAIT
 from workflows.playbook import Stage
 from workflows.policy import Refuse, Send, WaitFor
 

@@ -12,7 +12,7 @@ from orchestrator.configuration.schemas import schema_of
 from orchestrator.playbooks import READ, may_read, template_flaw
 from tests.support.builders import RUN, frozen
 from tests.support.configurations import PLAYBOOK, configuration, mistakes
-from workflows.messages import BUILT_INS, RESOURCE
+from workflows.own_tools import BUILT_INS, RESOURCE
 from workflows.playbook import Effect, Prompt
 
 PAGES = ("docs:file:///handbook/{page}.md", "docs:file:///a", "wiki:https://w/{+path}")

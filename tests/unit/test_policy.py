@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.builders import card, tool_call
-from workflows.messages import WAIT
+from workflows.own_tools import WAIT
 from workflows.playbook import Budget, Effect, Stage
 from workflows.policy import Propose, Refuse, Send, WaitFor, judge
 

@@ -16,8 +16,9 @@ from orchestrator.ledger import artifacts, calls, conversations
 from tests.support.builders import AT, RUN, intent
 from tests.support.builders import frozen as pinned
 from tests.support.hearing_runs import hearing
-from workflows import messages
-from workflows.messages import BUILTIN, EVENT, CallRequest, CallState
+from workflows import own_tools
+from workflows.messages import CallRequest, CallState
+from workflows.own_tools import BUILTIN, EVENT
 from workflows.playbook import Effect, TextPolicy, Unseen
 
 SHOW = TextPolicy()
@@ -141,7 +142,7 @@ def test_the_tool_takes_what_it_says():
 
 
 def test_h1_the_built_in_tools_are_those_that_are_counted():
-    assert tuple(BUILT_INS) == messages.BUILT_INS
+    assert tuple(BUILT_INS) == own_tools.BUILT_INS
 
 
 # In a conversation -----------------------------------------------------------------------------

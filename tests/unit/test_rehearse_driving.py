@@ -15,7 +15,8 @@ from orchestrator.ledger import conversations, turns
 from orchestrator.playbooks import InputError
 from tests.support.builders import NOW
 from tests.support.rehearsed import DECISION, RUN_ID, ended, stage, used
-from workflows.messages import ASK, EVENT, FINISH, SLEEP, WAIT, CallState, Outcome, RunState
+from workflows.messages import CallState, Outcome, RunState
+from workflows.own_tools import ASK, EVENT, FINISH, SLEEP, WAIT
 from workflows.playbook import Approve, Budget, Callback, InputType, Stage, WriteLimit
 
 LOOK = ("lab__look", {})

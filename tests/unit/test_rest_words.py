@@ -9,7 +9,8 @@ from tests.support.api import ALICE, APPROVES, OPERATES, READS, answering
 from tests.support.builders import AT, RUN, WORKFLOW, comment, intent, rule
 from tests.support.installed import Installed
 from workflows.approvals import Standing
-from workflows.messages import ASK, Outcome, RunState
+from workflows.messages import Outcome, RunState
+from workflows.own_tools import ASK
 from workflows.playbook import InputType, OnTimeout, Playbook
 
 LASTS = 10 * 365 * 86_400.0

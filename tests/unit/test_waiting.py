@@ -25,18 +25,8 @@ from tests.support.builders import (
     opening,
     source,
 )
-from workflows.messages import (
-    BUILTIN,
-    SLEEP,
-    WAIT,
-    CallState,
-    EndWait,
-    Note,
-    Outcome,
-    RunState,
-    WaitEnd,
-    WaitRequest,
-)
+from workflows.messages import CallState, EndWait, Note, Outcome, RunState, WaitEnd, WaitRequest
+from workflows.own_tools import BUILTIN, SLEEP, WAIT
 from workflows.playbook import Effect
 
 ARGUMENTS = {"events": ["github/issue_comment.*"], "reason": "a reply", "timeout": "1h"}

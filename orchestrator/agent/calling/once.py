@@ -27,7 +27,8 @@ from orchestrator.ledger import approvals, artifacts, calls, handles
 from orchestrator.ledger.calls import Call, Result
 from orchestrator.ledger.handles import Handle
 from workflows.looks import Look
-from workflows.messages import EVENT, CallOutcome, CallRequest, CallState, Settle
+from workflows.messages import CallOutcome, CallRequest, CallState, Settle
+from workflows.own_tools import EVENT
 from workflows.playbook import Effect
 
 MARGIN = 5.0

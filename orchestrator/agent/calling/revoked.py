@@ -25,7 +25,7 @@ from orchestrator.ledger import artifacts, calls
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.conversations import Conversation
 from orchestrator.servers import Server
-from workflows.messages import BUILTIN
+from workflows.own_tools import BUILTIN
 from workflows.playbook import Effect, OnDrift, Playbook
 
 ORDER: Final = (Effect.READ, Effect.WRITE, Effect.WRITE_ONCE)

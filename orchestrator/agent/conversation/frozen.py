@@ -17,16 +17,8 @@ from orchestrator.agent.tools.toolset import Tool, check_arguments, complaints, 
 from orchestrator.ledger.calls import Call, Intent
 from orchestrator.playbooks import READ, may_read, resource_of
 from orchestrator.rules.steps import Step
-from workflows.messages import (
-    BUILTIN,
-    EVENT,
-    FINISH,
-    RESOURCE,
-    WAIT,
-    Outcome,
-    ToolCall,
-    ToolCard,
-)
+from workflows.messages import Outcome, ToolCall, ToolCard
+from workflows.own_tools import BUILTIN, EVENT, FINISH, RESOURCE, WAIT
 from workflows.playbook import Budget, Callback, Effect, Playbook, Screening, TextPolicy
 
 VERSION = 1

@@ -29,7 +29,8 @@ from orchestrator.rules.steps import are_called, steps_in, tools_of
 from orchestrator.rules.trust import is_known
 from orchestrator.sources.source import OPERATOR
 from orchestrator.templates import Template, render_tree
-from workflows.messages import BUILT_INS, Opened, OpenRequest, RunRef, RunState
+from workflows.messages import Opened, OpenRequest, RunRef, RunState
+from workflows.own_tools import BUILT_INS
 from workflows.playbook import Playbook, Stage
 
 

@@ -13,7 +13,7 @@ from orchestrator.errors import Bug
 from orchestrator.events import Event
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.turns import Turn
-from workflows.messages import EVENT
+from workflows.own_tools import EVENT
 from workflows.playbook import Stage
 
 EVENT_LIMIT = 24_000

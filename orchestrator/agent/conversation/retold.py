@@ -17,7 +17,7 @@ from orchestrator.ledger.conversations import Conversation
 from orchestrator.ledger.losses import Heard
 from orchestrator.rules.rule import Trust
 from orchestrator.rules.trust import is_known
-from workflows.messages import EVENT
+from workflows.own_tools import EVENT
 from workflows.playbook import TextPolicy
 
 MOST: Final = 3 * prompt.EVENT_LIMIT

@@ -11,7 +11,8 @@ from orchestrator.database import Transaction
 from orchestrator.ledger import calls, clearings, turns
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.turns import Turn
-from workflows.messages import BUILTIN, CallState
+from workflows.messages import CallState
+from workflows.own_tools import BUILTIN
 
 MADE: Final = frozenset({CallState.DONE, CallState.FAILED, CallState.UNKNOWN, CallState.PROPOSED})
 """How a call stands that left, or was recorded as if it had."""

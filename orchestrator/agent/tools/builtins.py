@@ -6,7 +6,7 @@ Each counts among a playbook's forty. Which of them a conversation was offered i
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from workflows.messages import ASK, EVENT, FINISH, RESOURCE, SLEEP, WAIT
+from workflows.own_tools import ASK, EVENT, FINISH, RESOURCE, SLEEP, WAIT
 
 Definition = Mapping[str, Any]
 
@@ -245,7 +245,7 @@ BUILT_INS: Final[Mapping[str, Definition]] = {
     EVENT: READING,
     FINISH: FINISHING,
 }
-"""By alias; `workflows.messages.BUILT_INS` names the same ones."""
+"""By alias; `workflows.own_tools.BUILT_INS` names the same ones."""
 
 
 def built_ins_beside(reads: Sequence[str]) -> Mapping[str, Definition]:

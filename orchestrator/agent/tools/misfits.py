@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestrator.agent.tools.questions import unsound
 from orchestrator.expressions import Expression, ExpressionError
-from workflows.messages import ASK, SLEEP, WAIT
+from workflows.own_tools import ASK, SLEEP, WAIT
 
 
 def misfit(alias: str, given: Mapping[str, Any], sources: Sequence[str]) -> str | None:

@@ -14,7 +14,8 @@ from orchestrator.database import DatabaseError
 from orchestrator.ledger import audit, own_actors
 from orchestrator.ledger.audit import Line
 from orchestrator.servers import OwnActor
-from workflows.messages import BUILTIN, CallState
+from workflows.messages import CallState
+from workflows.own_tools import BUILTIN
 from workflows.playbook import Effect
 
 DEADLINE: Final = 30.0

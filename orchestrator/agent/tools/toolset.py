@@ -35,7 +35,7 @@ from orchestrator.agent.tools.room import excess, tokens
 from orchestrator.agent.tools.unknown import strange
 from orchestrator.errors import PersonError
 from orchestrator.servers import Server
-from workflows.messages import RESOURCE
+from workflows.own_tools import RESOURCE
 from workflows.playbook import (
     Approve,
     Effect,

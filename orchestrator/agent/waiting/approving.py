@@ -27,7 +27,8 @@ from orchestrator.ledger.calls import Call
 from orchestrator.ledger.conversations import Conversation
 from orchestrator.telemetry.words import Approving
 from workflows.approvals import Asked, Asking, Expired, Expiring, Heeded, Standing, Word
-from workflows.messages import ASK, CallState, ToolCall
+from workflows.messages import CallState, ToolCall
+from workflows.own_tools import ASK
 from workflows.playbook import Approve, OnTimeout
 
 DEFAULT: Final = Approve(by=(ANYBODY,), ttl=72 * 3600.0)

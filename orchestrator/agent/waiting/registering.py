@@ -19,8 +19,6 @@ from orchestrator.ledger import handles as kept
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.waits import Wait
 from workflows.messages import (
-    BUILTIN,
-    SLEEP,
     CallState,
     Done,
     EndWait,
@@ -31,6 +29,7 @@ from workflows.messages import (
     Waiting,
     WaitRequest,
 )
+from workflows.own_tools import BUILTIN, SLEEP
 
 DEFAULT = "7d"
 LONGEST = timedelta(days=30)
