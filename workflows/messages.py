@@ -297,7 +297,7 @@ class WaitRequest:
 class Waiting:
     """An open wait: what it wants, in words, and for how many more seconds.
 
-    `ended` is how its call ended, where there is nothing to wait for any more.
+    `ended` is how its call ended, where there is nothing to wait for any more; `event_id` is what ended the wait then.
     """
 
     wait_id: str
@@ -305,6 +305,7 @@ class Waiting:
     wants: str
     seconds: float
     ended: CallState | None = None
+    event_id: str | None = None
 
 
 class WaitEnd(StrEnum):

@@ -171,6 +171,7 @@ class Parking(Chronicle):
         known = {one.call_id for one in made}
         held = [one.call.call_id for one in act.verdicts if waits(one)]
         opened = [await self._opened(loop, call_id) for call_id in held]
+        await self._drop_answered(opened)
         open_ones = Waits(opened, workflow.time())
         if open_ones:
             loop.rests(workflow.time())
@@ -187,6 +188,18 @@ class Parking(Chronicle):
     async def _opened(self, loop: Loop, call_id: str) -> Waiting:
         request = WaitRequest(run_id=self.run_id, call_id=call_id, seconds=loop.left)
         return await calls.local(Outside.open_wait, request, "wait: register")
+
+    async def _drop_answered(self, opened: Sequence[Waiting]) -> None:
+        """Take out what has ended one of these already.
+
+        A workflow task that fails leaves no trace in the history, but what it wrote in the ledger stands: the wait is
+        ended, and its event is in the mailbox still.
+        """
+        ends = {(one.wait_id, one.event_id) for one in opened if one.ended and one.event_id}
+        for entry in self.mailbox.carried():
+            if (entry.wait_id, entry.event_id) in ends:
+                self.mailbox.remove(entry)
+                await self._claim(entry, Claim.CONSUMED)
 
     async def _outlasted(self, open_ones: Waits) -> WaitEnd:
         """Until none of them is open; how the last one ended."""

@@ -70,7 +70,8 @@ async def test_a1_a_worker_killed_while_a_tool_reads_makes_the_call_again(
         async with home.worker():
             run = await finished(home)
     assert home.executed("slow_read") == ["slow_read", "slow_read"]
-    assert [call["attempts"] for call in run["tool_calls"]] == [1, 2]
+    comment, read = (call["attempts"] for call in run["tool_calls"])
+    assert comment == 1 < read
     assert [script.asked_for(turn) for turn in range(3)] == [1, 1, 1]
 
 

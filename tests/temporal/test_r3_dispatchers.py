@@ -125,7 +125,7 @@ async def test_r3_a1_worker_and_dispatcher_killed_together_while_events_gather_l
             await home.until(lambda: home.executed("write_thing"), "the first write")
             await kill(worker)
             await kill(other)
-        kept += await home.keep(home.arrival(opened(6, "coalesce", note="number 69;")))
+        kept += await home.keep(home.arrival(opened(6, "coalesce", note="number 600;")))
         async with calm(home):
             await rest(home, kept, PATIENCE)
             toll = await counted(home, kept)

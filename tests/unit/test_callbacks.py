@@ -111,6 +111,15 @@ async def test_a5_a_timeout_is_a_result_in_words(tmp_path):
     assert (wait.state, wait.ended_at) == ("expired", AT + HOURS)
 
 
+async def test_a5_a_wait_that_is_opened_again_says_which_event_has_ended_it(tmp_path):
+    async with awaiting(tmp_path) as there:
+        await there.sent()
+        await there.status("e2", "success")
+        assert await there.end(WaitEnd.RESOLVED, "e2")
+        again = await there.opened()
+    assert (again.ended, again.event_id) == (CallState.DONE, "e2")
+
+
 async def test_a5_a_callback_does_not_expire_while_its_event_may_be_on_its_way(tmp_path):
     async with awaiting(tmp_path, UNTIL) as there:
         await there.sent()

@@ -74,6 +74,7 @@ async def opened(means: Means, call: Call, seconds: float | None) -> Waiting:
         wants=f"{', '.join(wait.patterns)} for {wait.key}",
         seconds=max(left if seconds is None else min(left, seconds), 0.0),
         ended=None if wait.state == OPEN else call.state,
+        event_id=wait.event_id,
     )
 
 

@@ -81,6 +81,7 @@ async def open_wait(means: Means, request: WaitRequest) -> Waiting:
         wants=_wants(wait),
         seconds=max(wait.deadline_at - means.now(), 0.0),
         ended=None if wait.state == waits.OPEN else CallState.DONE,
+        event_id=wait.event_id,
     )
 
 
