@@ -29,6 +29,7 @@ class Reason(StrEnum):
     STALE = "stale"
     FUTURE = "future"
     UNKNOWN_SOURCE = "unknown_source"
+    UNKNOWN_SUBSCRIPTION = "unknown_subscription"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     TOO_LARGE = "too_large"
     TOO_SLOW = "too_slow"

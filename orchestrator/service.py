@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 from litestar.types import ASGIApp
 
-from orchestrator import retention, temporal
+from orchestrator import outreach, retention, temporal
 from orchestrator.api import api_of
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.files import SOURCES
@@ -39,23 +39,22 @@ from orchestrator.doorbell.telling import Telling
 from orchestrator.errors import Flaw, Mistake, OperatorError
 from orchestrator.events import event_id
 from orchestrator.garbage import collect_seldom
+from orchestrator.inbox import subscriptions
 from orchestrator.inbox.group_commit import GroupCommit, RefusalLog
 from orchestrator.inbox.inbox import Arrival, Receipt
 from orchestrator.known_secrets import held_by, redact_of
 from orchestrator.logs import Journal
 from orchestrator.notifying import Notifying
 from orchestrator.parts import Counts, Parts
-from orchestrator.recovery.gaps import Recovered
 from orchestrator.recovery.hearing import Hearing
 from orchestrator.recovery.indoors import Ring, indoors
-from orchestrator.recovery.recovering import recovering
 from orchestrator.recovery.renewing import Recoveries
 from orchestrator.releasing import Releaser
 from orchestrator.schedules import clock
 from orchestrator.schedules.keeping import Schedules
 from orchestrator.schedules.ringing import Ringing as Ticking
 from orchestrator.secrets import Secret
-from orchestrator.settings import Settings, environment
+from orchestrator.settings import Settings, environment, kept_for
 from orchestrator.sources.notices import notices_source
 from orchestrator.sources.operator import operator_source
 from orchestrator.sources.schedule import schedule_source
@@ -64,8 +63,8 @@ from orchestrator.sources.unsigned import check_listening
 from orchestrator.standing import read_gauges, status_of
 from orchestrator.state import Addresses, StateDirectory
 from orchestrator.stores import Stores, reloading_of
+from orchestrator.subscribing.subscribing import Subscribing
 from orchestrator.sweeping import Sweeper
-from orchestrator.telemetry import words
 from orchestrator.telemetry.instruments import DispatchInstruments, DoorInstruments
 from orchestrator.telemetry.registry import Registry
 from orchestrator.telemetry.scrape import Permission
@@ -93,6 +92,7 @@ class Open:
     url: str
     ring: Ring
     recoveries: Recoveries
+    subscribing: Subscribing
 
 
 async def serve(settings: Settings, dotenv: Path, journal: Journal) -> None:
@@ -150,6 +150,7 @@ async def _parts(
         if settings.database is None:
             # On SQLite we are the only service: what a killed one had leased need not wait for its leases to end.
             await stores.inbox.free_leases()
+            await stores.inbox_database.write(subscriptions.free)
         client = await temporal.connect(
             settings.temporal, settings.namespace, lazy=True, interceptors=told.interceptors
         )
@@ -246,10 +247,11 @@ async def _door(parts: Parts, listener: socket.socket | None) -> AsyncIterator[O
         at_the_door = partial(_at_the_door, parts, refused)
         ringing = Ringing(commit, parts.dispatcher.poke)
         ring = indoors(at_the_door, ringing)
-        after_all = _recoveries(parts, ring)
+        after_all = outreach.recoveries(parts, ring, _now)
+        subscribing = outreach.subscribing(parts, ring, _now)
         status = status_of(parts, after_all)
         application = app.build(
-            at_the_door(ringing),
+            at_the_door(outreach.heeding(parts, ringing, subscribing, _now)),
             Readiness(inbox.pulse, _now),
             status,
             parts.log,
@@ -265,7 +267,7 @@ async def _door(parts: Parts, listener: socket.socket | None) -> AsyncIterator[O
         url = url_of(host_of(listener), port_of(listener))
         async with serving(beside(application, api), listener):
             parts.state.announce(_addresses(settings, url))
-            yield Open(url=url, ring=ring, recoveries=after_all)
+            yield Open(url=url, ring=ring, recoveries=after_all, subscribing=subscribing)
 
 
 def _at_the_door(parts: Parts, refused: RefusalLog, keeps: Keeps) -> ASGIApp:
@@ -281,17 +283,6 @@ def _at_the_door(parts: Parts, refused: RefusalLog, keeps: Keeps) -> ASGIApp:
     )
 
 
-def _recoveries(parts: Parts, ring: Ring) -> Recoveries:
-    def tell(source: str, recovered: Recovered) -> None:
-        counts = parts.counts.dispatch
-        counts.recovered(source, recovered.reinjected, words.Recovered.RUNG)
-        counts.recovered(source, recovered.asked_again, words.Recovered.ASKED)
-        counts.recovered(source, recovered.failed, words.Recovered.FAILED)
-
-    inbox, log = parts.stores.inbox, parts.log
-    return Recoveries(lambda sources: recovering(sources, ring, inbox, _now, log, tell=tell))
-
-
 def _loops(parts: Parts, opened: Open) -> list[asyncio.Task[object]]:
     ticking = _clock(parts, opened.ring)
     works = [
@@ -304,6 +295,7 @@ def _loops(parts: Parts, opened: Open) -> list[asyncio.Task[object]]:
         _sweeper(parts).work(),
         _notifying(parts).work(),
         opened.recoveries.work(parts.reloading.newer),
+        opened.subscribing.work(),
         parts.reloading.work(),
     ]
     return [asyncio.create_task(work) for work in works]
@@ -375,7 +367,9 @@ async def _nightly(parts: Parts) -> None:
         lambda: retention.prune(inbox, referred, keep, _now()),
         _now,
         parts.log,
-        forget_now=lambda: retention.prune_ledger(ledger, keep, _now()),
+        forget_now=lambda: retention.prune_ledger(
+            ledger, keep, _now(), kept_for(parts.settings.audit_keep)
+        ),
     )
 
 

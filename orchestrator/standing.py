@@ -12,11 +12,13 @@ from orchestrator import asked, views
 from orchestrator.configuration.broken import broken
 from orchestrator.configuration.reloading import Rejected
 from orchestrator.database import Transaction
+from orchestrator.inbox import subscriptions
 from orchestrator.inbox.standing import held_back, standing_of
 from orchestrator.ledger import losses, notices, slots, tallies
 from orchestrator.parts import Parts
 from orchestrator.recovery.renewing import Recoveries
 from orchestrator.rehearsal.retiring import models_retiring
+from orchestrator.subscribing import standing as subscribed
 from orchestrator.telemetry import reach
 
 LOOK_AT_TEMPORAL = 2.0
@@ -41,6 +43,7 @@ def status_of(parts: Parts, recoveries: Recoveries) -> Status:
             **await parts.stores.ledger.read(lately, parts.reloading.now().timestamp()),
             "silence": [one.told() for one in parts.hearing.standing()],
             "recovery": [one.told() for one in recoveries.standing()],
+            "subscriptions": await _subscriptions(parts),
             "forwards": _forwards(parts),
             "temporal": {
                 "address": settings.temporal,
@@ -105,6 +108,13 @@ def _forwards(parts: Parts) -> list[dict[str, Any]]:
         }
         for one in parts.forwards.status()
     ]
+
+
+async def _subscriptions(parts: Parts) -> list[dict[str, Any]]:
+    """What was asked of MCP servers, and what came of it."""
+    rows = await parts.stores.inbox_database.read(subscriptions.everything)
+    now = parts.reloading.now()
+    return [subscribed.told(row, now) for row in rows]
 
 
 async def _slots(parts: Parts) -> list[dict[str, Any]]:

@@ -90,6 +90,7 @@ def _text(told: dict[str, Any]) -> str:
         *_lately(told),
         *map(_silence, told.get("silence", [])),
         *map(_recovery, told.get("recovery", [])),
+        *map(_subscription, told.get("subscriptions", [])),
         *_broken("mistake ", configuration.get("broken", [])),
         *(f"warning   {warning}" for warning in configuration["warnings"]),
     ]
@@ -171,3 +172,14 @@ def _recovery(one: dict[str, Any]) -> str:
     )
     said = one["error"] or done or "nothing was missed"
     return f"recovery  {one['source']}: {said}"
+
+
+def _subscription(one: dict[str, Any]) -> str:
+    what = one["event"] if one["arguments"] == "{}" else f"{one['event']} {one['arguments']}"
+    state = "active" if one["state"] == "active" else one["state"].upper()
+    until = "" if one["active_until"] is None else f" until {one['active_until']}"
+    refreshed = "" if one["refreshed_at"] is None else f", refreshed {one['refreshed_at']}"
+    missed = f", {one['gaps']} gaps, the last {one['gap_at']}" if one["gaps"] else ""
+    wrong = "" if one["error"] is None else f": {one['reason']}: {one['error']}"
+    who = f"{one['source']}: {what} of {one['server']}"
+    return f"mcp       {who} {state}{until}{refreshed}{missed}{wrong}"

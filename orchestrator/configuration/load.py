@@ -28,6 +28,7 @@ from orchestrator.configuration.rates import second_backstops
 from orchestrator.configuration.rules import Surroundings, rules_of
 from orchestrator.configuration.servers import servers_of
 from orchestrator.configuration.sources import sources_of
+from orchestrator.configuration.subscribed import unreachable
 from orchestrator.configuration.tokens import tokens_of
 from orchestrator.errors import Flaw, Mistake
 from orchestrator.playbooks import resource_of, split
@@ -54,6 +55,7 @@ def configured(files: Files, environment: Mapping[str, str], read_file: ReadFile
     }
     servers = servers_of(reading.document(SERVERS, None), files, environment, read_file, vouching)
     reading.note(SERVERS, servers.flaws, servers.warnings)
+    reading.note(SOURCES, unreachable(sources.subscribing, servers.things, servers.names))
     unread = any(mistake.file == files.named(LIMITS) for mistake in files.mistakes)
     allowance, flaws = allowance_of(reading.document(LIMITS, None), unread=unread)
     reading.note(LIMITS, flaws)

@@ -128,6 +128,7 @@ def _spell(kind: str, entry: dict[str, Any], definitions: dict[str, Any]) -> Non
                     *({"$ref": f"#/definitions/scheme_{name}"} for name in _schemes()),
                 ]
             }
+            entry["oneOf"] = [{"required": ["scheme"]}, {"required": ["mcp"]}]
         case "rules":
             definitions |= _conditions()
             entry["properties"]["when"] = {"$ref": "#/definitions/condition"}

@@ -40,6 +40,10 @@ MINUTE = timedelta(minutes=1)
 RECOVER_EVERY = timedelta(minutes=10)
 RECOVER_LEAST = timedelta(seconds=10)
 GITHUB_API = "https://api.github.com"
+SUBSCRIBE_TTL = timedelta(days=1)
+SUBSCRIBE_LEAST, SUBSCRIBE_MOST = timedelta(minutes=1), timedelta(days=30)
+MOST_WANTED = 32
+"""Each has a secret of its own, and all of them are tried on a delivery."""
 
 
 def _reference(value: Any) -> str:
@@ -191,10 +195,51 @@ class RecoverShape(Shape):
     api: Api = GITHUB_API
 
 
-class SourceShape(Shape):
-    """One entry of sources.yaml; `scheme` is a preset's name or a declared scheme, told apart by its reader."""
+def _callback(value: Any) -> str:
+    try:
+        return api_url(value)
+    except ValueError:
+        said = "expected the URL at which the server reaches /hooks/SOURCE, https://..., without user and query"
+        raise ValueError(said) from None
 
-    scheme: Any
+
+def _no_more(most: timedelta) -> Callable[[timedelta], timedelta]:
+    def checked(value: timedelta) -> timedelta:
+        if value > most:
+            raise ValueError(f"expected at most {int(most.total_seconds() // 86_400)}d, got more")
+        return value
+
+    return checked
+
+
+class WantedShape(Shape):
+    """One event of an MCP server, by its name there; `arguments` say of which of them we want to hear."""
+
+    name: Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}$")]
+    arguments: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class McpShape(Shape):
+    """`mcp:` of a source: a server of servers.yaml, where it reaches us, and of which of its events we want to hear."""
+
+    server: Words
+    url: Annotated[str, BeforeValidator(_callback)]
+    events: Annotated[list[WantedShape], Field(min_length=1, max_length=MOST_WANTED)]
+    ttl: Annotated[
+        Duration,
+        AfterValidator(_no_less(SUBSCRIBE_LEAST)),
+        AfterValidator(_no_more(SUBSCRIBE_MOST)),
+    ] = SUBSCRIBE_TTL
+
+
+class SourceShape(Shape):
+    """One entry of sources.yaml; `scheme` is a preset's name or a declared scheme, told apart by its reader.
+
+    Instead of a scheme, `mcp` says at which MCP server we subscribe, and to what.
+    """
+
+    scheme: Any = None
+    mcp: McpShape | None = None
     secrets: Annotated[list[Reference], BeforeValidator(listed), Field(min_length=1)] | None = None
     public_url: Address | None = None
     verify_token: Reference | None = None

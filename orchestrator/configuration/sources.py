@@ -7,8 +7,9 @@ from datetime import timedelta
 from orchestrator.configuration.declared import declared_scheme
 from orchestrator.configuration.document import Document, Place
 from orchestrator.configuration.recover import recover_of, recover_wrong
-from orchestrator.configuration.shapes import SourceShape
+from orchestrator.configuration.shapes import McpShape, SourceShape
 from orchestrator.configuration.shaping import Found, entries, shaped
+from orchestrator.configuration.subscribed import guessable, mcp_flaws, mcp_preset, subscribing
 from orchestrator.errors import Flaw
 from orchestrator.rules.load import closest
 from orchestrator.secrets import ReadFile, Secret, resolve
@@ -29,10 +30,14 @@ OPTIONS = ("public_url", "verify_token", "origins", "topics")
 
 @dataclass(slots=True)
 class FoundSources(Found[Source]):
-    """`publishes` has the kinds of correlation keys of every source, also of those whose secret is unset: `shut`."""
+    """`publishes` has the kinds of correlation keys of every source, also of those whose secret is unset: `shut`.
+
+    `subscribing` are those that ask an MCP server to ring.
+    """
 
     publishes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     shut: dict[str, Source] = field(default_factory=dict)
+    subscribing: dict[str, McpShape] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +67,16 @@ def _add(found: FoundSources, name: str, value: object, around: _Surroundings) -
     at: Place = (name,)
     shape, flaws = shaped(SourceShape, value, at)
     preset, more = (None, []) if shape is None else _preset(name, shape, at)
-    found.flaws += [*flaws, *more, *_named_wrong(name, at), *_secrets_missing(value, at)]
+    found.flaws += [*flaws, *more, *_named_wrong(name, at), *_missing(value, at)]
     if shape is None or preset is None or preset.dialect is None:
         return
     found.publishes[name] = preset.dialect.publishes
+    if shape.mcp is not None:
+        found.subscribing[name] = shape.mcp
     wrong = [*_options_wrong(shape, preset, at), *_secrets_wrong(shape, preset, at)]
     wrong += recover_wrong(shape, preset.scheme, at)
     secrets, unset = _secrets(shape, around, at)
-    wrong += _unusable(preset, secrets, at)
+    wrong += guessable(secrets, at) if shape.mcp else _unusable(preset, secrets, at)
     found.flaws += wrong
     found.warnings += [*unset, *_tokenless(shape, around, at), *_risky(name, shape, preset, at)]
     if not more and not wrong:
@@ -97,7 +104,7 @@ def _source(
         origins=frozenset(origin.lower() for origin in shape.origins),
         topics=frozenset(shape.topics),
     )
-    return Source(
+    made = Source(
         name=name,
         scheme=bound(preset.scheme, options),
         secrets=secrets,
@@ -114,6 +121,7 @@ def _source(
         recover=_recover(shape, around),
         catch_up=shape.catch_up,
     )
+    return made if shape.mcp is None else subscribing(made, shape.mcp)
 
 
 def _kept(shape: SourceShape) -> timedelta | None:
@@ -155,8 +163,10 @@ def _secrets(
     return tuple(secret for secret in resolved if secret is not None), flaws
 
 
-def _secrets_missing(value: object, at: Place) -> Iterator[Flaw]:
+def _missing(value: object, at: Place) -> Iterator[Flaw]:
     """Told of an entry that is broken otherwise, too: all mistakes at once."""
+    if isinstance(value, Mapping) and not {"scheme", "mcp"} & value.keys():
+        yield Flaw(at, "the key 'scheme' is missing", key=True)
     if isinstance(value, Mapping) and "secrets" not in value:
         scheme = value.get("scheme")
         known = PRESETS.get(scheme) if isinstance(scheme, str) else None
@@ -213,7 +223,12 @@ def _risky(name: str, shape: SourceShape, preset: Preset, at: Place) -> Iterator
 
 
 def _preset(name: str, shape: SourceShape, at: Place) -> tuple[Preset | None, list[Flaw]]:
+    if shape.mcp is not None:
+        flaws = [*mcp_flaws(name, shape, shape.mcp, at), *_strange_names(shape, at)]
+        return (None if flaws else mcp_preset(shape, _published(shape))), flaws
     match shape.scheme:
+        case None if "scheme" not in shape.model_fields_set:
+            return None, []
         case str():
             return _known(shape.scheme, shape, at)
         case Mapping():
@@ -260,14 +275,22 @@ def _spoken(preset: Preset, shape: SourceShape, at: Place) -> tuple[Preset | Non
         subject=shape.subject,
         actor=shape.actor,
         keys=tuple(shape.keys),
-        publishes=tuple(kind for template in shape.keys if (kind := kind_of(template))),
+        publishes=_published(shape),
     )
     return replace(preset, dialect=dialect), []
+
+
+def _published(shape: SourceShape) -> tuple[str, ...]:
+    return tuple(kind for template in shape.keys if (kind := kind_of(template)))
 
 
 def _dialect_flaws(shape: SourceShape, at: Place) -> Iterator[Flaw]:
     if shape.type is None:
         yield Flaw(at, 'a declared scheme needs a `type:`, such as "{{ event.type }}"', key=True)
+    yield from _strange_names(shape, at)
+
+
+def _strange_names(shape: SourceShape, at: Place) -> Iterator[Flaw]:
     templates: list[tuple[Place, Template]] = [
         ((key,), template)
         for key in ("id", "type", "subject", "actor")

@@ -62,6 +62,11 @@ PROBLEMS: Final[Mapping[Reason, Problem]] = {
         "No such source",
         "Deliveries go to /hooks/NAME, where NAME stands in the doorbell's sources.yaml.",
     ),
+    Reason.UNKNOWN_SUBSCRIPTION: Problem(
+        503,
+        "The subscription is not known here yet",
+        f"No subscription of ours signs like this. Send it again after {RETRY_AFTER} seconds, or end the subscription.",
+    ),
     Reason.METHOD_NOT_ALLOWED: Problem(
         405, "Only POST rings here", "Send the delivery with the method POST."
     ),

@@ -321,7 +321,7 @@ def _problem(name: str, reason: Reason, detail: str) -> Answer:
     match reason:
         case Reason.METHOD_NOT_ALLOWED:
             extra = ((b"allow", b"POST"),)
-        case Reason.OVERLOADED:
+        case Reason.OVERLOADED | Reason.UNKNOWN_SUBSCRIPTION:
             extra = ((b"retry-after", str(RETRY_AFTER).encode()),)
         case Reason.TOO_LARGE | Reason.TOO_SLOW | Reason.BROKEN_OFF | Reason.UNSUPPORTED_ENCODING:
             # The rest of the body is not going to be read.

@@ -260,6 +260,36 @@ PULSE: Final = Table(
 )
 """One row that `/ready` writes, to know that a delivery could be."""
 
+SUBSCRIPTIONS: Final = Table(
+    "subscriptions",
+    metadata,
+    Column("mark", _key(), primary_key=True),
+    Column("source", _key(), nullable=False),
+    Column("server", Text, nullable=False),
+    Column("address", Text),
+    Column("event", Text, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("wanted", Boolean, nullable=False),
+    Column("id", Text),
+    Column("cursor", Text),
+    Column("refreshed_at", Moment),
+    Column("active_until", Moment),
+    Column("due_at", Moment, nullable=False),
+    Column("troubles", Integer, nullable=False),
+    Column("reason", Text),
+    Column("error", Text),
+    Column("gaps", Integer, nullable=False),
+    Column("gap_at", Moment),
+    Column("fence", BigInteger, nullable=False),
+    Column("leased_until", Moment),
+)
+"""What we asked of MCP servers: to ring us. `secret` and `address` are digests: what the server was told last.
+
+`fence` counts the claims of it, and what its server said meanwhile.
+"""
+
 
 def m001_inbox(connection: Connection) -> None:
     """A new inbox, in the shape of today; what follows brings an older one there, and leaves this one alone."""
@@ -303,6 +333,11 @@ def m006_short_hashes(connection: Connection) -> None:
     connection.execute(text(shortened))
 
 
+def m007_subscriptions(connection: Connection) -> None:
+    """Remember what was subscribed to at MCP servers, and until when."""
+    SUBSCRIPTIONS.create(connection, checkfirst=True)
+
+
 MIGRATIONS: Final[Sequence[Migration]] = (
     m001_inbox,
     m002_retention,
@@ -310,4 +345,5 @@ MIGRATIONS: Final[Sequence[Migration]] = (
     m004_limits,
     m005_flow,
     m006_short_hashes,
+    m007_subscriptions,
 )

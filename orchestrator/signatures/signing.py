@@ -12,6 +12,7 @@ from orchestrator.signatures.github import GithubScheme
 from orchestrator.signatures.keys import shared_key
 from orchestrator.signatures.scheme import Scheme
 from orchestrator.signatures.standard_webhooks import StandardWebhooksScheme
+from orchestrator.signatures.subscribed import SubscribedScheme
 from orchestrator.signatures.table import Stamp, TableScheme
 from orchestrator.signatures.token import Bearer, TokenScheme
 from orchestrator.signatures.twilio import TwilioScheme
@@ -30,6 +31,8 @@ def prove(
             return prove(scheme.judge(headers), secret, body, now, headers)
         case StandardWebhooksScheme():
             return _standard(scheme, secret, body, now, headers)
+        case SubscribedScheme():
+            return _standard(StandardWebhooksScheme(), secret, body, now, headers)
         case TableScheme():
             return _table(scheme, secret, body, now, headers)
         case DeclaredHmac():

@@ -36,12 +36,12 @@ class DeclaredDialect:
         """What the verified bytes say. Raises `Malformed`."""
         data = json_value(form_field(body, "payload") if is_form(headers) else body)
         scope = {"event": data, "headers": dict(headers)}
-        actor = _maybe(self.actor, scope)
-        keys = [_maybe(template, scope) for template in self.keys]
+        actor = rendered(self.actor, scope)
+        keys = [rendered(template, scope) for template in self.keys]
         reading = Reading(
             delivery_id=None if self.id is None else _surely(self.id, scope, "id"),
             type=_surely(self.type, scope, "type"),
-            subject=_maybe(self.subject, scope),
+            subject=rendered(self.subject, scope),
             actor=None if actor is None else Actor(id=actor),
             keys=tuple(key for key in keys if key is not None),
             data=data,
@@ -50,7 +50,7 @@ class DeclaredDialect:
 
 
 def _surely(template: Renders, scope: Mapping[str, Any], what: str) -> str:
-    text = _maybe(template, scope)
+    text = rendered(template, scope)
     if text is None:
         raise Malformed(
             Reason.MALFORMED, f"expected a payload that has what this source declares as its {what}"
@@ -58,7 +58,8 @@ def _surely(template: Renders, scope: Mapping[str, Any], what: str) -> str:
     return text
 
 
-def _maybe(template: Renders | None, scope: Mapping[str, Any]) -> str | None:
+def rendered(template: Renders | None, scope: Mapping[str, Any]) -> str | None:
+    """The word or number that it gives as text; None where it gives none."""
     if template is None:
         return None
     try:

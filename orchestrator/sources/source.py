@@ -86,6 +86,34 @@ class Recover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One event of an MCP server that we want to hear of; `arguments` are its filter, as canonical JSON.
+
+    `mark` names the subscription for good: it is made of everything that makes it another one. `secrets` are what its
+    deliveries are signed with, the newest first.
+    """
+
+    event: str
+    arguments: str
+    mark: str
+    secrets: tuple[Secret, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribe:
+    """Where events are subscribed to: the server's name, and the URL at which it reaches this source.
+
+    `roots` are what the secrets are derived from: nobody is told them.
+    """
+
+    server: str
+    url: str
+    ttl: timedelta
+    events: tuple[Wanted, ...]
+    roots: tuple[Secret, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One sender we know. `own_actors` are ids or logins by which it names ourselves (promise R4).
 
@@ -93,6 +121,7 @@ class Source:
     deliveries the door defers; `keep` is for how long settled ones are kept, None for ever. Of a source that is
     expected to ring once in each `expect`, silence is told.
     What `recover` brings in later than `catch_up` starts nothing.
+    `subscribe` is there where an MCP server rings because we asked it to.
     """
 
     name: str
@@ -110,3 +139,4 @@ class Source:
     expect: timedelta | None = None
     recover: Recover | None = None
     catch_up: timedelta = CATCH_UP
+    subscribe: Subscribe | None = None

@@ -78,6 +78,19 @@ COMMIT: Final = _histogram("doorbell_commit_seconds", "One group commit, fsync i
 COMMIT_ROWS: Final = _histogram("doorbell_commit_rows", "Deliveries in one group commit.", ROWS)
 COMMIT_FAILURES: Final = _counter("doorbell_commit_failures_total", "Group commits that failed.")
 
+# The service: its REST API
+API_REQUESTS: Final = _counter(
+    "doorbell_api_requests_total",
+    "Requests to the REST API, by route and class of status: 2xx, 4xx, 5xx.",
+    *("route", "status"),
+)
+API_SECONDS: Final = _histogram(
+    "doorbell_api_seconds",
+    "Time to an answer of the REST API; a word waits for what comes of it.",
+    CALLS,
+    "route",
+)
+
 # The service: working off
 DECISIONS: Final = _counter(
     "doorbell_decisions_total",
@@ -113,6 +126,11 @@ FORWARD: Final = _histogram(
 )
 RECOVERED: Final = _counter(
     "doorbell_recovered_total", "Missed deliveries that were fetched.", "source", "how"
+)
+SUBSCRIPTIONS: Final = _counter(
+    "doorbell_subscriptions_total",
+    "What became of subscriptions at MCP servers; `reason` says why one failed.",
+    *("source", "outcome", "reason"),
 )
 SILENT: Final = _gauge(
     "doorbell_source_silent", "1 while a source is silent for longer than it should be.", "source"
@@ -193,9 +211,20 @@ DOOR: Final = (
     *(DELIVERIES, ANSWERS, EVENTS, BYTES, DELIVERY),
     *(COMMIT, COMMIT_ROWS, COMMIT_FAILURES),
 )
+API: Final = (API_REQUESTS, API_SECONDS)
 DISPATCH: Final = (
     *(DECISIONS, SKIPPED, DELIVERED, INBOX, HELD, RETRIES, BURIED),
-    *(FORWARDS, FORWARD, RECOVERED, SILENT, RELOADS, RUNS_LOST, NOTIFICATIONS, LOOP_FAILURES),
+    *(
+        FORWARDS,
+        FORWARD,
+        RECOVERED,
+        SUBSCRIPTIONS,
+        SILENT,
+        RELOADS,
+        RUNS_LOST,
+        NOTIFICATIONS,
+        LOOP_FAILURES,
+    ),
 )
 STATE: Final = (WAITING, BACKLOG, OLDEST, DEAD, LEASES, BREAKER, TEMPORAL)
 HANDS_STOOD: Final = _counter(
@@ -209,4 +238,4 @@ RUNS: Final = (
     *(TOOL_CALLS, TOOL_CALL, RUNS_ENDED, RUNS_PARKED, CALLS_STOPPED, APPROVALS, WAITS_ENDED),
     HANDS_STOOD,
 )
-ALL: Final = (*PROCESS, *DOOR, *DISPATCH, *STATE, *RUNS)
+ALL: Final = (*PROCESS, *DOOR, *API, *DISPATCH, *STATE, *RUNS)

@@ -23,6 +23,7 @@ from orchestrator.telemetry.words import (
     Reloaded,
     Retried,
     Skipped,
+    Subscription,
     Turn,
     Waited,
 )
@@ -91,6 +92,7 @@ class DispatchInstruments:
         self._forwards = registry.counter(catalogue.FORWARDS)
         self._forward = registry.histogram(catalogue.FORWARD)
         self._recovered = registry.counter(catalogue.RECOVERED)
+        self._subscriptions = registry.counter(catalogue.SUBSCRIPTIONS)
         self._silent = registry.gauge(catalogue.SILENT)
         self._reloads = registry.counter(catalogue.RELOADS)
         self._lost = registry.counter(catalogue.RUNS_LOST)
@@ -132,6 +134,10 @@ class DispatchInstruments:
         """Count missed deliveries."""
         self._recovered.add((self._named(source), how), number)
 
+    def subscription(self, source: str, outcome: Subscription, reason: str = "") -> None:
+        """Count what became of a subscription; `reason` is of the closed set of troubles."""
+        self._subscriptions.add((self._named(source), outcome, reason))
+
     def silent(self, source: str, *, is_silent: bool) -> None:
         """Say whether a source that should have rung did not."""
         self._silent.put((self._named(source),), float(is_silent))
@@ -156,9 +162,28 @@ class DispatchInstruments:
         return source if source in self._known() else UNKNOWN
 
 
+class ApiInstruments:
+    """Counts what is asked over the REST API; `route` is one of its own, None where nothing is at the address."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._requests = registry.counter(catalogue.API_REQUESTS)
+        self._seconds = registry.histogram(catalogue.API_SECONDS)
+
+    def asked(self, route: str | None, status: int, seconds: float) -> None:
+        """Count one request; `status` 0 where nobody was there to be answered."""
+        named = route or UNKNOWN
+        self._requests.add((named, f"{status // 100}xx" if status else "gone"))
+        self._seconds.observe((named,), seconds)
+
+
 def uncounted() -> DispatchInstruments:
     """Instruments that nobody ever reads."""
     return DispatchInstruments(Registry(catalogue.SCRAPE_FAILURES), tuple)
+
+
+def uncounted_api() -> ApiInstruments:
+    """Instruments of the API that nobody ever reads."""
+    return ApiInstruments(Registry(catalogue.SCRAPE_FAILURES))
 
 
 def uncounted_runs() -> "RunInstruments":

@@ -92,6 +92,22 @@ class Recovered(StrEnum):
     FAILED = "failed"
 
 
+class Subscription(StrEnum):
+    """What became of a subscription at an MCP server."""
+
+    SUBSCRIBED = "subscribed"
+    REFRESHED = "refreshed"
+    FAILED = "failed"
+    """Tried again later; its reason says why."""
+    TERMINATED = "terminated"
+    """Its server ended it; it is asked again."""
+    GAP = "gap"
+    """Events were skipped, or may have been."""
+    UNSUBSCRIBED = "unsubscribed"
+    LEFT = "left"
+    """It isn't wanted any more and could not be ended: it expires."""
+
+
 class Turn(StrEnum):
     """How asking the model ended."""
 

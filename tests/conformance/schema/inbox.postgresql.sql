@@ -62,6 +62,27 @@ refusals | source | text | NO
 refusals | reason | text | NO
 refusals | detail | text | NO
 refusals | headers | text | NO
+subscriptions | mark | text | C | NO
+subscriptions | source | text | C | NO
+subscriptions | server | text | NO
+subscriptions | address | text | YES
+subscriptions | event | text | NO
+subscriptions | arguments | text | NO
+subscriptions | url | text | NO
+subscriptions | secret | text | NO
+subscriptions | wanted | boolean | NO
+subscriptions | id | text | YES
+subscriptions | cursor | text | YES
+subscriptions | refreshed_at | bigint | YES
+subscriptions | active_until | bigint | YES
+subscriptions | due_at | bigint | NO
+subscriptions | troubles | integer | NO
+subscriptions | reason | text | YES
+subscriptions | error | text | YES
+subscriptions | gaps | integer | NO
+subscriptions | gap_at | bigint | YES
+subscriptions | fence | bigint | NO
+subscriptions | leased_until | bigint | YES
 tallies | bucket | text | C | NO
 tallies | at | bigint | NO
 tallies | event_id | text | C | NO
@@ -78,6 +99,7 @@ lanes | PRIMARY KEY (lane)
 migrations | PRIMARY KEY (name)
 pauses | PRIMARY KEY (what, name)
 refusals | PRIMARY KEY (number)
+subscriptions | PRIMARY KEY (mark)
 tallies | PRIMARY KEY (bucket, at, event_id)
 CREATE INDEX decisions_dead ON public.decisions USING btree (number) WHERE (state = 'dead'::text)
 CREATE INDEX decisions_delivered ON public.decisions USING btree (lane, delivered_at) WHERE (state = 'delivered'::text)
@@ -102,5 +124,6 @@ CREATE UNIQUE INDEX lanes_pkey ON public.lanes USING btree (lane)
 CREATE UNIQUE INDEX migrations_pkey ON public.migrations USING btree (name)
 CREATE UNIQUE INDEX pauses_pkey ON public.pauses USING btree (what, name)
 CREATE UNIQUE INDEX refusals_pkey ON public.refusals USING btree (number)
+CREATE UNIQUE INDEX subscriptions_pkey ON public.subscriptions USING btree (mark)
 CREATE UNIQUE INDEX tallies_pkey ON public.tallies USING btree (bucket, at, event_id)
 CREATE INDEX tallies_until ON public.tallies USING btree (until)

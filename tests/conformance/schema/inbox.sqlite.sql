@@ -7,6 +7,7 @@ CREATE TABLE migrations (name TEXT PRIMARY KEY, at TIMESTAMP NOT NULL DEFAULT CU
 CREATE TABLE pauses ( what TEXT NOT NULL, name TEXT NOT NULL, paused BOOLEAN NOT NULL, "by" TEXT NOT NULL, at BIGINT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (what, name) )
 CREATE TABLE refusals ( number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, at BIGINT NOT NULL, source TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, headers TEXT NOT NULL )
 CREATE TABLE sqlite_sequence(name,seq)
+CREATE TABLE subscriptions ( mark TEXT NOT NULL, source TEXT NOT NULL, server TEXT NOT NULL, address TEXT, event TEXT NOT NULL, arguments TEXT NOT NULL, url TEXT NOT NULL, secret TEXT NOT NULL, wanted BOOLEAN NOT NULL, id TEXT, cursor TEXT, refreshed_at BIGINT, active_until BIGINT, due_at BIGINT NOT NULL, troubles INTEGER NOT NULL, reason TEXT, error TEXT, gaps INTEGER NOT NULL, gap_at BIGINT, fence BIGINT NOT NULL, leased_until BIGINT, PRIMARY KEY (mark) )
 CREATE TABLE tallies ( bucket TEXT NOT NULL, at BIGINT NOT NULL, event_id TEXT NOT NULL, until BIGINT NOT NULL, PRIMARY KEY (bucket, at, event_id) ) WITHOUT ROWID
 CREATE INDEX decisions_dead ON decisions (number) WHERE state = 'dead'
 CREATE INDEX decisions_delivered ON decisions (lane, delivered_at) WHERE state = 'delivered'
