@@ -12,7 +12,7 @@ from temporalio import workflow
 
 from workflows import calls
 from workflows.activities import Outside
-from workflows.approvals import Asked, Asking, Expired, Expiring, Standing
+from workflows.approvals import Asked, Asking, Expired, Expiring, Heeded, Standing
 from workflows.hops import Hears
 from workflows.loop import Loop
 from workflows.messages import CallOutcome, CallState, Entry, Kind, RunState
@@ -123,15 +123,17 @@ class Consent(Parking):
             await self._heard(entry, requests)
         return True
 
-    async def _heard(self, entry: Entry, requests: list[Request]) -> None:
+    async def _heard(self, entry: Entry, requests: list[Request]) -> Heeded | None:
+        """What a word came to; None for a repeat, and for what isn't one about a request."""
         if entry.kind is Kind.APPLY:
             self.mailbox.remove(entry)
             await self._apply(entry)
-            return
+            return None
         heeded = await self._answer(entry, [one.asked.approval_id for one in requests])
         for one in requests:
             if heeded is not None and heeded.approval_id == one.asked.approval_id:
                 one.asked = calls.standing(one.asked, heeded.standing)
+        return heeded
 
     async def _timed_out(self, loop: Loop, request: Request) -> bool:
         asked = request.asked

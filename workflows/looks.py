@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from workflows.asks import Question
 from workflows.messages import CallOutcome
 
 
@@ -20,8 +21,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
-    """How the call ended; as long as it has not, in how many seconds it is asked after again, and what was `said`."""
+    """How the call ended; as long as it has not, in how many seconds it is asked after again, and what was `said`.
+
+    `asks` are the questions that its server asks people and nobody has answered yet.
+    """
 
     outcome: CallOutcome | None = None
     seconds: float = 0.0
     said: str = ""
+    asks: tuple[Question, ...] = ()

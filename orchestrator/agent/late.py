@@ -12,7 +12,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from orchestrator.agent.hands.definitions import BeforeSend, Discovered, Outcome, Progress
+from orchestrator.agent.hands.definitions import (
+    BeforeSend,
+    Discovered,
+    Outcome,
+    Progress,
+    Responses,
+)
 from orchestrator.agent.hands.sights import Sight
 from orchestrator.agent.means import Hands, Model, Tasks
 from orchestrator.agent.reply import Request, Said
@@ -123,6 +129,7 @@ class LateHands:
         key: str,
         before_send: BeforeSend | None = None,
         progress: Progress | None = None,
+        responses: Responses | None = None,
     ) -> Outcome:
         """Call a tool at most once; `deadline` is in seconds, from when the hands are there."""
         hands = await self._late.arrived()
@@ -134,11 +141,19 @@ class LateHands:
             key=key,
             before_send=before_send,
             progress=progress,
+            responses=responses,
         )
 
     async def look(self, server: str, task_id: str, *, deadline: float) -> Sight:
         """How a task stands; `deadline` is in seconds, from when the hands are there."""
         return await (await self._late.arrived()).look(server, task_id, deadline=deadline)
+
+    async def respond(
+        self, server: str, task_id: str, given: Mapping[str, Any], *, deadline: float
+    ) -> Sight:
+        """Give a task the responses that it wants, by their keys; how it stands then."""
+        hands = await self._late.arrived()
+        return await hands.respond(server, task_id, given, deadline=deadline)
 
     async def call_off(self, server: str, task_id: str, *, deadline: float) -> Sight:
         """Ask a server to stop a task, which it may heed or not; how it stands then."""

@@ -9,7 +9,13 @@ from typing import Any, Final, Protocol
 from temporalio.exceptions import ApplicationError
 from typing_extensions import override
 
-from orchestrator.agent.hands.definitions import BeforeSend, Discovered, Outcome, Progress
+from orchestrator.agent.hands.definitions import (
+    BeforeSend,
+    Discovered,
+    Outcome,
+    Progress,
+    Responses,
+)
 from orchestrator.agent.hands.listings import Listings
 from orchestrator.agent.hands.sights import Sight, Unseen
 from orchestrator.agent.reply import Request, Said
@@ -65,8 +71,9 @@ class Hands(Protocol):
         key: str,
         before_send: BeforeSend | None = None,
         progress: Progress | None = None,
+        responses: Responses | None = None,
     ) -> Outcome:
-        """Call a tool at most once; `deadline` is in seconds."""
+        """Call a tool at most once; `deadline` is in seconds, `responses` are what its server wanted first."""
 
     async def close(self) -> None:
         """End every connection."""
@@ -78,12 +85,23 @@ class Tasks(Protocol):
     async def look(self, server: str, task_id: str, *, deadline: float) -> Sight:
         """How a task stands; `deadline` is in seconds."""
 
+    async def respond(
+        self, server: str, task_id: str, given: Mapping[str, Any], *, deadline: float
+    ) -> Sight:
+        """Give a task the responses that it wants, by their keys; how it stands then."""
+
     async def call_off(self, server: str, task_id: str, *, deadline: float) -> Sight:
         """Ask a server to stop a task, which it may heed or not; how it stands then."""
 
 
 class NoTasks(Tasks):
     """Nobody does."""
+
+    @override
+    async def respond(
+        self, server: str, task_id: str, given: Mapping[str, Any], *, deadline: float
+    ) -> Sight:
+        return Unseen(reason=f"nothing here reaches the tasks of {server}")
 
     @override
     async def look(self, server: str, task_id: str, *, deadline: float) -> Sight:

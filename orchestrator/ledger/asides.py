@@ -6,6 +6,7 @@ from sqlalchemy import Connection, select
 
 from orchestrator.ledger import approvals, calls, notices, quarantines
 from orchestrator.ledger.approvals import Approval, Said
+from orchestrator.ledger.inputs import asker_of
 from orchestrator.ledger.lines import Line, Voice
 from orchestrator.ledger.notices import Notice
 from orchestrator.ledger.schema import clearings
@@ -30,25 +31,28 @@ def of_run(connection: Connection, run_id: str) -> Iterator[Line]:
 
 def _people(connection: Connection, approval: Approval) -> Iterator[Line]:
     call = calls.one(connection, approval.run_id, approval.call_id)
+    # What a server asks stands at no turn of its own.
+    asker = asker_of(call.call_id)
+    turn = calls.one(connection, approval.run_id, asker).turn if asker else call.turn
     given = dict(approval.before or call.arguments)
     asks = {"code": approval.code, "call": approval.call_id, "tool": approval.tool or None}
     yield Line(
         name=f"asked {approval.approval_id}",
         voice=Voice.ASKED,
-        turn=call.turn,
+        turn=turn,
         at=approval.asked_at,
         body={**asks, "by": list(approval.by), "arguments": given, "until": approval.expires_at},
     )
     for said in approvals.words_of(connection, approval.approval_id):
         if said.became is not None and said.event_id != approval.event_id:
-            yield _heard(said, approval, call.turn)
+            yield _heard(said, approval, turn)
     if approval.standing is Standing.OPEN:
         return
     edited = {} if approval.before is None else _edited(given, dict(call.arguments))
     yield Line(
         name=f"settled {approval.approval_id}",
         voice=Voice.SETTLED,
-        turn=call.turn,
+        turn=turn,
         at=approval.settled_at,
         body={
             **asks,

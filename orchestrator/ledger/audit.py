@@ -1,16 +1,33 @@
 """Every call that was made, in the order in which they ended, each line with the digest of all before it.
 
 So an edited, inserted or missing line shows, to whoever has kept a later digest: who can write the whole table can
-also count it anew. It judges no call and sends none.
+also count it anew. Lines that are old enough are forgotten; the last of them leaves its number and digest, from which
+the rest is proved. It judges no call and sends none.
 """
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Float, Index, Integer, String, Table, Text, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    delete,
+    func,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.sql import Select
 
 from orchestrator.ledger.schema import LEDGER, approvals, conversations, payers
@@ -29,6 +46,9 @@ table = Table(
 
 NOTHING: Final = "0" * 64
 """The digest before the first line."""
+
+FORGOTTEN: Final = ""
+"""The text of the last line that was forgotten; all before it are gone."""
 
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('doorbell audit', 5))")
 
@@ -153,6 +173,7 @@ def lines(
 ) -> list[Chained]:
     """The lines since then, of that server, in their order."""
     wanted = select(table.c.number, table.c.line, table.c.digest).order_by(table.c.number)
+    wanted = wanted.where(table.c.line != FORGOTTEN)
     if since is not None:
         wanted = wanted.where(table.c.at >= since)
     if server is not None:
@@ -161,24 +182,61 @@ def lines(
     return [Chained(number=row.number, text=row.line, digest=row.digest) for row in rows]
 
 
+def forget(connection: Connection, before: float, limit: int) -> int:
+    """Forget lines of before then, the oldest first, up to the first that is younger; returns how many."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK)
+    young = select(func.min(table.c.number)).where(table.c.at >= before, table.c.line != FORGOTTEN)
+    end = connection.scalar(young)
+    old = select(table.c.number).where(table.c.line != FORGOTTEN).order_by(table.c.number)
+    numbers = list(
+        connection.scalars(old.where(table.c.number < end if end else true()).limit(limit))
+    )
+    if numbers:
+        connection.execute(delete(table).where(table.c.number < numbers[-1]))
+        last = update(table).where(table.c.number == numbers[-1])
+        connection.execute(last.values(line=FORGOTTEN, server=""))
+    return len(numbers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What stands before the first line of a chain: the number and the digest of the last one that was forgotten."""
+
+    number: int
+    digest: str
+
+
+BEGINNING: Final = Head(number=0, digest=NOTHING)
+"""Before the first line of all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What a chain shows: how many lines, which is the last one (None where there is none), and what is wrong."""
+    """What a chain shows: how many lines, which is the last one (None where there is none), and what is wrong.
+
+    `head` is what stands before the first; None where the chain is a part that begins anywhere.
+    """
 
     lines: int
     last: Chained | None
     broken: tuple[str, ...]
+    head: Head | None
 
 
 def proof(connection: Connection) -> Proof:
-    """The whole chain of the ledger, proved from its beginning."""
+    """The whole chain of the ledger, proved from its beginning, or from the last line that was forgotten."""
     wanted = select(table.c.number, table.c.line, table.c.digest).order_by(table.c.number)
     rows = connection.execution_options(yield_per=1_000).execute(wanted)
-    return proved(Chained(number=row.number, text=row.line, digest=row.digest) for row in rows)
+    chain = (Chained(number=row.number, text=row.line, digest=row.digest) for row in rows)
+    first = next(chain, None)
+    if first is None or first.text != FORGOTTEN:
+        return proved(chain if first is None else itertools.chain((first,), chain))
+    return proved(chain, Head(number=first.number, digest=first.digest))
 
 
-def proved(chain: Iterable[Chained], before: str | None = NOTHING) -> Proof:
-    """A chain, proved; `before` is None where it begins in the middle."""
+def proved(chain: Iterable[Chained], head: Head | None = BEGINNING) -> Proof:
+    """A chain, proved; `head` is None where it begins in the middle."""
     count, last = 0, None
 
     def counted() -> Iterator[Chained]:
@@ -187,13 +245,14 @@ def proved(chain: Iterable[Chained], before: str | None = NOTHING) -> Proof:
             count += 1
             yield last
 
-    wrong = tuple(broken(counted(), before))
-    return Proof(lines=count, last=last, broken=wrong)
+    wrong = tuple(broken(counted(), head))
+    return Proof(lines=count, last=last, broken=wrong, head=head)
 
 
-def broken(chain: Iterable[Chained], before: str | None = NOTHING) -> Iterator[str]:
-    """Where a whole chain isn't what it was, in words; `before` is None where it begins in the middle."""
-    expected: int | None = 1 if before is not None else None
+def broken(chain: Iterable[Chained], head: Head | None = BEGINNING) -> Iterator[str]:
+    """Where a chain isn't what it was, in words; `head` is None where it begins in the middle."""
+    expected: int | None = None if head is None else head.number + 1
+    before = None if head is None else head.digest
     for one in chain:
         if expected is not None and one.number != expected:
             yield f"line {one.number} follows line {expected - 1}: lines are missing"

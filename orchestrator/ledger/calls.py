@@ -160,7 +160,11 @@ def apply(connection: Connection, run_id: str, at: float) -> list[Call]:
             copied = {name: getattr(call, name) for name in names}
             intent = Intent(call_id=f"{call.call_id}{APPLIED}", position=number, **copied)
             intend(connection, run_id, 0, intent, at)
-    return [call for call in of_run(connection, run_id) if call.turn == 0 and call.done_at is None]
+    return [
+        call
+        for call in of_run(connection, run_id)
+        if call.call_id.endswith(APPLIED) and call.done_at is None
+    ]
 
 
 def one(connection: Connection, run_id: str, call_id: str) -> Call:

@@ -11,6 +11,7 @@ from orchestrator.ledger.schema import attempts, conversation_events, conversati
 from orchestrator.ledger.upsert import leave
 from workflows.messages import Outcome, RunState
 
+CHOOSING: Final = "choosing tools"
 OVERTAKEN: Final = "superseded by a newer event before it began"
 
 
@@ -66,11 +67,29 @@ def run_id_of(workflow_id: str, number: int) -> str:
     return f"{workflow_id.rsplit('~', 1)[-1]}.{number}"
 
 
-def begin(connection: Connection, opening: Opening, at: float) -> Conversation:
-    """Open the conversation of this decision, or return the one that is open for it already."""
+def begin(connection: Connection, opening: Opening, at: float, held: str = "") -> Conversation:
+    """Open the conversation of this decision, or return the one that is open for it already.
+
+    While it is `held`, for that reason, it waits; asked for without, it begins.
+    """
     found = by_decision(connection, opening.decision_id)
-    if found is not None:
-        return found
+    if found is None:
+        return _opened(connection, opening, at, held)
+    if is_held(found) and not held:
+        # It counts from now on: others that waited less may have begun before.
+        mine = update(conversations).where(conversations.c.run_id == found.run_id)
+        connection.execute(mine.values(opened_at=at))
+        record(connection, found.run_id, RunState.RUNNING, CHOOSING, None, at)
+        return one(connection, found.run_id)
+    return found
+
+
+def is_held(conversation: Conversation) -> bool:
+    """Whether it waits until it may begin."""
+    return conversation.state is RunState.WAITING and conversation.frozen is None
+
+
+def _opened(connection: Connection, opening: Opening, at: float, held: str) -> Conversation:
     counted = select(func.count()).where(conversations.c.workflow_id == opening.workflow_id)
     number = connection.execute(counted).scalar_one() + 1
     run_id = run_id_of(opening.workflow_id, number)
@@ -81,8 +100,8 @@ def begin(connection: Connection, opening: Opening, at: float) -> Conversation:
         **values,
         run_id=run_id,
         number=number,
-        state=RunState.RUNNING,
-        reason="choosing tools",
+        state=RunState.WAITING if held else RunState.RUNNING,
+        reason=held or CHOOSING,
         opened_at=at,
     )
     hear(connection, run_id, opening.event_id, opening.position, "opened", at)

@@ -72,6 +72,13 @@ def find(connection: Connection, run_id: str, call_id: str) -> Handle | None:
     return None if row is None else _handle(row)
 
 
+def of_run(connection: Connection, run_id: str) -> list[Handle]:
+    """The tasks of a run's calls, the oldest first."""
+    wanted = select(table).where(table.c.run_id == run_id)
+    rows = connection.execute(wanted.order_by(table.c.opened_at, table.c.call_id))
+    return [_handle(row) for row in rows]
+
+
 def seen(connection: Connection, handle: Handle) -> None:
     """Write down how a task stands, unless it has ended here."""
     values: dict[str, Any] = {

@@ -6,6 +6,7 @@ from sqlalchemy import Column, Connection, inspect, text
 
 from orchestrator.ledger.audit import table as audit
 from orchestrator.ledger.handles import table as handles
+from orchestrator.ledger.inputs import inputs, rounds
 from orchestrator.ledger.notices import table as notices
 from orchestrator.ledger.schema import (
     LEDGER,
@@ -114,6 +115,11 @@ def m015_ledger_handles(connection: Connection) -> None:
     LEDGER.create_all(connection, tables=[handles])
 
 
+def m016_ledger_inputs(connection: Connection) -> None:
+    """Keep what servers want of people in the middle of a call."""
+    LEDGER.create_all(connection, tables=[inputs, rounds])
+
+
 MIGRATIONS = (
     m001_ledger,
     m002_ledger_notes,
@@ -130,6 +136,7 @@ MIGRATIONS = (
     m013_ledger_notices,
     m014_ledger_hands,
     m015_ledger_handles,
+    m016_ledger_inputs,
 )
 
 

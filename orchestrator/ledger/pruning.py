@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, and_, delete, exists, select, update
 
 from orchestrator.ledger.handles import table as handles
+from orchestrator.ledger.inputs import inputs, rounds
 from orchestrator.ledger.notices import table as notices
 from orchestrator.ledger.schema import (
     approvals,
@@ -48,7 +49,7 @@ def prune(connection: Connection, run_ids: Sequence[str], at: float) -> int:
     free = list(connection.scalars(wanted))
     _said(connection, free)
     _called(connection, free)
-    for table in (clearings, handles, notices, waits):
+    for table in (clearings, handles, inputs, rounds, notices, waits):
         connection.execute(delete(table).where(table.c.run_id.in_(free)))
     connection.execute(
         update(conversations)

@@ -14,7 +14,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    and_,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+)
 
 from orchestrator.ledger.schema import admitted, claims, conversation_events, conversations, slots
 from orchestrator.ledger.upsert import leave
@@ -181,7 +191,8 @@ def _ahead(connection: Connection, wish: Wish, at: float) -> int:
     asking = (
         select(func.count(admitted.c.workflow_id.distinct()))
         .join(taken, taken.c.decision_id == admitted.c.decision_id)
-        .where(admitted.c.rule == wish.rule, taken.c.how == Claim.CONSUMED, _pending())
+        .where(admitted.c.rule == wish.rule, taken.c.how == Claim.CONSUMED)
+        .where(or_(_pending(), _held_for()))
         # One that has asked for so long is gone: it must not keep a slot free for ever.
         .where(admitted.c.at < wish.since, taken.c.at > at - GONE)
         .where(admitted.c.workflow_id != wish.workflow_id)
@@ -190,6 +201,7 @@ def _ahead(connection: Connection, wish: Wish, at: float) -> int:
             ~exists().where(
                 open_one.c.workflow_id == admitted.c.workflow_id,
                 open_one.c.state != RunState.ENDED,
+                ~_is_held(open_one),
             )
         )
     )
@@ -272,6 +284,16 @@ def _has_conversation(
 def _rule_of(connection: Connection, workflow_id: str) -> str | None:
     mine = select(admitted.c.rule).where(admitted.c.workflow_id == workflow_id).limit(1)
     return connection.execute(mine).scalar_one_or_none()
+
+
+def _held_for() -> ColumnElement[bool]:
+    """Whether the conversation of what was let in waits for a slot."""
+    waiting = conversations.alias()
+    return exists().where(waiting.c.decision_id == admitted.c.decision_id, _is_held(waiting))
+
+
+def _is_held(table: FromClause) -> ColumnElement[bool]:
+    return and_(table.c.state == RunState.WAITING, table.c.frozen.is_(None))
 
 
 def _pending() -> ColumnElement[bool]:

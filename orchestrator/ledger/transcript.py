@@ -5,6 +5,7 @@ Every line has a name that stays the same, so whoever follows a conversation kno
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, Row, Table, select
 from orchestrator.ledger import asides, calls, conversations, waits
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.conversations import Conversation
+from orchestrator.ledger.inputs import asker_of
 from orchestrator.ledger.lines import Line, Voice, among
 from orchestrator.ledger.schema import attempts, notes, turns
 from workflows.messages import RunState
@@ -47,7 +49,7 @@ def _lines(connection: Connection, conversation: Conversation) -> Iterator[Line]
     told, said = _by_turn(connection, notes, run_id), _by_turn(connection, turns, run_id)
     cost = _by_turn(connection, attempts, run_id)
     made: dict[int, list[Call]] = {}
-    for call in calls.of_run(connection, run_id):
+    for call in _in_place(calls.of_run(connection, run_id)):
         made.setdefault(call.turn, []).append(call)
     waiting = {wait.call_id: wait for wait in waits.of_run(connection, run_id)}
     for turn in sorted({*told, *said, *cost, *made} - {0}):
@@ -55,6 +57,15 @@ def _lines(connection: Connection, conversation: Conversation) -> Iterator[Line]
         yield from (_said(row, cost.get(turn, ())) for row in said.get(turn, ()))
         yield from _calls(made.get(turn, ()), waiting)
     yield from _calls(made.get(0, ()), waiting)
+
+
+def _in_place(found: Sequence[Call]) -> list[Call]:
+    """All of them; what a server asked people stands behind the calls of the turn in which it did."""
+    turns_of = {call.call_id: call.turn for call in found}
+    asked = [call for call in found if asker_of(call.call_id) is not None]
+    own = [call for call in found if asker_of(call.call_id) is None]
+    placed = [replace(one, turn=turns_of.get(asker_of(one.call_id) or "", 0)) for one in asked]
+    return [*own, *placed]
 
 
 def _by_turn(connection: Connection, table: Table, run_id: str) -> dict[int, list[Row[Any]]]:

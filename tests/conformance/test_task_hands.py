@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,9 @@ class Subject:
 
     async def look(self, task_id: str) -> Sight:
         return await self.tasks.look(SERVER, task_id, deadline=DEADLINE)
+
+    async def respond(self, task_id: str, given: dict[str, Any]) -> Sight:
+        return await self.tasks.respond(SERVER, task_id, given, deadline=DEADLINE)
 
     async def call_off(self, task_id: str) -> Sight:
         return await self.tasks.call_off(SERVER, task_id, deadline=DEADLINE)
@@ -136,3 +140,20 @@ async def test_h4_what_is_called_off_is_cancelled_once(subject: Subject) -> None
     assert isinstance(sight, Seen)
     assert (sight.status, sight.answer) == (Status.CANCELLED, None)
     assert await subject.call_off(begun.task_id) == sight
+
+
+async def test_h4_what_a_task_wants_is_given_to_it_and_nothing_else_is_taken(
+    subject: Subject,
+) -> None:
+    begun = await subject.begin()
+    await subject.tells("asks", "")
+    accepted = {"action": "accept", "content": {"paper": "glossy"}}
+    other = await subject.respond(begun.task_id, {"another": accepted})
+    assert isinstance(other, Seen)
+    assert other.status is Status.INPUT_REQUIRED
+    given = await subject.respond(begun.task_id, {"paper": accepted})
+    assert isinstance(given, Seen)
+    assert (given.status, dict(given.requests)) == (Status.WORKING, {})
+    gone = await subject.respond("no-such-task", {"paper": accepted})
+    assert isinstance(gone, Unseen)
+    assert gone.gone

@@ -1,6 +1,6 @@
 """A server's tasks in memory, by a clock of their own: what the real hands find at a real server, said at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,9 +20,24 @@ def wrong(text: str, *, is_error: bool = False) -> Answered:
     return answered({"content": [{"type": "text", "text": text}], "isError": is_error})
 
 
+PAPER = {
+    "method": "elicitation/create",
+    "params": {
+        "mode": "form",
+        "message": "Which paper?",
+        "requestedSchema": {
+            "type": "object",
+            "properties": {"paper": {"type": "string", "enum": ["matt", "glossy"]}},
+            "required": ["paper"],
+        },
+    },
+}
+SAMPLING = {"method": "sampling/createMessage", "params": {"messages": [], "maxTokens": 10}}
+
 TOLD: dict[str, Callable[[str], Seen]] = {
     "working": lambda text: Seen(status=Status.WORKING, said=text),
-    "asks": lambda _: Seen(status=Status.INPUT_REQUIRED, requests={"paper": {}}),
+    "asks": lambda _: Seen(status=Status.INPUT_REQUIRED, requests={"paper": PAPER}),
+    "samples": lambda _: Seen(status=Status.INPUT_REQUIRED, requests={"thought": SAMPLING}),
     "completed": lambda text: Seen(status=Status.COMPLETED, answer=wrong(text)),
     "wrong": lambda text: Seen(status=Status.COMPLETED, answer=wrong(text, is_error=True)),
     "strange": lambda _: Seen(
@@ -46,6 +61,7 @@ class Followed(Tasks):
     away: str = ""
     tasks: dict[str, Seen] = field(default_factory=dict)
     called_off: list[str] = field(default_factory=list)
+    responded: list[dict[str, Any]] = field(default_factory=list)
     looked: int = 0
 
     def begin(self, **changes: Any) -> Begun:
@@ -77,6 +93,25 @@ class Followed(Tasks):
         if found is None:
             return Unseen(reason=UNKNOWN, gone=True)
         return replace(found, ttl=self.ttl, poll=self.poll)
+
+    def asks(self, *keys: str, **requests: Any) -> None:
+        """The newest wants these answered: papers under these keys, and whatever else."""
+        newest = list(self.tasks)[-1]
+        wanted = {**dict.fromkeys(keys, PAPER), **requests}
+        self.tasks[newest] = Seen(status=Status.INPUT_REQUIRED, requests=wanted)
+
+    @override
+    async def respond(
+        self, server: str, task_id: str, given: Mapping[str, Any], *, deadline: float
+    ) -> Sight:
+        found = self.tasks.get(task_id)
+        if not self.away and found is not None and found.status is Status.INPUT_REQUIRED:
+            # What nobody waits for is ignored.
+            self.responded.append({key: one for key, one in given.items() if key in found.requests})
+            left = {key: one for key, one in found.requests.items() if key not in given}
+            status = Status.INPUT_REQUIRED if left else Status.WORKING
+            self.tasks[task_id] = Seen(status=status, requests=left)
+        return await self.look(server, task_id, deadline=deadline)
 
     @override
     async def call_off(self, server: str, task_id: str, *, deadline: float) -> Sight:

@@ -29,7 +29,7 @@ from orchestrator.agent import activities, beating, late
 from orchestrator.agent.asking import turning
 from orchestrator.agent.calling import once
 from orchestrator.agent.conversation import opening
-from orchestrator.agent.hands.definitions import BeforeSend, Outcome, Progress
+from orchestrator.agent.hands.definitions import BeforeSend, Outcome, Progress, Responses
 from orchestrator.agent.hands.pool import Hands
 from orchestrator.agent.means import Means
 from orchestrator.agent.model import Claude
@@ -90,6 +90,7 @@ class HeldHands(Hands):
         key: str,
         before_send: BeforeSend | None = None,
         progress: Progress | None = None,
+        responses: Responses | None = None,
     ) -> Outcome:
         async def permitted() -> bool:
             await HOLD.at("intended")
@@ -106,6 +107,7 @@ class HeldHands(Hands):
             key=key,
             before_send=permitted,
             progress=progress,
+            responses=responses,
         )
 
 

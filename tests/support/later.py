@@ -28,8 +28,8 @@ PLAYBOOK = """\
 model: MODEL
 max_tokens: 1000
 inputs: {number: integer}
-tools: {later: [write_later, read_later]}
-writes: {later.write_later: {max: 2}}
+tools: {later: [write_later, read_later, write_first]}
+writes: {later.write_later: {max: 2}, later.write_first: {max: 2}}
 waits:
   later.write_later: {for: "github/issue_comment.created", key: "issue:acme/api#{{ with.number }}", timeout: TIMEOUT}
 budget: {usd: 5, tokens: 3000k, turns: 60, tool_calls: 90, open: 14d}

@@ -3,15 +3,18 @@
 What it did is a line each in DIRECTORY/did. What becomes of the newest task is told by POST /tell.
 """
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated, Literal
 from uuid import uuid4
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver import Context
+from mcp.server.mcpserver import Context, Elicit, RequestStateSecurity, Resolve
 from mcp.types import ToolAnnotations
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -36,6 +39,21 @@ QUESTION = {
     },
 }
 
+SAMPLING = {"method": "sampling/createMessage", "params": {"messages": [], "maxTokens": 10}}
+KEYS = [b"the same for every process of it"]
+
+
+class Paper(BaseModel):
+    """What a person may choose."""
+
+    paper: Literal["matt", "glossy"]
+
+
+async def which_paper(body: str) -> Elicit[Paper]:
+    """What is asked before anything is written."""
+    return Elicit(f"Which paper for {body}?", Paper)
+
+
 TOLD: Mapping[str, Callable[[str], Told]] = {
     "completed": said,
     "wrong": lambda text: said(text, is_error=True),
@@ -59,7 +77,12 @@ def build(directory: Path, poll: float, ttl: float | None) -> MCPServer[None]:
     async def call_off(task: Task, _: object) -> None:
         did(f"called off {task.tool}")
 
-    server = MCPServer("later", extensions=[TasksExtension(desk, call_off=call_off)])
+    server = MCPServer(
+        "later",
+        extensions=[TasksExtension(desk, call_off=call_off)],
+        request_state_security=RequestStateSecurity(keys=KEYS, ttl=86_400),
+    )
+    _asks_first(server, did)
 
     async def begin(what: str) -> str:
         async def ask(opening: Opening) -> Asked:
@@ -88,6 +111,14 @@ def build(directory: Path, poll: float, ttl: float | None) -> MCPServer[None]:
     return server
 
 
+def _asks_first(server: MCPServer[None], did: Callable[[str], None]) -> None:
+    @server.tool(structured_output=False)
+    async def write_first(body: str, paper: Annotated[Paper, Resolve(which_paper)]) -> str:
+        """Write a thing at once, when somebody has said on which paper."""
+        did(f"write_first {body.splitlines()[0]} on {paper.paper}")
+        return f"written on {paper.paper}"
+
+
 def _name(directory: Path, token: str) -> None:
     newest = directory / "newest"
     if newest.exists():
@@ -97,9 +128,12 @@ def _name(directory: Path, token: str) -> None:
 
 async def _told(desk: Desk, directory: Path, how: str, text: str) -> str:
     token = (directory / "newest").read_text()
-    if how == "asks":
+    if how in {"asks", "samples", "heard"}:
         (task,) = [one for one in await desk.store.unfinished() if one.token == token]
-        return str(await desk.move(task.id, Asks(requests={"paper": QUESTION})))
+        if how == "heard":
+            return json.dumps(dict(task.responses))
+        request = QUESTION if how == "asks" else SAMPLING
+        return str(await desk.move(task.id, Asks(requests={text or "paper": request})))
     told = Callback(id=uuid4().hex, keys=[token_key(token)], told=TOLD[how](text))
     return str((await desk.receive(told)).reception)
 

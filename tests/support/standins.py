@@ -17,6 +17,7 @@ from orchestrator.agent.hands.definitions import (
     NotSent,
     Outcome,
     Progress,
+    Responses,
     ToolDefinition,
 )
 from orchestrator.agent.reply import Request, Said
@@ -89,6 +90,7 @@ class Counting:
         key: str,  # noqa: ARG002 - knows no repeats: that is what is counted
         before_send: BeforeSend | None = None,
         progress: Progress | None = None,  # noqa: ARG002 - has nothing to say
+        responses: Responses | None = None,  # noqa: ARG002 - asks nobody
     ) -> Outcome:
         """Write the line, if it may."""
         if before_send is not None and not await before_send():

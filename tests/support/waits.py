@@ -7,6 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from sqlalchemy import update
+
 from orchestrator.agent.conversation import frozen as pins
 from orchestrator.agent.means import Means
 from orchestrator.agent.waiting import registering
@@ -18,6 +20,7 @@ from orchestrator.inbox.inbox import event_of
 from orchestrator.inbox.memory import MemoryInbox
 from orchestrator.ledger import artifacts, calls, conversations, waits
 from orchestrator.ledger.calls import Result
+from orchestrator.ledger.schema import conversations as table
 from orchestrator.ledger.waits import Wait
 from tests.support.builders import (
     AT,
@@ -97,6 +100,15 @@ class Awaiting:
         (found,) = await self.ledger.read(waits.of_run, RUN)
         return found
 
+    async def pin(self, **changes: Any) -> None:
+        """What its tool is from now on."""
+        row = await self.ledger.read(conversations.one, RUN)
+        before = await self.ledger.read(artifacts.get, row.frozen or "")
+        assert before is not None
+        waits_for = pins.load(before.body).waits
+        pinned = frozen(tool("deploy", **changes), waits=waits_for, inputs={"name": "api"})
+        await self.ledger.write(_pinned_anew, pins.dump(pinned))
+
     async def texts(self) -> list[str]:
         """The blocks of the call's result."""
         found = await self.ledger.read(calls.one, RUN, CALL)
@@ -133,3 +145,9 @@ async def awaiting(directory: Path, callback: Callback = CALLBACK) -> AsyncItera
 def _pinned(connection: Transaction, body: bytes) -> None:
     digest = artifacts.put(connection, body, "application/json", AT)
     conversations.freeze(connection, RUN, digest, "m")
+
+
+def _pinned_anew(connection: Transaction, body: bytes) -> None:
+    digest = artifacts.put(connection, body, "application/json", AT)
+    mine = table.c.run_id == RUN
+    connection.execute(update(table).where(mine).values(frozen=digest))

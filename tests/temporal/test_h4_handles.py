@@ -155,7 +155,7 @@ async def test_h4_a_lost_hint_is_made_good_by_a_timer(tmp_path: Path, town: Town
         ),
         ("cancelled", "by the shop", "failed", "was cancelled there: by the shop"),
         ("strange", "", "failed", "not a tool result"),
-        ("asks", "", "failed", "nobody can be asked here"),
+        ("samples", "", "failed", "it wants sampling/createMessage, which nobody offered it"),
     ],
 )
 async def test_h4_every_end_of_a_task_is_told_in_words(
@@ -171,7 +171,7 @@ async def test_h4_every_end_of_a_task_is_told_in_words(
         called_off = there.peer.did[1:]
     assert [call["state"] for call in run["tool_calls"]] == [state]
     assert told in answer(script)
-    assert called_off == (["called off write_later"] if how == "asks" else [])
+    assert called_off == (["called off write_later"] if how == "samples" else [])
 
 
 async def test_h4_a_task_that_its_server_forgot_is_unknown(tmp_path: Path, town: Town) -> None:

@@ -161,7 +161,7 @@ async def test_h4_a_server_that_is_away_is_asked_again(tmp_path):
         ("wrong", CallState.FAILED, "no paper"),
         ("failed", CallState.FAILED, "no paper (MCP error -32001)"),
         ("cancelled", CallState.FAILED, "cancelled there: no paper"),
-        ("asks", CallState.FAILED, "nobody can be asked here"),
+        ("samples", CallState.FAILED, "it wants sampling/createMessage, which nobody offered it"),
     ],
 )
 async def test_h4_every_end_is_told_in_words(tmp_path, how, state, words):
@@ -169,7 +169,7 @@ async def test_h4_every_end_is_told_in_words(tmp_path, how, state, words):
         there.server.tells(how, "no paper")
         assert (await looked(there)).outcome.state is state
         assert words in (await there.texts())[0]
-        assert there.server.called_off == (["task-0"] if how == "asks" else [])
+        assert there.server.called_off == (["task-0"] if how == "samples" else [])
 
 
 async def test_h4_a_task_its_server_does_not_know_is_unknown(tmp_path):

@@ -116,7 +116,7 @@ async def test_h3_late_hands_hand_everything_on(tmp_path, thread, monkeypatch):
     hands = hands_of(tmp_path, thread)
     await hands.close()
     await hands.discover("lab")
-    how = {"deadline": 2.0, "key": "k", "before_send": len, "progress": print}
+    how = {"deadline": 2.0, "key": "k", "before_send": len, "progress": print, "responses": None}
     await hands.call("lab", "read", {"a": 1}, **how)
     await hands.close()
 

@@ -1,14 +1,23 @@
 """The last look before a call leaves: had people to consent to it, and did they, to exactly this; it asks nobody."""
 
+from typing import Final
+
+from orchestrator.agent.conversation.frozen import Frozen
 from orchestrator.agent.conversation.opening import frozen_of, is_open
 from orchestrator.agent.means import Means
 from orchestrator.agent.tools import consent
 from orchestrator.agent.tools.toolset import Tool
 from orchestrator.configuration.configuration import Configuration
+from orchestrator.configuration.people import ANYBODY
 from orchestrator.ledger import approvals
 from orchestrator.ledger.approvals import Approval
 from orchestrator.ledger.calls import Call
+from orchestrator.ledger.conversations import Conversation
 from workflows.approvals import Standing
+from workflows.playbook import Approve
+
+DEFAULT: Final = Approve(by=(ANYBODY,), ttl=72 * 3600.0)
+"""Who is asked where the policy that asked is gone meanwhile."""
 
 
 async def unconsented(means: Means, call: Call) -> str | None:
@@ -30,6 +39,14 @@ async def unconsented(means: Means, call: Call) -> str | None:
         f"A person must consent to calls of {call.server}.{call.tool} now, and nobody was asked about this one:"
         " nothing was done. Call it again, if it is still needed."
     )
+
+
+def policy_for(means: Means, conversation: Conversation, frozen: Frozen, call: Call) -> Approve:
+    """Who decides about a call, under the stricter of its pinned policy and the one in force; else `DEFAULT`."""
+    tool = next((one for one in frozen.tools if one.alias == call.alias), None)
+    live = means.configuration().playbooks.get(conversation.playbook)
+    found = None if tool is None else consent.wanted(tool, live, call.arguments)
+    return found or (tool and tool.approve) or DEFAULT
 
 
 def _other(configuration: Configuration, tool: Tool, call: Call, approval: Approval) -> str | None:

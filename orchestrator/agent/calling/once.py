@@ -7,29 +7,31 @@ the attempt waits until the first request is past its own deadline, and then say
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, assert_never
 
+from orchestrator.agent.calling import eliciting, rounds
 from orchestrator.agent.calling.consented import unconsented
 from orchestrator.agent.calling.revoked import revoked
+from orchestrator.agent.calling.rounds import Kept, Trial
 from orchestrator.agent.calling.screened import unscreened
 from orchestrator.agent.calling.subjects import subject_full
 from orchestrator.agent.calling.verifying import with_advice
 from orchestrator.agent.conversation import reading_events
 from orchestrator.agent.conversation.showing import answer_shown, policy_of
-from orchestrator.agent.hands.definitions import Answered, Begun, Lost, NotSent
+from orchestrator.agent.hands.definitions import Answered, Asks, Begun, Lost, NotSent
 from orchestrator.agent.means import Means
 from orchestrator.agent.text.untrusted import shown
 from orchestrator.agent.tools.consent import changed
 from orchestrator.database import Transaction
 from orchestrator.errors import DoorbellError
-from orchestrator.ledger import approvals, artifacts, calls, handles
+from orchestrator.ledger import approvals, artifacts, calls, handles, inputs
 from orchestrator.ledger.calls import Call, Result
 from orchestrator.ledger.handles import Handle
 from workflows.looks import Look
 from workflows.messages import CallOutcome, CallRequest, CallState, Settle
 from workflows.own_tools import EVENT
-from workflows.playbook import Effect
+from workflows.playbook import Effect, TextPolicy
 
 MARGIN = 5.0
 """Seconds past a request's own deadline after which its server can no longer be working on it."""
@@ -46,6 +48,9 @@ FINAL = frozenset(
         CallState.DENIED,
     }
 )
+
+ASIDE = FINAL | {CallState.PENDING}
+"""How a call stands that no attempt works on."""
 
 About = CallRequest | Settle | Look
 """What names a call."""
@@ -72,41 +77,40 @@ class TryAgain(DoorbellError):
     """A call that may be repeated got no answer this time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """A result on its way into the ledger, with the whole of it for the artifact store."""
-
-    result: Result
-    full: bytes = b""
-    media_type: str = "text/plain"
-
-
 async def call(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
     """Make the call, or return how it ended before. Raises TryAgain, or Held."""
     found = await _one(means, request)
-    if found.state in FINAL or await under_way(means, found) is not None:
+    if await _rests(means, found):
         return outcome_of(found)
     if found.alias == EVENT:
         return await finish(means, request, Kept(result=await reading_events.read(means, found)))
     # Before it is taken: a call that is held for a person is as if nobody had tried it.
     revocation = await revoked(means, found)
+    trial = await rounds.trial(means, found, attempt)
     repeatable = found.effect is not Effect.WRITE_ONCE
     taken = await means.ledger.write(
-        calls.take, request.run_id, request.call_id, attempt, again=repeatable
+        calls.take, request.run_id, request.call_id, trial.number, again=repeatable
     )
     if not taken:
-        return await _another_attempts(means, request, attempt)
+        return await _another_attempts(means, request, trial.number)
     began = means.now()
     refused = await _refused(means, found, revocation)
     if refused is not None:
         return await finish(means, request, Kept(result=refused))
-    kept = await _sent(means, found, request, attempt)
+    kept = await _sent(means, found, request, trial)
     if not isinstance(kept, Kept):
-        return await _open_ended(means, request, attempt, kept)
+        return await _open_ended(means, found, request, trial, kept)
     outcome = await finish(means, request, kept)
     took = means.now() - began
     means.counts.tool_call(found.server, found.tool, found.effect, outcome.state, took)
     return outcome
+
+
+async def _rests(means: Means, found: Call) -> bool:
+    """Whether nothing is to be done about the call now: it has ended, or somebody else is at it."""
+    if found.state in FINAL or await under_way(means, found) is not None:
+        return True
+    return await means.ledger.read(rounds.waits, found)
 
 
 async def _refused(means: Means, found: Call, revocation: str | None) -> Result | None:
@@ -141,7 +145,8 @@ async def settle_lost(means: Means, lost: Settle) -> CallOutcome:
     """
     found = await _one(means, lost)
     handle = await under_way(means, found)
-    if found.state in FINAL or (handle is not None and not lost.given_up):
+    goes_on = handle is not None or await means.ledger.read(rounds.is_asking, found)
+    if found.state in FINAL or (goes_on and not lost.given_up):
         return outcome_of(found)
     result = _not_known(found, lost.reason) or _given_up(lost.reason)
     outcome = await finish(means, lost, Kept(result=result))
@@ -157,16 +162,37 @@ async def under_way(means: Means, found: Call) -> Handle | None:
 
 
 async def _open_ended(
-    means: Means, request: CallRequest, attempt: int, handle: Handle | None
+    means: Means,
+    found: Call,
+    request: CallRequest,
+    trial: Trial,
+    handle: Handle | Asks | None,
 ) -> CallOutcome:
     """Keep the handle, the first that came: from here on nobody makes the call again. Without one, see what became."""
+    if isinstance(handle, Asks):
+        return await _asking(means, found, request, trial, handle)
     if handle is None:
-        return await _another_attempts(means, request, attempt)
+        return await _another_attempts(means, request, trial.number)
+    await means.ledger.write(inputs.told, trial.wanted, means.now())
     await means.ledger.write(handles.keep, handle)
     if not request.call_id.endswith(calls.APPLIED):
         return outcome_of(await _one(means, request))
     await means.ledger.write(handles.end, handle, handle.status, means.now())
     return await finish(means, request, Kept(result=_words(CallState.DONE, UNFOLLOWED)))
+
+
+async def _asking(
+    means: Means, found: Call, request: CallRequest, trial: Trial, asks: Asks
+) -> CallOutcome:
+    """Let people be asked what its server wants first; the call is made once more when they have answered."""
+    why = await rounds.begun(means, found, trial, asks)
+    if why is not None and asks.answered is not None:
+        return await finish(means, request, rounds.made_do(kept_of(asks.answered)))
+    if why is not None:
+        return await finish(means, request, Kept(result=_words(CallState.FAILED, why)))
+    if (await _one(means, request)).state is not CallState.PENDING:
+        return await _another_attempts(means, request, trial.number)
+    return outcome_of(await _one(means, request))
 
 
 def answer_words(state: CallState, text: str) -> Result:
@@ -180,14 +206,14 @@ def unknown(reason: str) -> Result:
 
 
 async def _sent(
-    means: Means, found: Call, request: CallRequest, attempt: int
-) -> Kept | Handle | None:
+    means: Means, found: Call, request: CallRequest, trial: Trial
+) -> Kept | Handle | Asks | None:
     run_id, call_id = request.run_id, request.call_id
 
     async def just_before_the_bytes_leave() -> bool:
         now = means.now()
         return await means.ledger.write(
-            calls.send, run_id, call_id, attempt, now, now + request.deadline
+            calls.send, run_id, call_id, trial.number, now, now + request.deadline
         )
 
     outcome = await means.hands.call(
@@ -198,6 +224,7 @@ async def _sent(
         key=f"{run_id}/{call_id}",
         before_send=just_before_the_bytes_leave,
         progress=None,
+        responses=trial.responses,
     )
     policy = await means.ledger.read(policy_of, run_id)
     match outcome:
@@ -205,22 +232,37 @@ async def _sent(
             return kept_of(answer_shown(outcome, policy))
         case Begun():
             return _handle(found, outcome, means.now())
-        case NotSent(reason=reason):
-            return await _unsent(means, request, attempt, shown(reason, policy))
+        case Asks():
+            return _asks(found, outcome, policy)
+        case NotSent(reason=reason, held=held):
+            return await _unsent(means, request, trial, shown(reason, policy), held=held)
         case Lost(reason=reason):
-            return _lost(found, shown(reason, policy), attempt)
+            return _lost(found, shown(reason, policy), trial.nth)
         case _:
             assert_never(outcome)
 
 
-async def _unsent(means: Means, request: CallRequest, attempt: int, reason: str) -> Kept | None:
+def _asks(found: Call, asks: Asks, policy: TextPolicy) -> Kept | Asks:
+    """What the server asks; its answer, where it gave one and the call may not be made again."""
+    if asks.answered is None:
+        return asks
+    answered = answer_shown(asks.answered, policy)
+    if found.effect is Effect.WRITE_ONCE:
+        return rounds.made_do(kept_of(answered))
+    return replace(asks, answered=answered)
+
+
+async def _unsent(
+    means: Means, request: CallRequest, trial: Trial, reason: str, *, held: bool
+) -> Kept | None:
     found = await _one(means, request)
-    if found.attempt != attempt:
+    if found.attempt != trial.number:
         return None
-    if found.effect is Effect.WRITE and attempt > 1 and found.sent_at is not None:
+    if found.effect is Effect.WRITE and trial.nth > 1 and found.sent_at is not None:
         # This attempt did not leave, but an earlier one may have.
         return Kept(result=unknown(reason))
-    text = f"The server {found.server!r} could not be reached, so nothing was done: {reason}"
+    away = f"The server {found.server!r} could not be reached, so nothing was done"
+    text = f"{'Nothing was sent: a limit held it' if held else away}: {reason}"
     return Kept(result=_words(CallState.REFUSED, text))
 
 
@@ -250,7 +292,7 @@ async def _another_attempts(means: Means, request: CallRequest, attempt: int) ->
     """Wait for the end of what another attempt sent; past its deadline, nobody will ever know."""
     while True:
         found = await _one(means, request)
-        if found.state in FINAL or await under_way(means, found) is not None:
+        if found.state in ASIDE or await under_way(means, found) is not None:
             return outcome_of(found)
         if found.attempt > attempt:
             raise TryAgain("a later attempt has this call")
@@ -269,6 +311,8 @@ async def finish(means: Means, request: About, kept: Kept) -> CallOutcome:
 def _keep(connection: Transaction, request: About, kept: Kept, at: float) -> None:
     result = _with_changes(connection, request, kept.result)
     result = with_advice(connection, request.run_id, request.call_id, result)
+    result = _with_people(connection, request, result)
+    inputs.close_call(connection, request.run_id, request.call_id, at)
     if kept.full:
         digest = artifacts.put(connection, kept.full, kept.media_type, at)
         result = Result(
@@ -289,6 +333,13 @@ def _with_changes(connection: Transaction, request: About, result: Result) -> Re
     made = calls.one(connection, request.run_id, request.call_id)
     words = {"type": "text", "text": changed(approval, made.arguments)}
     return replace(result, content=[words, *result.content])
+
+
+def _with_people(connection: Transaction, request: About, result: Result) -> Result:
+    """The same result, behind a word on what people said to its server; nothing where it asked nobody."""
+    told = eliciting.told_of(connection, request.run_id, request.call_id)
+    words = [{"type": "text", "text": one} for one in told]
+    return replace(result, content=[*words, *result.content])
 
 
 def kept_of(outcome: Answered) -> Kept:

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from orchestrator.agent.hands.definitions import (
     Answered,
+    Asks,
     BeforeSend,
     Begun,
     Discovered,
@@ -17,6 +18,7 @@ from orchestrator.agent.hands.definitions import (
     NotSent,
     Outcome,
     Progress,
+    Responses,
 )
 from orchestrator.agent.hands.pool import WITHDRAWN
 from orchestrator.agent.means import Hands
@@ -39,6 +41,9 @@ UNHEARD: Final = (
 LATER: Final = (
     "This is a rehearsal, and {name} answers later: nobody waits for that here. Go on without it."
 )
+
+
+ASKS: Final = "This is a rehearsal, and {name} asks people something first: nobody is asked here. Go on without it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,7 @@ class OnlyReads(Hands):
         key: str,
         before_send: BeforeSend | None = None,
         progress: Progress | None = None,
+        responses: Responses | None = None,
     ) -> Outcome:
         if (server, tool) not in self._reads and tool != READ:
             return NotSent(reason=NO_WRITE.format(name=f"{server}.{tool}"))
@@ -86,10 +92,15 @@ class OnlyReads(Hands):
             key=key,
             before_send=before_send,
             progress=progress,
+            responses=responses,
         )
-        return (
-            _said(LATER.format(name=f"{server}.{tool}")) if isinstance(outcome, Begun) else outcome
-        )
+        match outcome:
+            case Begun():
+                return _said(LATER.format(name=f"{server}.{tool}"))
+            case Asks():
+                return _said(ASKS.format(name=f"{server}.{tool}"))
+            case _:
+                return outcome
 
     @override
     async def close(self) -> None:
@@ -139,6 +150,7 @@ class Replayed(Hands):
         key: str,
         before_send: BeforeSend | None = None,
         progress: Progress | None = None,
+        responses: Responses | None = None,
     ) -> Outcome:
         if tool == PROMPT:
             # No call of the earlier run's: what it began with stands in its conversation, not among its calls.

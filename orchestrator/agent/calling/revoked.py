@@ -94,10 +94,14 @@ def effective(tool: Tool, live: Live) -> str | None:
         or live.drift
         or _exhausted(tool, live)
         or _stronger(tool, live.server)
-        or not_allowed(tool.alias, tool.args, live.arguments)
-        or not_allowed(tool.alias, _args(tool, live.playbook), live.arguments)
+        or not_allowed(tool.alias, tool.args, live.arguments, _marked(tool))
+        or not_allowed(tool.alias, _args(tool, live.playbook), live.arguments, _marked(tool))
         or _outgrown(tool, live)
     )
+
+
+def _marked(tool: Tool) -> str | None:
+    return None if tool.effect is Effect.READ else tool.marker
 
 
 async def revoked(means: Means, call: Call) -> str | None:

@@ -6,22 +6,39 @@ from typing import Any, Final
 from orchestrator.agent.conversation.opening import frozen_of, is_open
 from orchestrator.agent.means import Means
 from orchestrator.agent.text.screening import Found, secret_in, unfit
+from orchestrator.ledger import calls
 from orchestrator.ledger.calls import Call
+from workflows.messages import CallState
 from workflows.playbook import Effect
 
 STOPPED: Final = (
     "This call was not made: {words}. Nothing was changed."
     " Leave that out, and call again only if the call is still needed then."
 )
+ALL_TURNS: Final = 1_000_000_000
+"""So that no result is read with the arguments."""
+MOST_EARLIER: Final = 30
+"""Calls of the run before this one that are looked through with it."""
+
+_LEFT: Final = frozenset(CallState) - {CallState.REFUSED, CallState.DENIED}
 
 
 async def unscreened(means: Means, call: Call) -> str | None:
     """Why a call may not leave for what it carries, in words that don't show it; counted."""
-    found = secret_in(call.arguments, means.redact()) or await _unfit(means, call)
+    found = await _secret(means, call) or await _unfit(means, call)
     if found is None:
         return None
     means.counts.call_stopped(found.why)
     return STOPPED.format(words=found.words)
+
+
+async def _secret(means: Means, call: Call) -> Found | None:
+    known = means.redact()
+    if not known.forms:
+        return None
+    others = await means.ledger.read(calls.of_run, call.run_id, ALL_TURNS)
+    said = [one.arguments for one in others if one.call_id != call.call_id and one.state in _LEFT]
+    return secret_in(call.arguments, known, said[-MOST_EARLIER:])
 
 
 async def _unfit(means: Means, call: Call) -> Found | None:

@@ -15,7 +15,6 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import (
     CONNECTION_CLOSED,
-    HEADER_MISMATCH,
     REQUEST_TIMEOUT,
     CallToolResult,
     GetPromptResult,
@@ -23,27 +22,31 @@ from mcp_types import (
     ReadResourceResult,
     ToolListChangedNotification,
 )
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from orchestrator.agent.hands.child import Child
 from orchestrator.agent.hands.convert import LIMIT, answered, failed
 from orchestrator.agent.hands.credentials import Credentials
 from orchestrator.agent.hands.definitions import (
     Answered,
+    Asks,
     Begun,
     Discovered,
     HandsUnreachable,
     Lost,
     NotSent,
     Outcome,
+    Responses,
 )
 from orchestrator.agent.hands.heard import heard, is_end, unreadable, words
+from orchestrator.agent.hands.insisting import Said, insisted
 from orchestrator.agent.hands.listed import Endless, definition, listed
 from orchestrator.agent.hands.listening import listen
 from orchestrator.agent.hands.reach import address, reach
 from orchestrator.agent.hands.resources import Request, as_a_result, asked_for
 from orchestrator.agent.hands.sights import Sight, Unseen
 from orchestrator.agent.hands.tasks import Asking, Created, TakesTasks, begun, unseen
+from orchestrator.agent.hands.wanting import Middle, wanted
 from orchestrator.agent.hands.wire import Fate, Wire
 from orchestrator.agent.text.redacting import Redact, Redaction, nothing, secrets_in
 from orchestrator.servers import Server, StdioServer
@@ -53,9 +56,6 @@ PROBE = 5.0
 """Seconds a server that let a deadline pass has, to show that it still answers."""
 SLACK = 1.0
 """Seconds after a call's deadline for the SDK's own timeout to act first."""
-
-Said = CallToolResult | InputRequiredResult | Created | ReadResourceResult | GetPromptResult
-_SAID: TypeAdapter[Said] = TypeAdapter(Said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ class Connection:
         self._reach = reach(
             server, environment, limits.connect, stderr, self._redacted, credentials, self._gone
         )
-        self._news = news
+        self._news, self.middle = news, Middle(self._redacted)
         self._client: Client | None = None
         self._settled, self._wake = asyncio.Event(), asyncio.Event()
         self._failure: str | None = None
@@ -198,12 +198,13 @@ class Connection:
         deadline: float,
         key: str,
         told: Callable[[str], None] | None = None,
+        responses: Responses | None = None,
     ) -> Outcome:
         """Call a tool, or read, once; `deadline` is in seconds, and passing it tells the server to stop."""
         if self._client is None or not self.usable:
             self._failed(self._reach.farewell)
             return NotSent(reason=self._told(self._reach.farewell))
-        request = asked_for(tool, arguments, key)
+        request = asked_for(tool, arguments, key, responses)
         started = self._now()
         try:
             async with asyncio.timeout(deadline + SLACK):
@@ -221,18 +222,8 @@ class Connection:
     async def _asked(
         self, request: Request, deadline: float, told: Callable[[str], None] | None
     ) -> Said:
-        # Not Client.call_tool: it checks the output schema after the tool has acted, and raises.
-        client = self._session()
         hear = None if told is None else heard(told, self._redacted)
-        try:
-            return await client.session.send_request(request, _SAID, deadline, None, hear)
-        except MCPError as error:
-            if error.code != HEADER_MISMATCH:
-                raise
-            # Refused before it was looked at: the server wants arguments mirrored into headers, which the
-            # SDK does for the tools it has seen listed.
-            await listed(client)
-            return await client.session.send_request(request, _SAID, deadline, None, hear)
+        return await insisted(self._session(), request, deadline, hear)
 
     async def follow(self, asking: Asking, *, deadline: float) -> Sight:
         """Ask about a task; where nothing comes of it, why nobody knows."""
@@ -251,7 +242,7 @@ class Connection:
         self._news.worked()
         return sight
 
-    def _answer(self, result: Said) -> Answered | Begun:
+    def _answer(self, result: Said) -> Answered | Asks | Begun:
         match result:
             case Created():
                 return begun(result, self._redacted)
@@ -262,10 +253,7 @@ class Connection:
                 said = as_a_result(result)
                 return answered(self._redacted(said), limit=self._limits.result)
             case InputRequiredResult():
-                return failed(
-                    "The server asked for input in the middle of the call; nobody can be asked here."
-                    " The call did not finish. Try without what needs input, or another tool."
-                )
+                return wanted(result, self._redacted)
 
     def _unanswered(self, error: MCPError, deadline: float, elapsed: float) -> Outcome:
         said = self._redacted(error.message)
@@ -341,6 +329,7 @@ class Connection:
             read_timeout_seconds=self._limits.connect,
             message_handler=self._hear,
             extensions=[TakesTasks()],
+            elicitation_callback=self.middle.hear,
         )
 
     async def _hear(self, message: object) -> None:

@@ -1,7 +1,8 @@
 """What a server offers and how a call to it ended, as values; it knows no protocol and no vendor.
 
-A call ends in exactly one of four ways: `Answered`, `Begun` (its server answers later, as a task), `NotSent` (safe
-to repeat) or `Lost` (nobody knows whether it acted). There is no fifth, and none of them is an exception.
+A call ends in exactly one of five ways: `Answered`, `Begun` (its server answers later, as a task), `Asks` (its server
+wants something of people first), `NotSent` (safe to repeat) or `Lost` (nobody knows whether it acted). There is no
+sixth, and none of them is an exception.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -72,10 +73,35 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asks:
+    """The server wants `requests` answered, each under its key, and then the call once more.
+
+    `state` is the server's own and goes back to it as it came; nobody reads it. It has done nothing yet, unless it
+    `answered`: then it asked in the middle of the call, and made do without.
+    """
+
+    requests: Mapping[str, Any]
+    state: str | None = None
+    answered: Answered | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Responses:
+    """What goes along when a call is made once more: responses by key, and the state of its server."""
+
+    given: Mapping[str, Any]
+    state: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotSent:
-    """The request did not reach the server: nothing happened, asking again is safe."""
+    """The request did not reach the server: nothing happened, asking again is safe.
+
+    `held`: a limit of ours held it back, so that its server was not even looked for.
+    """
 
     reason: str
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +111,7 @@ class Lost:
     reason: str
 
 
-Outcome = Answered | Begun | NotSent | Lost
+Outcome = Answered | Begun | Asks | NotSent | Lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

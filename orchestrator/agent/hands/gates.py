@@ -4,6 +4,7 @@ It knows no server and no tool, and counts for its own process only.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -73,8 +74,20 @@ class Gate:
         allowed = " and ".join(said)
         return (
             f"{self._what} may get {allowed} (`limits:` in servers.yaml), and this call waited {self.limits.wait:g} s"
-            " for its turn; try again later, or do with fewer calls"
+            f" for its turn; {self._again()}, or do with fewer calls"
         )
+
+    def _again(self) -> str:
+        """Which of the limits it is that holds, and when a call may go."""
+        pace, now = self.limits.pace, asyncio.get_running_loop().time()
+        if pace is not None:
+            lately = [at for at in self._went if at > now - pace.window]
+            if len(lately) >= pace.most:
+                left = math.ceil(lately[0] + pace.window - now)
+                return f"{pace.said} are used up: try again in {left} s at the earliest"
+        if self._free is None:
+            return "try again now"
+        return f"{self.limits.concurrent} are under way: try again when one of them has ended"
 
 
 class Gates:

@@ -1,7 +1,7 @@
 """The hands: a line to each server by its name; it knows no run, no ledger and no model.
 
-A call ends as `Answered`, `Begun`, `NotSent` or `Lost`. A dead server is connected again once before anything is sent,
-never after.
+A call ends as `Answered`, `Begun`, `Asks`, `NotSent` or `Lost`. A dead server is connected again once before anything
+is sent, never after.
 """
 
 import asyncio
@@ -12,21 +12,20 @@ from typing import Any
 
 from orchestrator.agent.hands.connection import Connection, Limits
 from orchestrator.agent.hands.definitions import (
-    Answered,
     BeforeSend,
-    Begun,
     Discovered,
     HandsUnreachable,
-    Lost,
     NotSent,
     Outcome,
     Progress,
+    Responses,
     Standing,
 )
 from orchestrator.agent.hands.gates import Crowded
 from orchestrator.agent.hands.line import House, Line
 from orchestrator.agent.hands.sights import Sight, Unseen
-from orchestrator.agent.hands.tasks import Asking, calling_off, looking
+from orchestrator.agent.hands.tasks import Asking, calling_off, looking, responding
+from orchestrator.agent.hands.wanting import beside
 from orchestrator.agent.text.redacting import Redact, nothing
 from orchestrator.servers import Server
 
@@ -131,11 +130,12 @@ class Hands:
         key: str,
         before_send: BeforeSend | None = None,
         progress: Progress | None = None,
+        responses: Responses | None = None,
     ) -> Outcome:
         """Call a tool at most once; `deadline` is in seconds, from when it has its place and a connection.
 
         `before_send` is awaited once, when the connection is up and nothing has been sent; its False is `NotSent`.
-        `key` reaches the server as `_meta["doorbell/idempotency-key"]`.
+        `key` reaches the server as `_meta["doorbell/idempotency-key"]`; `responses` are what it wanted first.
         """
         allowed = Permission(before_send, deadline)
         outcome: Outcome = NotSent(reason=f"nothing was sent to {server!r}")
@@ -143,16 +143,26 @@ class Hands:
             line = self._line(server)
             async with line.gates.entered(tool):
                 for _ in range(ATTEMPTS):
-                    outcome = await self._attempt(line, allowed, tool, arguments, key, progress)
-                    if isinstance(outcome, Answered | Begun | Lost) or allowed.refused:
+                    outcome = await self._attempt(
+                        line, allowed, tool, arguments, key, progress, responses
+                    )
+                    if not isinstance(outcome, NotSent) or allowed.refused:
                         break
-        except (HandsUnreachable, Crowded) as not_sent:
-            return NotSent(reason=str(not_sent))
+        except HandsUnreachable as unreachable:
+            return NotSent(reason=str(unreachable))
+        except Crowded as crowded:
+            return NotSent(reason=str(crowded), held=True)
         return outcome
 
     async def look(self, server: str, task_id: str, *, deadline: float) -> Sight:
         """How a task stands that a call became; `deadline` is in seconds."""
         return await self._follow(server, looking(task_id), deadline)
+
+    async def respond(
+        self, server: str, task_id: str, given: Mapping[str, Any], *, deadline: float
+    ) -> Sight:
+        """Give a task the responses that it wants, by their keys; how it stands then."""
+        return await self._follow(server, responding(task_id, given), deadline)
 
     async def call_off(self, server: str, task_id: str, *, deadline: float) -> Sight:
         """Ask a server to stop a task, which it may heed or not; how it stands then."""
@@ -174,13 +184,23 @@ class Hands:
         arguments: Mapping[str, Any],
         key: str,
         progress: Progress | None,
+        responses: Responses | None,
     ) -> Outcome:
         async with line.connected() as connection:
             left = await allowed.left()
             if left <= 0:
                 over = f"the {allowed.deadline:g} s for the call were over before anything was sent"
                 return NotSent(reason=WITHDRAWN if allowed.refused else over)
-            return await connection.call(tool, arguments, deadline=left, key=key, told=progress)
+            with connection.middle.held(responses) as held:
+                outcome = await connection.call(
+                    tool,
+                    arguments,
+                    deadline=left,
+                    key=key,
+                    told=progress,
+                    responses=beside(responses),
+                )
+            return held.outcome(outcome)
 
     async def close(self) -> None:
         """End every connection, within seconds; what is in flight is lost."""

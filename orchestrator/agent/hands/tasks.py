@@ -18,11 +18,12 @@ from mcp_types import (
     RequestParams,
     Result,
 )
-from pydantic import ConfigDict, FiniteFloat, ValidationError
+from pydantic import AliasChoices, ConfigDict, Field, FiniteFloat, ValidationError
 from typing_extensions import override
 
+from orchestrator.agent.hands import former
 from orchestrator.agent.hands.convert import answered, failed
-from orchestrator.agent.hands.definitions import Answered, Begun, Lost, NotSent, Outcome
+from orchestrator.agent.hands.definitions import Answered, Asks, Begun, Lost, NotSent, Outcome
 from orchestrator.agent.hands.heard import unreadable
 from orchestrator.agent.hands.sights import Seen, Sight, Status, Unseen
 
@@ -45,6 +46,20 @@ class GetTask(Request[TaskParams, Literal["tasks/get"]]):
     name_param: ClassVar[str | None] = "taskId"
     method: Literal["tasks/get"] = "tasks/get"
     params: TaskParams
+
+
+class UpdateParams(TaskParams):
+    """The responses to what it wants, by their keys."""
+
+    input_responses: dict[str, Any]
+
+
+class UpdateTask(Request[UpdateParams, Literal["tasks/update"]]):
+    """This is what you asked for."""
+
+    name_param: ClassVar[str | None] = "taskId"
+    method: Literal["tasks/update"] = "tasks/update"
+    params: UpdateParams
 
 
 class CancelTask(Request[TaskParams, Literal["tasks/cancel"]]):
@@ -73,8 +88,10 @@ class Detailed(Result):
     task_id: str
     status: Status
     status_message: str | None = None
-    ttl_ms: FiniteFloat | None = None
-    poll_interval_ms: FiniteFloat | None = None
+    ttl_ms: FiniteFloat | None = Field(None, validation_alias=AliasChoices("ttlMs", "ttl"))
+    poll_interval_ms: FiniteFloat | None = Field(
+        None, validation_alias=AliasChoices("pollIntervalMs", "pollInterval")
+    )
     input_requests: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
@@ -119,7 +136,21 @@ def looking(task_id: str) -> Asking:
 
     async def ask(client: Client, deadline: float, redacted: Redacted) -> Sight:
         request = GetTask(params=TaskParams.model_validate({"taskId": task_id}))
-        return _seen(await client.session.send_request(request, Detailed, deadline), redacted)
+        found = await client.session.send_request(request, Detailed, deadline)
+        came = await former.today(client, task_id, found.status, deadline)
+        return _seen(found.model_copy(update=came), redacted)
+
+    return ask
+
+
+def responding(task_id: str, given: Mapping[str, Any]) -> Asking:
+    """Give a task what it wants; and how it stands then."""
+
+    async def ask(client: Client, deadline: float, redacted: Redacted) -> Sight:
+        params = {"taskId": task_id, "inputResponses": dict(given)}
+        request = UpdateTask(params=UpdateParams.model_validate(params))
+        await client.session.send_request(request, Result, deadline)
+        return await looking(task_id)(client, deadline, redacted)
 
     return ask
 
@@ -146,8 +177,8 @@ def _reason(outcome: Outcome) -> str:
             return " ".join(str(block.get("text")) for block in content)
         case NotSent(reason=reason) | Lost(reason=reason):
             return reason
-        case Begun():
-            return "it was answered with another task"
+        case Begun() | Asks():
+            return "it was answered with another task, or a question"
 
 
 def _seen(detailed: Detailed, redacted: Redacted) -> Seen:

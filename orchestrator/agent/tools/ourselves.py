@@ -8,7 +8,7 @@ import json
 from contextlib import suppress
 from typing import Any, Final
 
-from orchestrator.agent.hands.definitions import Answered, Begun, Lost, NotSent
+from orchestrator.agent.hands.definitions import Answered, Asks, Begun, Lost, NotSent
 from orchestrator.agent.means import Means
 from orchestrator.database import DatabaseError
 from orchestrator.ledger import audit, own_actors
@@ -66,6 +66,8 @@ async def _asked(means: Means, server: str, how: OwnActor) -> list[str] | str:
             return reason
         case Begun():
             return "it answered with a task"
+        case Asks():
+            return "it asks people something first"
         case Lost(reason=reason):
             await _written_down(means, server, how, CallState.UNKNOWN, began)
             return reason

@@ -57,7 +57,7 @@ def unsound(arguments: Mapping[str, Any]) -> str | None:
 def fitted(arguments: Mapping[str, Any], given: Any) -> tuple[Any, str | None]:
     """The answer in the question's form, and what is wrong with it; a text may be JSON, or stand for itself."""
     form, complaint = form_of(arguments), None
-    for value in _readings(given):
+    for value in _readings(form, given):
         wrong = complaints("the answer", form, value)
         if wrong is None:
             return value, None
@@ -65,8 +65,16 @@ def fitted(arguments: Mapping[str, Any], given: Any) -> tuple[Any, str | None]:
     return None, f"the answer doesn't fit: {_told(complaint)}"
 
 
-def _readings(given: Any) -> Iterator[Any]:
-    yield given
+def _readings(form: Mapping[str, Any], given: Any) -> Iterator[Any]:
+    plain = [given, *_as_json(given)]
+    yield from plain
+    fields = form.get("properties")
+    if isinstance(fields, Mapping) and len(fields) == 1:
+        # Of a form with one field nobody should have to write the braces.
+        yield from ({name: value} for name in fields for value in plain)
+
+
+def _as_json(given: Any) -> Iterator[Any]:
     if isinstance(given, str):
         try:
             yield json.loads(given)

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from orchestrator.agent.calling import once
+from orchestrator.agent.calling.consented import policy_for
 from orchestrator.agent.conversation import frozen as pins
 from orchestrator.agent.conversation.frozen import Frozen
 from orchestrator.agent.conversation.opening import frozen_of, is_open
 from orchestrator.agent.means import Means, event
+from orchestrator.agent.text.screening import secret_in
 from orchestrator.agent.tools import consent, questions
 from orchestrator.agent.tools.toolset import Tool, check_arguments
 from orchestrator.agent.waiting.registering import ON_ITS_WAY, duration
@@ -21,18 +23,14 @@ from orchestrator.configuration.people import ANYBODY, speaker, unmatched
 from orchestrator.database import Transaction
 from orchestrator.errors import PersonError, SenderError
 from orchestrator.inbox.inbox import Decision
-from orchestrator.ledger import approvals, calls, causes
+from orchestrator.ledger import approvals, calls, causes, inputs
 from orchestrator.ledger.approvals import Approval, Said
 from orchestrator.ledger.calls import Call
-from orchestrator.ledger.conversations import Conversation
 from orchestrator.telemetry.words import Approving
 from workflows.approvals import Asked, Asking, Expired, Expiring, Heeded, Standing, Word
 from workflows.messages import CallState, ToolCall
 from workflows.own_tools import ASK
 from workflows.playbook import Approve, OnTimeout
-
-DEFAULT: Final = Approve(by=(ANYBODY,), ttl=72 * 3600.0)
-"""Who is asked where the policy that asked is gone meanwhile."""
 
 REFUSED: Final = Approving.REFUSED
 COUNTED: Final[Mapping[Standing, Approving]] = {
@@ -68,7 +66,7 @@ async def ask(means: Means, asking: Asking) -> Asked:
     """Open the request about a call; asked again, the same one, unless it expired and may be put once more."""
     conversation, frozen = await frozen_of(means, asking.run_id)
     call = await means.ledger.read(calls.one, asking.run_id, asking.call_id)
-    policy = _question(call) if call.alias == ASK else _policy(means, conversation, frozen, call)
+    policy = _question(call) if call.alias == ASK else policy_for(means, conversation, frozen, call)
     strangers = list(unmatched(policy.by, means.configuration().people))
     if call.alias == ASK and (strangers or call.state is CallState.REFUSED):
         return await _nobody(means, call, strangers)
@@ -156,13 +154,6 @@ def _question(call: Call) -> Approve:
     return Approve(by=tuple(str(one) for one in to), ttl=span.total_seconds())
 
 
-def _policy(means: Means, conversation: Conversation, frozen: Frozen, call: Call) -> Approve:
-    tool = _tool(frozen, call)
-    live = means.configuration().playbooks.get(conversation.playbook)
-    found = None if tool is None else consent.wanted(tool, live, call.arguments)
-    return found or (tool and tool.approve) or DEFAULT
-
-
 def _tool(frozen: Frozen, call: Call) -> Tool | None:
     return next((tool for tool in frozen.tools if tool.alias == call.alias), None)
 
@@ -216,10 +207,18 @@ async def _heard(means: Means, frozen: Frozen, decision: Decision, said: Said) -
         changes=given.get("args") or {},
     )
     approval = await means.ledger.read(approvals.one, said.approval_id)
-    refusal = await _not_theirs(means, approval, said)
+    refusal = await _not_theirs(means, approval, said) or _carried(means, approval, heard)
     if refusal or said.word != "approve" or not heard.changes:
         return replace(heard, refusal=refusal)
     return await _edited(means, frozen, heard, approval)
+
+
+def _carried(means: Means, approval: Approval, heard: _Heard) -> str:
+    """Why an answer can't go to the server that asks: what a person types there leaves this house."""
+    if heard.word != "answer" or inputs.ASKS not in approval.call_id:
+        return ""
+    found = secret_in({"answer": heard.answer}, means.redact())
+    return "" if found is None else f"{found.words}; answer without it"
 
 
 async def _not_theirs(means: Means, approval: Approval, said: Said) -> str:
@@ -308,6 +307,7 @@ def _count(connection: Transaction, approval: Approval, heard: _Heard, at: float
         case _:
             approvals.settle(connection, approval, Standing.ANSWERED, at, said)
             answer, _ = questions.fitted(_call(connection, approval).arguments, heard.answer)
+            inputs.answered(connection, approval.run_id, approval.call_id, answer)
             value = json.dumps(answer, ensure_ascii=False)
             _finish(connection, approval, CallState.DONE, f"{said.person} answers: {value}", at)
     approvals.became(

@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from orchestrator.agent.calling import once
-from orchestrator.agent.calling.once import Kept
+from orchestrator.agent.calling import eliciting, once
+from orchestrator.agent.calling.eliciting import Read
+from orchestrator.agent.calling.rounds import Kept
 from orchestrator.agent.conversation.opening import frozen_of
 from orchestrator.agent.conversation.showing import answer_shown, policy_of
 from orchestrator.agent.hands.sights import Seen, Status, Unseen
@@ -20,13 +21,15 @@ from orchestrator.agent.means import Means
 from orchestrator.agent.text.untrusted import shown
 from orchestrator.agent.waiting import callbacks
 from orchestrator.database import Transaction
-from orchestrator.ledger import artifacts, calls, conversations, handles, waits
+from orchestrator.ledger import artifacts, calls, conversations, handles, inputs, waits
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.handles import Handle
+from orchestrator.ledger.inputs import OF_A_TASK, Input
 from orchestrator.ledger.waits import LISTENING, PREPARED, Wait, wait_id_of
+from workflows.asks import Question
 from workflows.looks import Look, Looked
 from workflows.messages import CallState, Done, Waiting
-from workflows.playbook import Callback
+from workflows.playbook import Approve, Callback
 
 PATIENCE: Final = 20.0
 """Seconds in which a server must say how a task stands."""
@@ -35,6 +38,8 @@ EAGER: Final = 3
 DOUBLINGS: Final = 20
 SELDOM: Final = 900.0
 """Seconds between two looks in the end, or what the server wants where that is more."""
+ASKING: Final = 3600.0
+"""Seconds between two looks while people are asked what a server wants: it may want it no longer."""
 FOREVER: Final = 30 * 86_400.0
 GRACE: Final = 5.0
 """Seconds past a task's time after which it is asked after once more: its server may say itself that it is over."""
@@ -45,8 +50,12 @@ CANCELLED: Final = (
     " repeat it."
 )
 ASKS: Final = (
-    "The server asked for input in the middle of the call; nobody can be asked here. It was told to stop, but may have"
+    "The server asked for input in the middle of the call that it can't have: {why}. It was told to stop, but may have"
     " acted. Try without what needs input, or another tool."
+)
+UNANSWERED: Final = (
+    "Its server asked people something before it did anything, and nobody had answered when {why}. As far as it says,"
+    " nothing was done."
 )
 GONE: Final = "its server no longer knows it: {reason}"
 OVER: Final = "its server was given {span} for it, and that is over"
@@ -61,31 +70,47 @@ async def opened(means: Means, call: Call, handle: Handle) -> Waiting:
     found = await _callback(means, call)
     if found is not None:
         await means.ledger.write(_listening, call, handle, *found, means.now())
+    asks, answered = await means.ledger.read(_asked, means, call)
     return Waiting(
         wait_id=wait_id_of(call.run_id, call.call_id),
         call_id=call.call_id,
         wants=f"{call.server} answers {call.tool} later",
-        seconds=max(_look_at(handle, _timeout(found)) - means.now(), 0.0),
+        # What people have said has not been told yet: at once, then.
+        seconds=0.0 if answered else max(_look_at(handle, _timeout(found)) - means.now(), 0.0),
+        asks=asks,
+    )
+
+
+async def asking(means: Means, call: Call) -> Waiting:
+    """Wait for what people say to the server of a call that it has not begun."""
+    asks, _ = await means.ledger.read(_asked, means, call)
+    return Waiting(
+        wait_id=wait_id_of(call.run_id, call.call_id),
+        call_id=call.call_id,
+        wants=f"{call.server} makes {call.tool} when people have answered",
+        seconds=0.0,
+        asks=asks,
     )
 
 
 async def look(means: Means, request: Look) -> Looked:
     """Ask how the task of a call stands, and end the call with it when it has ended."""
     call = await means.ledger.read(calls.one, request.run_id, request.call_id)
+    if call.state is CallState.PENDING and request.last:
+        words = once.answer_words(CallState.FAILED, UNANSWERED.format(why=request.last))
+        return Looked(outcome=await once.finish(means, request, Kept(result=words)))
     handle = await once.under_way(means, call)
     if handle is None:
         return Looked(outcome=once.outcome_of(call))
     await _hear(means, request)
     found = await _callback(means, call)
-    sight = await means.tasks.look(handle.server, handle.task_id, deadline=PATIENCE)
+    sight, hopeless = await _helped(means, call, handle)
     now = means.now()
     handle = _after(handle, sight, now)
     why = request.last or _over(handle, now, _timeout(found))
-    kept = await _ended(means, call, sight, why)
+    kept = await _ended(means, call, sight, why, hopeless)
     if kept is None:
-        await means.ledger.write(handles.seen, handle)
-        left = max(_look_at(handle, _timeout(found)) - now, 0.0)
-        return Looked(seconds=left, said=handle.status)
+        return await _goes_on(means, call, handle, _timeout(found))
     outcome = await once.finish(means, request, kept)
     took = now - handle.opened_at
     means.counts.tool_call(call.server, call.tool, call.effect, outcome.state, took)
@@ -93,6 +118,59 @@ async def look(means: Means, request: Look) -> Looked:
         await means.tasks.call_off(handle.server, handle.task_id, deadline=PATIENCE)
     await means.ledger.write(_closed, handle, now)
     return Looked(outcome=outcome)
+
+
+async def _goes_on(means: Means, call: Call, handle: Handle, timeout: float | None) -> Looked:
+    """It is under way yet: when it is looked at again, and what people are asked meanwhile."""
+    now = means.now()
+    asks, _ = await means.ledger.read(_asked, means, call)
+    if asks:
+        handle = replace(handle, look_at=now + max(ASKING, handle.poll))
+    await means.ledger.write(handles.seen, handle)
+    left = max(_look_at(handle, timeout) - now, 0.0)
+    return Looked(seconds=left, said=handle.status, asks=asks)
+
+
+async def _helped(means: Means, call: Call, handle: Handle) -> tuple[Seen | Unseen, str | None]:
+    """How the task stands once it has what people have said by now; and why it can't have what it wants."""
+    sight = await means.tasks.look(handle.server, handle.task_id, deadline=PATIENCE)
+    if not isinstance(sight, Seen):
+        return sight, None
+    wants = sight.requests if sight.status is Status.INPUT_REQUIRED else {}
+    found = await eliciting.read(means, call, wants)
+    hopeless = eliciting.unanswerable(found)
+    if hopeless is not None:
+        return sight, hopeless
+    by = await eliciting.policy(means, call)
+    asked, known = await means.ledger.write(_wanted, means, call, found, by, means.now())
+    eliciting.counted(means, asked)
+    if not known:
+        return sight, None
+    given = {one.key: response for one, response in known}
+    after = await means.tasks.respond(handle.server, handle.task_id, given, deadline=PATIENCE)
+    if isinstance(after, Seen):
+        await means.ledger.write(inputs.told, [one for one, _ in known], means.now())
+    return after, None
+
+
+def _wanted(
+    connection: Transaction,
+    means: Means,
+    call: Call,
+    found: Read,
+    by: tuple[Approve, str | None],
+    at: float,
+) -> tuple[int, list[tuple[Input, dict[str, Any]]]]:
+    """Ask what is new and close what is gone; how many questions that is, and what is known of the others."""
+    eliciting.close_others(connection, call, found.keys(), OF_A_TASK, at)
+    asked = eliciting.ask(connection, call, OF_A_TASK, found, by, at)
+    return asked, eliciting.responses(connection, means, call, OF_A_TASK)
+
+
+def _asked(connection: Transaction, means: Means, call: Call) -> tuple[tuple[Question, ...], bool]:
+    """What people are being asked for this call, and whether its task has yet to hear what they said."""
+    known = eliciting.responses(connection, means, call, OF_A_TASK)
+    return eliciting.questions(connection, call, means.now()), bool(known)
 
 
 async def call_off(means: Means, request: Look) -> Done:
@@ -130,8 +208,10 @@ async def _hear(means: Means, request: Look) -> None:
         )
 
 
-async def _ended(means: Means, call: Call, sight: Seen | Unseen, over: str | None) -> Kept | None:
-    """What the call ends with now; None as long as its task is under way, and isn't `over`."""
+async def _ended(
+    means: Means, call: Call, sight: Seen | Unseen, over: str | None, hopeless: str | None
+) -> Kept | None:
+    """What the call ends with now; None as long as its task is under way, and is neither `over` nor `hopeless`."""
     policy = await means.ledger.read(policy_of, call.run_id)
     match sight:
         case Seen(answer=answer) if answer is not None:
@@ -139,8 +219,8 @@ async def _ended(means: Means, call: Call, sight: Seen | Unseen, over: str | Non
         case Seen(status=Status.CANCELLED, said=said):
             words = CANCELLED.format(said=f": {shown(said, policy)}" if said else "")
             return Kept(result=once.answer_words(CallState.FAILED, words))
-        case Seen(status=Status.INPUT_REQUIRED):
-            return Kept(result=once.answer_words(CallState.FAILED, ASKS))
+        case Seen() if hopeless is not None:
+            return Kept(result=once.answer_words(CallState.FAILED, ASKS.format(why=hopeless)))
         case Unseen(gone=True, reason=reason):
             return Kept(result=once.unknown(GONE.format(reason=shown(reason, policy))))
         case _:

@@ -63,6 +63,8 @@ def asleep_until(text: str, at: float) -> float:
 async def open_wait(means: Means, request: WaitRequest) -> Waiting:
     """Register the wait of this call, or return the one registered before."""
     call = await means.ledger.read(calls.one, request.run_id, request.call_id)
+    if call.state is CallState.PENDING:
+        return await handles.asking(means, call)
     if call.server != BUILTIN:
         handle = await means.ledger.read(kept.find, call.run_id, call.call_id)
         if handle is not None:

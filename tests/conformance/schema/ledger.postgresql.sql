@@ -135,6 +135,23 @@ handles | status | character varying | NO
 handles | said | text | NO
 handles | artifact | character varying | YES
 handles | ended_at | double precision | YES
+input_rounds | run_id | character varying | NO
+input_rounds | call_id | character varying | NO
+input_rounds | round | integer | NO
+input_rounds | state | text | YES
+input_rounds | attempt | integer | NO
+input_rounds | at | double precision | NO
+inputs | run_id | character varying | NO
+inputs | call_id | character varying | NO
+inputs | round | integer | NO
+inputs | key | character varying | NO
+inputs | question_id | character varying | NO
+inputs | request | text | NO
+inputs | refused | text | YES
+inputs | answer | text | YES
+inputs | at | double precision | NO
+inputs | told_at | double precision | YES
+inputs | closed_at | double precision | YES
 installation | name | character varying | NO
 installation | value | text | NO
 installation | at | double precision | NO
@@ -267,6 +284,8 @@ conversations | PRIMARY KEY (run_id)
 conversations | UNIQUE (decision_id)
 garbage | PRIMARY KEY (digest)
 handles | PRIMARY KEY (run_id, call_id)
+input_rounds | PRIMARY KEY (run_id, call_id, round)
+inputs | PRIMARY KEY (run_id, call_id, round, key)
 installation | PRIMARY KEY (name)
 losses | PRIMARY KEY (run_id)
 migrations | PRIMARY KEY (name)
@@ -311,6 +330,9 @@ CREATE UNIQUE INDEX conversations_decision_id_key ON public.conversations USING 
 CREATE UNIQUE INDEX conversations_pkey ON public.conversations USING btree (run_id)
 CREATE UNIQUE INDEX garbage_pkey ON public.garbage USING btree (digest)
 CREATE UNIQUE INDEX handles_pkey ON public.handles USING btree (run_id, call_id)
+CREATE UNIQUE INDEX input_rounds_pkey ON public.input_rounds USING btree (run_id, call_id, round)
+CREATE INDEX inputs_by_question ON public.inputs USING btree (run_id, question_id)
+CREATE UNIQUE INDEX inputs_pkey ON public.inputs USING btree (run_id, call_id, round, key)
 CREATE UNIQUE INDEX installation_pkey ON public.installation USING btree (name)
 CREATE INDEX losses_by_telling ON public.losses USING btree (again, told_at)
 CREATE UNIQUE INDEX losses_pkey ON public.losses USING btree (run_id)
