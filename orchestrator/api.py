@@ -3,22 +3,27 @@
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from litestar.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
+from orchestrator import temporal
 from orchestrator.configuration.tokens import Scope, Token
+from orchestrator.console.acting import Acting, Namespace
 from orchestrator.console.fenced import Fenced
 from orchestrator.console.indoors import Indoors
 from orchestrator.console.questions import Console
 from orchestrator.console.reading import Reading
 from orchestrator.console.rest.app import rest
 from orchestrator.console.saying import Ring, Rung, Saying, Voice
+from orchestrator.dispatch.runs import TemporalRuns
 from orchestrator.parts import Parts
 from orchestrator.recovery import indoors
 from orchestrator.signatures import standard_webhooks
 from orchestrator.sources.source import OPERATOR
+from orchestrator.telemetry.instruments import ApiInstruments
 
 Now = Callable[[], datetime]
 Status = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -33,13 +38,29 @@ def api_of(parts: Parts, ring: indoors.Ring, status: Status, now: Now, version: 
         now=now,
         ui=lambda: parts.settings.temporal_ui,
         namespace=parts.settings.namespace,
+        progress=partial(temporal.progress, parts.client),
+    )
+    runs = TemporalRuns(parts.client, parts.settings.task_queue)
+    acting = Acting(
+        stores=parts.stores,
+        configuration=parts.reloading.configuration,
+        namespace=Namespace(name=parts.settings.namespace, identity=runs.namespace),
+        now=now,
     )
     ringing = ringing_with(parts.state.operator_secret(), ring, now)
-    return api_over(reading, ringing, parts.log, version)
+    counts = ApiInstruments(parts.counts.registry)
+    return api_over(reading, acting, ringing, parts.log, version, counts)
 
 
-def api_over(reading: Reading, ring: Ring, log: FilteringBoundLogger, version: str) -> ASGIApp:
-    """The API over what answers questions and what rings our door with a word."""
+def api_over(
+    reading: Reading,
+    acting: Acting,
+    ring: Ring,
+    log: FilteringBoundLogger,
+    version: str,
+    counts: ApiInstruments,
+) -> ASGIApp:
+    """The API over what answers questions, what does acts, and what rings our door with a word."""
 
     def console(token: Token) -> Console:
         saying = Saying(
@@ -49,13 +70,13 @@ def api_over(reading: Reading, ring: Ring, log: FilteringBoundLogger, version: s
             voice=voice_of(token),
             new_id=lambda: secrets.token_hex(8),
         )
-        whole = Indoors(reading, saying)
+        whole = Indoors(reading, saying, acting)
         return Fenced(whole, token.rules) if token.rules else whole
 
     def tokens() -> Mapping[str, Token]:
         return reading.configuration().tokens
 
-    return rest(console, tokens, lambda: reading.now().date(), log, version)
+    return rest(console, tokens, lambda: reading.now().date(), log, version, counts)
 
 
 def voice_of(token: Token) -> Voice:

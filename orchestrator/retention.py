@@ -3,6 +3,7 @@
 What has something left to do stays (the inbox knows), and so does what an open conversation or wait refers to (the
 ledger knows). A pruned delivery leaves a tombstone for 400 days, so that it is still a duplicate when it comes again.
 A conversation is kept as long as the deliveries of its source, from its end on; artifacts for a day longer than that.
+The audit of calls is kept for 400 days too, unless somebody says otherwise.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 from orchestrator.database import Database
 from orchestrator.inbox.inbox import Entry, Inbox
-from orchestrator.ledger import artifacts, pruning, references
+from orchestrator.ledger import artifacts, audit, pruning, references
 from orchestrator.loops import forever
 from orchestrator.sources.source import KEEP
 
@@ -62,10 +63,11 @@ class Pruned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
-    """What became of the ledger: so many conversations were pruned, so many artifacts deleted."""
+    """What became of the ledger: so many conversations were pruned, artifacts deleted, lines of the audit forgotten."""
 
     conversations: int
     artifacts: int
+    audited: int = 0
 
 
 def cutoffs(sources: Iterable[str], keep: Keep, now: datetime) -> list[Cutoff]:
@@ -102,8 +104,13 @@ async def prune(
     return pruned
 
 
-async def prune_ledger(ledger: Database, keep: Keep, now: datetime) -> Forgotten:
-    """Forget what was said long enough ago, and the artifacts that nothing needs any more. Raises `DatabaseError`."""
+async def prune_ledger(
+    ledger: Database, keep: Keep, now: datetime, audit_keep: timedelta | None = TOMBSTONES
+) -> Forgotten:
+    """Forget what was said long enough ago, and the artifacts that nothing needs any more. Raises `DatabaseError`.
+
+    `audit_keep` is how long it is known who made which call; None means for ever.
+    """
     pruned = 0
     for cutoff in cutoffs(await ledger.read(pruning.sources), keep, now):
         before = cutoff.before.timestamp()
@@ -112,7 +119,16 @@ async def prune_ledger(ledger: Database, keep: Keep, now: datetime) -> Forgotten
     old = (now - TOMBSTONES).timestamp()
     while await ledger.write(pruning.forget, old, BATCH) == BATCH:
         pass
-    return Forgotten(conversations=pruned, artifacts=await _collected(ledger, now))
+    audited = 0 if audit_keep is None else await _unaudited(ledger, now - audit_keep)
+    collected = await _collected(ledger, now)
+    return Forgotten(conversations=pruned, artifacts=collected, audited=audited)
+
+
+async def _unaudited(ledger: Database, before: datetime) -> int:
+    forgotten = 0
+    while done := await ledger.write(audit.forget, before.timestamp(), BATCH):
+        forgotten += done
+    return forgotten
 
 
 async def _collected(ledger: Database, now: datetime) -> int:
@@ -139,7 +155,12 @@ async def nightly(
             log.info("events.pruned", source=one.source, pruned=one.pruned, referred=one.referred)
         if forget_now is not None:
             gone = await forget_now()
-            log.info("runs.pruned", pruned=gone.conversations, artifacts=gone.artifacts)
+            log.info(
+                "runs.pruned",
+                pruned=gone.conversations,
+                artifacts=gone.artifacts,
+                audited=gone.audited,
+            )
         return sum(one.pruned for one in done)
 
     async def until_night(_pruned: int) -> None:

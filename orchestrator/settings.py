@@ -6,10 +6,24 @@ them (`ANTHROPIC_API_KEY`, `ANTHROPIC_BASE_URL`).
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from orchestrator.configuration import quantities
+
+
+def kept_for(text: str) -> timedelta | None:
+    """How long `audit_keep` says; None for ever. Raises ValueError."""
+    return None if text == "forever" else quantities.duration(text)
+
+
+def _sound(text: str) -> str:
+    kept_for(text)
+    return text
 
 
 class Settings(BaseSettings):
@@ -49,6 +63,8 @@ class Settings(BaseSettings):
     """Where the REST API of an installation elsewhere is; None means the one in the state directory."""
     token: str | None = Field(default=None, repr=False)
     """What the REST API at `url` is shown."""
+    audit_keep: Annotated[str, AfterValidator(_sound)] = "400d"
+    """How long it is known who made which call, such as 90d, or `forever`."""
     worker_metrics: str | None = None
     """Where a worker shows its own metrics, such as 127.0.0.1:9464; None means nowhere."""
     scripted: bool = False

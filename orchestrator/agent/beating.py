@@ -11,7 +11,13 @@ from typing import Any
 from temporalio import activity
 from typing_extensions import override
 
-from orchestrator.agent.hands.definitions import BeforeSend, Discovered, Outcome, Progress
+from orchestrator.agent.hands.definitions import (
+    BeforeSend,
+    Discovered,
+    Outcome,
+    Progress,
+    Responses,
+)
 from orchestrator.agent.means import Hands
 from orchestrator.agent.text.untrusted import shown
 from orchestrator.servers import Server
@@ -24,9 +30,10 @@ AS_A_RULE = TextPolicy()
 
 
 class _Latest:
-    """What was said last, and only that: a server may say it a thousand times a second."""
+    """What was said last, and only that: a server may say it a thousand times a second. `about` names the call."""
 
-    def __init__(self) -> None:
+    def __init__(self, about: str | None) -> None:
+        self.about = about
         self.words: str | None = None
 
     def tell(self, words: str) -> None:
@@ -34,9 +41,9 @@ class _Latest:
 
 
 @asynccontextmanager
-async def beating() -> AsyncIterator[Progress]:
-    """Heartbeat until the block ends; yields what to tell the progress to."""
-    latest = _Latest()
+async def beating(about: str | None = None) -> AsyncIterator[Progress]:
+    """Heartbeat until the block ends; yields what to tell the progress to, `about` what it is."""
+    latest = _Latest(about)
     task = asyncio.create_task(_beat(latest))
     try:
         yield latest.tell
@@ -50,7 +57,8 @@ async def _beat(latest: _Latest) -> None:
     while True:
         # A history is read by people, and by whoever reads the UI: what hides in a text must not reach them.
         said = () if latest.words is None else (shown(latest.words, AS_A_RULE),)
-        activity.heartbeat(*said)
+        about = () if latest.about is None or not said else (latest.about,)
+        activity.heartbeat(*said, *about)
         await asyncio.sleep(INTERVAL)
 
 
@@ -80,6 +88,7 @@ class Telling(Hands):
         key: str,
         before_send: BeforeSend | None = None,
         progress: Progress | None = None,
+        responses: Responses | None = None,
     ) -> Outcome:
         return await self._hands.call(
             server,
@@ -89,6 +98,7 @@ class Telling(Hands):
             key=key,
             before_send=before_send,
             progress=progress or self._tell,
+            responses=responses,
         )
 
     @override

@@ -116,15 +116,21 @@ def _ledgers(flags: dict[str, Any]) -> Proof:
 
 
 def _tell(found: Proof, *, as_json: bool) -> None:
-    last = found.last
+    last, forgotten = found.last, 0 if found.head is None else found.head.number
     if as_json:
         told = {"ok": not found.broken, "lines": found.lines, "broken": found.broken}
-        print_json(told | {"last": last and last.number, "digest": last and last.digest})
+        told |= {"last": last and last.number, "digest": last and last.digest}
+        print_json(told | {"forgotten": forgotten, "head": found.head and found.head.digest})
     else:
         for words in found.broken:
             click.echo(words, err=True)
         end = "" if last is None else f"; line {last.number} has the digest {last.digest}"
         click.echo(f"{found.lines} lines, {len(found.broken) or 'none'} of them broken{end}")
+        if found.head and forgotten:
+            click.echo(
+                f"it begins at line {forgotten + 1}: those before were forgotten for their age; "
+                f"line {forgotten} had the digest {found.head.digest}"
+            )
     if found.broken:
         sys.exit(BROKEN)
 

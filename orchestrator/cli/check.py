@@ -82,33 +82,35 @@ def report(configuration: Configuration, proof: Proof, now: datetime) -> dict[st
         "sources": sorted(configuration.sources),
         "shut": sorted(configuration.shut),
         "servers": sorted(configuration.servers),
-        "playbooks": [
-            {
-                "name": playbook.name,
-                "model": playbook.model,
-                "tools": {server: list(tools) for server, tools in playbook.tools.items()},
-                "usd": str(playbook.budget.usd),
-                "tool_tokens": proof.tokens.get(playbook.name),
-            }
-            for playbook in configuration.playbooks.values()
-        ],
-        "rules": [
-            {
-                "id": rule.id,
-                "name": rule.name,
-                "on": list(rule.on),
-                "schedule": clock_of(rule, now),
-                "does": rule.does,
-                "playbook": rule.playbook,
-                "forward": None if rule.forward is None else _forward(rule.forward),
-                "call": [step.tool for step in rule.call],
-                "stage": rule.stage.value if rule.forward is None else None,
-                "key": rule.key,
-                "file": rule.file,
-                "line": rule.line,
-            }
-            for rule in configuration.rules
-        ],
+        "playbooks": [_playbook(one, proof) for one in configuration.playbooks.values()],
+        "rules": [_rule(rule, now) for rule in configuration.rules],
+    }
+
+
+def _playbook(playbook: Playbook, proof: Proof) -> dict[str, Any]:
+    return {
+        "name": playbook.name,
+        "model": playbook.model,
+        "tools": {server: list(tools) for server, tools in playbook.tools.items()},
+        "usd": str(playbook.budget.usd),
+        "tool_tokens": proof.tokens.get(playbook.name),
+    }
+
+
+def _rule(rule: Rule, now: datetime) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "on": list(rule.on),
+        "schedule": clock_of(rule, now),
+        "does": rule.does,
+        "playbook": rule.playbook,
+        "forward": None if rule.forward is None else _forward(rule.forward),
+        "call": [step.tool for step in rule.call],
+        "stage": rule.stage.value if rule.forward is None else None,
+        "key": rule.key,
+        "file": rule.file,
+        "line": rule.line,
     }
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from getpass import getuser
@@ -14,6 +15,7 @@ import click
 from orchestrator.cli.options import DOTENV, local, settings_from, stores_of
 from orchestrator.cli.ring import get, post
 from orchestrator.configuration.configuration import Configuration
+from orchestrator.console.acting import Acting, Namespace
 from orchestrator.console.indoors import Indoors
 from orchestrator.console.questions import Console
 from orchestrator.console.reading import Reading
@@ -29,6 +31,28 @@ from orchestrator.stores import Stores, configuration_reader
 F = TypeVar("F", bound=Callable[..., Any])
 NOTHING = Configuration(digest="", sources={}, servers={}, playbooks={}, rules=())
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Who asks the Temporal server of an installation here; to ask at all loads what only few commands need.
+
+    `identity` is of its namespace (raises OperatorError), `progress` what a workflow's calls said last, by call.
+    """
+
+    identity: Callable[[Settings, StateDirectory], Awaitable[str]]
+    progress: Callable[[Settings, StateDirectory, str], Awaitable[Mapping[str, str]]]
+
+
+async def _no_identity(_settings: Settings, _state: StateDirectory) -> str:
+    raise OperatorError("only `doorbell runs lost --accept` looks at the Temporal server here")
+
+
+async def _no_progress(_settings: Settings, _state: StateDirectory, _id: str) -> Mapping[str, str]:
+    return {}
+
+
+UNASKED = Server(identity=_no_identity, progress=_no_progress)
+
 url_option = click.option(
     "--url", help="An installation elsewhere, by its REST API [DOORBELL_URL, else the state here]."
 )
@@ -42,15 +66,9 @@ def anywhere(command: F) -> F:
     return url_option(token_option(local(command)))
 
 
-def refuse_elsewhere(flags: Mapping[str, Any], what: str) -> None:
-    """Exit where an installation elsewhere is asked for what only works on a state directory."""
-    if settings_from(**flags).url is not None:
-        raise click.UsageError(f"{what} reads the state directory: leave --url out")
-
-
 @asynccontextmanager
-async def console_of(**flags: Any) -> AsyncIterator[Console]:
-    """Whom a command asks, and says words to. Exits where what is asked can't be answered."""
+async def console_of(server: Server = UNASKED, **flags: Any) -> AsyncIterator[Console]:
+    """Whom a command asks, says words to and has act. Exits where what is asked can't be answered."""
     settings = settings_from(**flags)
     try:
         if settings.url is not None:
@@ -58,7 +76,7 @@ async def console_of(**flags: Any) -> AsyncIterator[Console]:
             return
         state, stores = stores_of(settings)
         try:
-            yield indoors_of(settings, state, stores)
+            yield indoors_of(settings, state, stores, server)
         finally:
             stores.close()
     except AskerError as error:
@@ -78,9 +96,13 @@ def remote_of(settings: Settings) -> Remote:
     return Remote(url=url, token=token)
 
 
-def indoors_of(settings: Settings, state: StateDirectory, stores: Stores) -> Indoors:
+def indoors_of(
+    settings: Settings, state: StateDirectory, stores: Stores, server: Server = UNASKED
+) -> Indoors:
     """The console of open stores; words go to the service that is running there."""
     configuration = _configuration(settings)
+    identity = partial(server.identity, settings, state)
+    namespace = Namespace(name=settings.namespace, identity=identity)
     reading = Reading(
         stores=stores,
         configuration=configuration,
@@ -88,6 +110,7 @@ def indoors_of(settings: Settings, state: StateDirectory, stores: Stores) -> Ind
         now=lambda: datetime.now(UTC),
         ui=lambda: settings.temporal_ui or _announced_ui(state),
         namespace=settings.namespace,
+        progress=partial(server.progress, settings, state),
     )
     saying = Saying(
         stores=stores,
@@ -96,7 +119,14 @@ def indoors_of(settings: Settings, state: StateDirectory, stores: Stores) -> Ind
         voice=Voice(by=getuser()),
         new_id=lambda: secrets.token_hex(8),
     )
-    return Indoors(reading, saying)
+    acting = Acting(
+        stores=stores,
+        configuration=configuration,
+        namespace=namespace,
+        now=lambda: datetime.now(UTC),
+        patience=None,
+    )
+    return Indoors(reading, saying, acting)
 
 
 def _configuration(settings: Settings) -> Callable[[], Configuration]:

@@ -2,18 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import click
 
 from orchestrator.cli import words
 from orchestrator.cli.consoles import anywhere, console_of
-from orchestrator.cli.options import console, local, print_json, settings_from, stores_of
-from orchestrator.console.questions import DeadLetters
-from orchestrator.inbox.inbox import Decision
+from orchestrator.cli.options import console, print_json
+from orchestrator.console.questions import MOST, Console, DeadLetters, Shown
 from orchestrator.tell import table, when
-
-MOST = 100_000
 
 
 @click.group("dead")
@@ -51,7 +49,7 @@ async def _listed(limit: int, flags: dict[str, Any]) -> list[Any]:
 
 
 def _word(kind: str, verb: str) -> Callable[..., None]:
-    @local
+    @anywhere
     @click.argument("letters", metavar="ID...", nargs=-1)
     @click.option("--all", "all_", is_flag=True, help="Every dead letter, instead of IDs.")
     @click.option("--yes", is_flag=True, help="Don't ask.")
@@ -60,17 +58,12 @@ def _word(kind: str, verb: str) -> Callable[..., None]:
     ) -> None:
         if bool(letters) is all_:
             raise click.UsageError("name dead letters by ID, or say --all")
-        state, stores = stores_of(settings_from(**flags))
-        try:
-            known = asyncio.run(stores.inbox.dead(MOST))
-            chosen = [one.id for one in known] if all_ else [_named(known, one) for one in letters]
-            if not chosen or (all_ and not yes and not _agreed(verb, len(chosen))):
-                click.echo(f"there is nothing to {verb}", err=True)
-                return
-            answers = asyncio.run(words.said(state, stores, kind, chosen))
-        finally:
-            stores.close()
-        words.tell(answers, as_json=as_json)
+        agreed = None if yes else partial(_agreed, verb)
+        receipts = asyncio.run(_said(kind, letters, agreed, flags))
+        if receipts is None:
+            click.echo(f"there is nothing to {verb}", err=True)
+        else:
+            words.tell(receipts, as_json=as_json)
 
     return command
 
@@ -83,15 +76,21 @@ dead.command("discard", help="Leave dead letters undelivered for good.")(
 )
 
 
-def _named(known: Sequence[Decision], text: str) -> str:
-    found = [one.id for one in known if text and one.id.startswith(text)]
-    if text in found:
-        return text
-    if len(found) != 1:
-        raise click.ClickException(
-            f"expected one dead letter whose id is or begins with {text!r}, found {len(found)}"
-        )
-    return found[0]
+async def _said(
+    kind: str, letters: Sequence[str], agreed: Callable[[int], bool] | None, flags: dict[str, Any]
+) -> list[Shown] | None:
+    async with console_of(**flags) as asked:
+        chosen = letters or await _every(asked)
+        if not chosen or (not letters and agreed is not None and not agreed(len(chosen))):
+            return None
+        receipts = await words.said(asked, kind, chosen)
+    if not letters and len(chosen) == MOST:
+        click.echo(f"these were {MOST}: say it again for what is left", err=True)
+    return receipts
+
+
+async def _every(asked: Console) -> list[str]:
+    return [one["id"] for one in (await asked.ask(DeadLetters(limit=MOST)))["dead_letters"]]
 
 
 def _agreed(verb: str, many: int) -> bool:

@@ -12,24 +12,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator import views
-from orchestrator.cli.consoles import anywhere, console_of, refuse_elsewhere
+from orchestrator.cli.consoles import anywhere, console_of
 from orchestrator.cli.dead import dead
 from orchestrator.cli.following import follow
 from orchestrator.cli.moments import ago
-from orchestrator.cli.naming import event_named
-from orchestrator.cli.options import (
-    config_option,
-    console,
-    print_json,
-    settings_from,
-    stores_of,
-)
+from orchestrator.cli.options import config_option, console, print_json
 from orchestrator.cli.prune import prune
 from orchestrator.cli.redeliver import redeliver
-from orchestrator.console import questions
-from orchestrator.inbox.inbox import Entry
-from orchestrator.inbox.sought import Sought, Stand
+from orchestrator.console.lines import delivered
+from orchestrator.console.questions import Delivery, Event, Events, Refusals, Shown
+from orchestrator.inbox.sought import Stand
 from orchestrator.rehearsal.requests import HOOKS, Request, written
 from orchestrator.tell import nearest, plain, shape, standing, table, tree, when
 
@@ -90,15 +82,14 @@ def list_(
 ) -> None:
     """List events with what was decided about each."""
     state = None if stand is None else Stand(stand)
-    sought = Sought(source=source, type=type_, state=state, since=since, until=until)
-    if refused and (follows or sought != Sought(source=source)):
+    sought = Events(source=source, type=type_, stand=state, since=since, until=until, limit=limit)
+    if refused and (follows or sought != Events(source=source, limit=limit)):
         raise click.UsageError("--refused goes with --source and --limit only")
     if follows:
-        refuse_elsewhere(flags, "--follow")
         with suppress(KeyboardInterrupt):
             asyncio.run(_followed(sought, flags, as_json=as_json))
         return
-    found = asyncio.run(_listed(sought, limit, refused=refused, flags=flags))
+    found = asyncio.run(_listed(sought, refused=refused, flags=flags))
     if as_json:
         print_json(found)
     else:
@@ -117,7 +108,6 @@ def show(*, as_json: bool, event: str, raw: bool, **flags: Any) -> None:
     if raw:
         if as_json:
             raise click.UsageError("--raw is no JSON: leave one of the two out")
-        refuse_elsewhere(flags, "--raw")
         click.echo(asyncio.run(_raw(event, flags)), nl=False)
         return
     found = asyncio.run(_whole(event, flags))
@@ -127,52 +117,38 @@ def show(*, as_json: bool, event: str, raw: bool, **flags: Any) -> None:
         _print(console(), found)
 
 
-async def _listed(sought: Sought, limit: int, *, refused: bool, flags: dict[str, Any]) -> list[Any]:
+async def _listed(sought: Events, *, refused: bool, flags: dict[str, Any]) -> list[Any]:
     async with console_of(**flags) as asked:
         if refused:
-            told = await asked.ask(questions.Refusals(source=sought.source, limit=limit))
+            told = await asked.ask(Refusals(source=sought.source, limit=sought.limit))
             refusals: list[Any] = told["refusals"]
             return refusals
-        wanted = questions.Events(
-            source=sought.source,
-            type=sought.type,
-            stand=sought.state,
-            since=sought.since,
-            until=sought.until,
-            limit=limit,
-        )
-        found: list[Any] = (await asked.ask(wanted))["events"]
+        found: list[Any] = (await asked.ask(sought))["events"]
         return found
 
 
-async def _followed(sought: Sought, flags: dict[str, Any], *, as_json: bool) -> None:
-    _, stores = stores_of(settings_from(**flags))
+async def _followed(sought: Events, flags: dict[str, Any], *, as_json: bool) -> None:
     out = console()
 
-    async def tell(entries: Sequence[Entry]) -> None:
-        for shown in await views.events(stores, entries):
+    async def tell(found: Sequence[Shown]) -> None:
+        for shown in found:
             if as_json:
                 click.echo(json.dumps(shown, ensure_ascii=False))
             else:
                 out.print(_line(shown), soft_wrap=True)
 
-    try:
-        await follow(stores.inbox, sought, tell)
-    finally:
-        stores.close()
+    async with console_of(**flags) as asked:
+        await follow(asked, sought, tell)
 
 
 async def _whole(text: str, flags: dict[str, Any]) -> dict[str, Any]:
     async with console_of(**flags) as asked:
-        return dict(await asked.ask(questions.Event(event=text)))
+        return dict(await asked.ask(Event(event=text)))
 
 
 async def _raw(text: str, flags: dict[str, Any]) -> bytes:
-    _, stores = stores_of(settings_from(**flags))
-    try:
-        entry = await event_named(stores, text)
-    finally:
-        stores.close()
+    async with console_of(**flags) as asked:
+        entry = delivered(await asked.ask(Delivery(event=text)))
     path = f"{HOOKS}{entry.source}"
     return written(Request(path=path, headers=dict(entry.headers), body=entry.body))
 

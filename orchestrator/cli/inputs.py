@@ -1,23 +1,23 @@
-"""Inputs as people type them, `NAME=VALUE`, with the types of a playbook; it knows no file and no event."""
+"""Inputs as people type them, `NAME=VALUE`, with the types that a playbook declares; it knows no file and no event."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import click
 
 from orchestrator.errors import OperatorError
 from orchestrator.playbooks import MEANING
-from workflows.playbook import InputType, Playbook
+from workflows.playbook import InputType
 
 WORDS: Final = {"true": True, "false": False}
 
 
-def typed(playbook: Playbook, given: Sequence[str]) -> dict[str, Any]:
-    """These inputs by name, those with a type as such. Raises OperatorError where one doesn't fit."""
+def typed(declared: Mapping[str, InputType], given: Sequence[str]) -> dict[str, Any]:
+    """These inputs by name, those that are declared with their types. Raises OperatorError where one doesn't fit."""
     texts = dict(map(_pair, given))
     if len(texts) < len(given):
         raise click.UsageError("an input is given twice: name each once")
-    return {name: _typed(playbook.inputs.get(name), name, text) for name, text in texts.items()}
+    return {name: _typed(declared.get(name), name, text) for name, text in texts.items()}
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -1,25 +1,20 @@
 """`doorbell runs lost`: which runs Temporal no longer knew, and a person's word that a server is gone for good."""
 
 import asyncio
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
 
 import click
-from temporalio.service import RPCError
 
-from orchestrator import embedded
-from orchestrator.cli.options import console, local, print_json, settings_from, stores_of
-from orchestrator.errors import OperatorError
-from orchestrator.ledger import installation, losses
-from orchestrator.ledger.losses import Loss
-from orchestrator.settings import Settings
-from orchestrator.state import StateDirectory
-from orchestrator.stores import Stores
+from orchestrator.cli.asking_temporal import HERE
+from orchestrator.cli.consoles import anywhere, console_of
+from orchestrator.cli.options import console, print_json, settings_from
+from orchestrator.console.questions import AcceptNamespace, LostRuns, Shown
 from orchestrator.tell import table, when
 
 
 @click.command("lost")
-@local
+@anywhere
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
 @click.option("--accept", is_flag=True, help="The server we look at now is the one, from now on.")
 @click.option("--temporal", metavar="ADDRESS", help="The Temporal server [the service's].")
@@ -30,46 +25,32 @@ def lost(*, as_json: bool, limit: int, accept: bool, **flags: Any) -> None:
     The ledger knows on which namespace its runs live. On another one nothing is lost until you say with --accept that
     the one of before won't come back: then its open runs end, and those that sent no write begin again.
     """
-    settings = settings_from(**flags)
-    state, stores = stores_of(settings)
-    try:
-        if accept:
-            click.echo(asyncio.run(_accepted(settings, state, stores)), err=True)
-        found = asyncio.run(stores.ledger.read(losses.newest, limit))
-    finally:
-        stores.close()
+    if settings_from(**flags).url and (flags["temporal"] or flags["namespace"]):
+        raise click.UsageError("with --url it is the service there that knows its Temporal server")
+    accepted, found = asyncio.run(_answered(limit, flags, accept=accept))
+    if accepted is not None:
+        click.echo(_words(accepted), err=True)
     if as_json:
-        print_json([_shown(loss) for loss in found])
+        print_json(found)
     else:
-        console().print(table(("run", "lost", "why"), map(_row, found), whole=("run", "lost")))
+        rows = [(one["run"], when(one["at"]), one["reason"]) for one in found]
+        console().print(table(("run", "lost", "why"), rows, whole=("run", "lost")))
 
 
-async def _accepted(settings: Settings, state: StateDirectory, stores: Stores) -> str:
-    running = state.addresses()
-    address = settings.temporal or (running.temporal if running else "")
-    if not address:
-        raise OperatorError("no service is running here: name the server with --temporal ADDRESS")
-    try:
-        found = await embedded.identity(address, settings.namespace)
-    except (RPCError, RuntimeError) as error:
-        raise OperatorError(f"Temporal at {address!r} does not answer: {error}") from error
-    before = await stores.ledger.read(installation.namespace)
-    await stores.ledger.write(installation.accept, found, datetime.now(UTC).timestamp())
-    if before in {None, found}:
-        return f"namespace {settings.namespace!r} ({found}) it was already"
+async def _answered(
+    limit: int, flags: Mapping[str, Any], *, accept: bool
+) -> tuple[Shown | None, list[Any]]:
+    async with console_of(HERE, **flags) as asked:
+        accepted = await asked.act(AcceptNamespace()) if accept else None
+        found: list[Any] = (await asked.ask(LostRuns(limit=limit)))["lost"]
+        return accepted, found
+
+
+def _words(accepted: Shown) -> str:
+    name, found = accepted["namespace"], accepted["identity"]
+    if not accepted["changed"]:
+        return f"namespace {name!r} ({found}) it was already"
     return (
-        f"runs live on namespace {settings.namespace!r} ({found}) from now on, no longer on {before}; "
+        f"runs live on namespace {name!r} ({found}) from now on, no longer on {accepted['before']}; "
         f"within a minute the service ends those that aren't there"
     )
-
-
-def _shown(loss: Loss) -> dict[str, Any]:
-    return {"run": loss.run_id, "at": _iso(loss), "again": loss.again, "reason": loss.words}
-
-
-def _row(loss: Loss) -> tuple[str, str, str]:
-    return loss.run_id, when(_iso(loss)), loss.words
-
-
-def _iso(loss: Loss) -> str:
-    return datetime.fromtimestamp(loss.at, UTC).isoformat()

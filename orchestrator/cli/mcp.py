@@ -20,6 +20,7 @@ from orchestrator.assistant.pushing import Heard, Pushing
 from orchestrator.assistant.server import server_of
 from orchestrator.assistant.serving import bearer_of, behind_tokens, beside, serve_stdio
 from orchestrator.assistant.watching import Watching
+from orchestrator.cli.asking_temporal import HERE
 from orchestrator.cli.consoles import console_of, token_option, url_option
 from orchestrator.cli.options import config_option, database_option, settings_from, state_option
 from orchestrator.configuration.tokens import Scope
@@ -75,7 +76,7 @@ async def _on_stdio(
     log: FilteringBoundLogger,
 ) -> None:
     bus, heard = InMemorySubscriptionBus(), Heard()
-    async with console_of(**flags) as console:
+    async with console_of(HERE, **flags) as console:
         may = await scopes_of(console, scopes)
         answering = Answering(lambda _ctx: console, _nonce)
         server = server_of(answering, may, _version(), bus, heard, channel=bool(globs))
@@ -120,7 +121,7 @@ async def _watching(
         yield
         return
     async with (
-        console_of(**flags) as console,
+        console_of(HERE, **flags) as console,
         beside(Pushing(watching=Watching(console=console), bus=bus, log=log).work()),
     ):
         yield

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from orchestrator.agent.hands.definitions import Discovered, HandsUnreachable
 from orchestrator.agent.hands.pool import Hands
+from orchestrator.agent.hands.probing import each
 from orchestrator.agent.tools.quarantine import way_of
 from orchestrator.agent.tools.relocking import Asked
 from orchestrator.configuration.configuration import Configuration
@@ -23,7 +24,7 @@ async def _asked(
     hands = Hands(configuration.servers, environment=environment)
     known = [name for name in names if name in configuration.servers]
     try:
-        answers = await asyncio.gather(*(_one(hands, name) for name in known))
+        answers = await each(known, lambda name: _one(hands, name))
     finally:
         await hands.close()
     said = dict(zip(known, answers, strict=True))

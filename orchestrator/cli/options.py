@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from pydantic import ValidationError
 from rich.console import Console
 
+from orchestrator.errors import OperatorError
 from orchestrator.settings import Settings
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores
@@ -36,9 +38,13 @@ def local(command: F) -> F:
 
 
 def settings_from(**flags: Any) -> Settings:
-    """The settings, with the flags that were given over the environment and `./.env`."""
+    """The settings, with the flags that were given over the environment and `./.env`. Raises OperatorError."""
     given = {name: value for name, value in flags.items() if value is not None}
-    return Settings(**{"_env_file": DOTENV, **given})
+    try:
+        return Settings(**{"_env_file": DOTENV, **given})
+    except ValidationError as error:
+        said = [f"DOORBELL_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()]
+        raise OperatorError("; ".join(said)) from None
 
 
 def stores_of(settings: Settings) -> tuple[StateDirectory, Stores]:

@@ -2,27 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
 from rich.table import Table
 
-from orchestrator import retention
-from orchestrator.cli.options import (
-    DOTENV,
-    config_option,
-    console,
-    local,
-    print_json,
-    settings_from,
-    stores_of,
-)
+from orchestrator.cli.consoles import anywhere, console_of
+from orchestrator.cli.options import config_option, console, print_json, settings_from
 from orchestrator.configuration import quantities
+from orchestrator.console.questions import Prune, Shown
 from orchestrator.errors import OperatorError
-from orchestrator.retention import Keep, Pruned
-from orchestrator.settings import environment
-from orchestrator.stores import configuration_reader
 from orchestrator.tell import plain
 
 
@@ -34,7 +24,7 @@ def _duration(_context: click.Context, _option: click.Parameter, value: str | No
 
 
 @click.command("prune")
-@local
+@anywhere
 @config_option
 @click.option("--dry-run", is_flag=True, help="Only say what would be pruned.")
 @click.option(
@@ -46,51 +36,27 @@ def prune(*, as_json: bool, dry_run: bool, keep: timedelta | None, **flags: Any)
     A tombstone stays for 400 days, so that a delivery that comes again is still a duplicate. The service does the
     same every night. A SQLite file doesn't shrink; the space is used again.
     """
-    policy = _policy(flags) if keep is None else (lambda _source: keep)
-    pruned = asyncio.run(_pruned(policy, dry_run=dry_run, flags=flags))
+    settings = settings_from(**flags)
+    if settings.url is None and keep is None and not settings.config.is_dir():
+        # Without the files nobody knows what is kept for ever.
+        said = f"no configuration in {str(settings.config)!r}: give --config DIR, or --keep 30d for all"
+        raise OperatorError(said)
+    pruned = asyncio.run(_pruned(Prune(keep=keep, dry_run=dry_run), flags))
     if as_json:
-        print_json([_shown(done) for done in pruned])
+        print_json(pruned)
     else:
         console().print(_table(pruned, "would be pruned" if dry_run else "pruned"))
 
 
-def _policy(flags: dict[str, Any]) -> Keep:
-    """Each source's own `keep`. Without the configuration nobody knows what is kept for ever."""
-    directory = settings_from(**flags).config
-    if not directory.is_dir():
-        raise OperatorError(
-            f"no configuration in {str(directory)!r}: give --config DIR, or --keep 30d for all"
-        )
-    sources = configuration_reader(directory, environment(DOTENV))().sources
-    return lambda name: sources[name].keep if name in sources else retention.DEFAULT_KEEP
+async def _pruned(act: Prune, flags: dict[str, Any]) -> list[Shown]:
+    async with console_of(**flags) as asked:
+        found: list[Shown] = (await asked.act(act))["pruned"]
+        return found
 
 
-async def _pruned(keep: Keep, *, dry_run: bool, flags: dict[str, Any]) -> list[Pruned]:
-    _, stores = stores_of(settings_from(**flags))
-    try:
-        return await retention.prune(
-            stores.inbox,
-            retention.referred_in(stores.ledger),
-            keep,
-            datetime.now(UTC),
-            dry_run=dry_run,
-        )
-    finally:
-        stores.close()
-
-
-def _shown(done: Pruned) -> dict[str, Any]:
-    return {
-        "source": done.source,
-        "before": done.before.isoformat(),
-        "pruned": done.pruned,
-        "referred": done.referred,
-    }
-
-
-def _table(found: Sequence[Pruned], verb: str) -> Table:
+def _table(found: Sequence[Shown], verb: str) -> Table:
     table = Table("source", "received before", verb, "old but needed", box=None)
     for done in found:
-        before = f"{done.before:%Y-%m-%d %H:%M} UTC"
-        table.add_row(plain(done.source), before, str(done.pruned), str(done.referred))
+        before = f"{datetime.fromisoformat(done['before']):%Y-%m-%d %H:%M} UTC"
+        table.add_row(plain(done["source"]), before, str(done["pruned"]), str(done["referred"]))
     return table

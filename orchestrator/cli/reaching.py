@@ -3,7 +3,6 @@
 Its import costs a second, so whoever needs it asks for it late.
 """
 
-import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from uuid import uuid4
 
 from orchestrator.agent.hands.definitions import (
     Answered,
+    Asks,
     Begun,
     Discovered,
     HandsUnreachable,
@@ -23,7 +23,7 @@ from orchestrator.agent.hands.definitions import (
 from orchestrator.agent.hands.locking import drifted, estranged
 from orchestrator.agent.hands.looking import Probed
 from orchestrator.agent.hands.pool import Hands
-from orchestrator.agent.hands.probing import probed
+from orchestrator.agent.hands.probing import each, probed
 from orchestrator.agent.hands.schemas import repair
 from orchestrator.agent.text.redacting import Redact
 from orchestrator.agent.tools.quarantine import way_of
@@ -64,9 +64,9 @@ def hands_of(configuration: Configuration, environment: Mapping[str, str], redac
 
 
 async def looked_at(hands: Hands, names: Iterable[str]) -> list[Probed]:
-    """Look at every one of these servers, all at once."""
+    """Look at every one of these servers, a few at a time."""
     try:
-        return list(await asyncio.gather(*(probed(hands, name) for name in names)))
+        return await each(names, lambda name: probed(hands, name))
     finally:
         await hands.close()
 
@@ -110,38 +110,51 @@ def _unfit(definition: ToolDefinition, arguments: Mapping[str, Any]) -> str | No
         return f"the schema of {name} can't be used: {error}"
 
 
-async def made(hands: Hands, stores: Stores | None, wanted: Wanted, effect: str) -> Made:
-    """Make the call, and write down that it leaves, and then how it ended."""
-    call_id = f"hand_{uuid4().hex[:12]}"
+@dataclass(slots=True, kw_only=True)
+class Recorded:
+    """A person's call on its way into the audit: that it leaves, and then how it ended."""
+
+    stores: Stores | None
+    wanted: Wanted
+    effect: str
+    call_id: str
     sent_at: float | None = None
 
-    async def record(state: str, at: float, *, is_error: bool) -> None:
-        line = Line(
+    async def leaves(self) -> bool:
+        """Write down that its bytes leave now; they may."""
+        self.sent_at = time.time()
+        await self.tell(CallState.SENT, self.sent_at, is_error=False)
+        return True
+
+    async def tell(self, state: str, at: float, *, is_error: bool) -> None:
+        """Write down how it stands."""
+        if self.stores is not None:
+            await self.stores.ledger.write(audit.append, self._line(state, at, is_error=is_error))
+
+    def _line(self, state: str, at: float, *, is_error: bool) -> Line:
+        return Line(
             at=at,
-            call_id=call_id,
+            call_id=self.call_id,
             run_id=None,
             rule=None,
             playbook=None,
             event_id=None,
-            who=wanted.who,
-            server=wanted.server,
-            tool=wanted.tool,
-            effect=effect,
-            arguments=audit.digest_of(wanted.text),
+            who=self.wanted.who,
+            server=self.wanted.server,
+            tool=self.wanted.tool,
+            effect=self.effect,
+            arguments=audit.digest_of(self.wanted.text),
             outcome=state,
             is_error=is_error,
-            sent=sent_at is not None,
-            seconds=None if sent_at is None else round(at - sent_at, 3),
+            sent=self.sent_at is not None,
+            seconds=None if self.sent_at is None else round(at - self.sent_at, 3),
         )
-        if stores is not None:
-            await stores.ledger.write(audit.append, line)
 
-    async def just_before_the_bytes_leave() -> bool:
-        nonlocal sent_at
-        sent_at = time.time()
-        await record(CallState.SENT, sent_at, is_error=False)
-        return True
 
+async def made(hands: Hands, stores: Stores | None, wanted: Wanted, effect: str) -> Made:
+    """Make the call, and write down that it leaves, and then how it ended."""
+    call_id = f"hand_{uuid4().hex[:12]}"
+    recorded = Recorded(stores=stores, wanted=wanted, effect=effect, call_id=call_id)
     began = time.perf_counter()
     outcome = await hands.call(
         wanted.server,
@@ -149,10 +162,10 @@ async def made(hands: Hands, stores: Stores | None, wanted: Wanted, effect: str)
         wanted.arguments,
         deadline=wanted.deadline,
         key=call_id,
-        before_send=just_before_the_bytes_leave,
+        before_send=recorded.leaves,
     )
     state, content = _ended(outcome)
-    await record(state, time.time(), is_error=state is not CallState.DONE)
+    await recorded.tell(state, time.time(), is_error=state is not CallState.DONE)
     return Made(state=state, content=content, seconds=time.perf_counter() - began)
 
 
@@ -163,6 +176,12 @@ def _ended(outcome: Outcome) -> tuple[CallState, tuple[dict[str, Any], ...]]:
         case Begun(status=status):
             return CallState.SENT, (
                 _words(f"Its server answers later ({status}); nobody follows it."),
+            )
+        case Asks(answered=Answered(content=content)):
+            return CallState.FAILED, content
+        case Asks():
+            return CallState.REFUSED, (
+                _words("Nothing was done: its server asks people something first, as runs let it."),
             )
         case NotSent(reason=reason):
             return CallState.REFUSED, (_words(f"Nothing was sent: {reason}"),)

@@ -2,21 +2,18 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import click
 
 from orchestrator.cli import words
+from orchestrator.cli.consoles import anywhere, console_of
 from orchestrator.cli.moments import ago
-from orchestrator.cli.naming import event_named
-from orchestrator.cli.options import local, settings_from, stores_of
-from orchestrator.inbox.inbox import Entry
-from orchestrator.inbox.sought import Sought, Stand
+from orchestrator.console.questions import Console, Event, Events, Shown
+from orchestrator.inbox.sought import Stand
 from orchestrator.sources.source import DOORBELL, OPERATOR
-from orchestrator.state import StateDirectory
-from orchestrator.stores import Stores
 
 MOST = 100_000
 
@@ -25,7 +22,7 @@ NEVER_SWEPT = frozenset({OPERATOR, DOORBELL})
 
 
 @click.command("redeliver")
-@local
+@anywhere
 @click.argument("events", metavar="ID...", nargs=-1)
 @click.option(
     "--since",
@@ -54,38 +51,40 @@ def redeliver(
         raise click.UsageError("name events by ID, or say --since 2h")
     if events and (source or type_):
         raise click.UsageError("--source and --type choose among what --since finds")
-    sought = Sought(source=source, type=type_, since=since, state=Stand.DECIDED)
-    state, stores = stores_of(settings_from(**flags))
-    try:
-        chosen = asyncio.run(_chosen(stores, events, sought))
+    sought = Events(source=source, type=type_, since=since, stand=Stand.DECIDED, limit=MOST)
+    receipts = asyncio.run(_said(events, sought, flags, yes=yes))
+    if receipts is None:
+        click.echo("nothing is redelivered", err=True)
+    else:
+        words.tell(receipts, as_json=as_json)
+
+
+async def _said(
+    events: Sequence[str], sought: Events, flags: Mapping[str, Any], *, yes: bool
+) -> list[Shown] | None:
+    async with console_of(**flags) as asked:
+        chosen = await _chosen(asked, events, sought)
         if not chosen or not (yes or _agreed(chosen)):
-            click.echo("nothing is redelivered", err=True)
-            return
-        words.tell(asyncio.run(_said(state, stores, chosen)), as_json=as_json)
-    finally:
-        stores.close()
+            return None
+        return await words.said(asked, "event.redeliver", [one["id"] for one in chosen])
 
 
-async def _chosen(stores: Stores, events: Sequence[str], sought: Sought) -> list[Entry]:
+async def _chosen(asked: Console, events: Sequence[str], sought: Events) -> list[Shown]:
     """Oldest first, so that of one key they act in their order."""
     if events:
-        named = [await event_named(stores, text) for text in events]
-        return sorted({entry.position: entry for entry in named}.values(), key=_position)
-    found = await stores.inbox.entries(MOST, sought)
-    return sorted((entry for entry in found if entry.source not in NEVER_SWEPT), key=_position)
+        named = [await asked.ask(Event(event=text)) for text in events]
+        return sorted({one["id"]: one for one in named}.values(), key=_received)
+    found = (await asked.ask(sought))["events"]
+    return [one for one in reversed(found) if one["source"] not in NEVER_SWEPT]
 
 
-def _position(entry: Entry) -> int:
-    return entry.position
+def _received(shown: Shown) -> datetime:
+    return datetime.fromisoformat(shown["received_at"])
 
 
-def _agreed(chosen: Sequence[Entry]) -> bool:
-    counted = Counter(f"{entry.source}/{entry.type}" for entry in chosen)
+def _agreed(chosen: Sequence[Shown]) -> bool:
+    counted = Counter(f"{one['source']}/{one['type']}" for one in chosen)
     for what, many in counted.most_common():
         click.echo(f"{many:>6}  {what}", err=True)
     events = "1 event" if len(chosen) == 1 else f"{len(chosen)} events"
     return click.confirm(f"Redeliver {events}? What matches today acts again.", err=True)
-
-
-async def _said(state: StateDirectory, stores: Stores, chosen: Sequence[Entry]) -> list[words.Said]:
-    return await words.said(state, stores, "event.redeliver", [entry.id for entry in chosen])

@@ -15,7 +15,6 @@ from orchestrator.cli.options import (
     DOTENV,
     config_option,
     console,
-    local,
     print_json,
     settings_from,
     stores_of,
@@ -24,13 +23,13 @@ from orchestrator.cli.rules_test import test
 from orchestrator.cli.rules_try import try_
 from orchestrator.cli.times import said_on
 from orchestrator.cli.why import why
-from orchestrator.console.questions import Rules
+from orchestrator.console.questions import Rules, Shown
 from orchestrator.console.rules import rule_line
 from orchestrator.errors import OperatorError
 from orchestrator.rules.rule import Rule
 from orchestrator.settings import Settings, environment
 from orchestrator.state import StateDirectory
-from orchestrator.stores import Stores, configuration_reader
+from orchestrator.stores import configuration_reader
 from orchestrator.tell import table
 
 SOURCE = "source:"
@@ -117,17 +116,12 @@ def _table(found: Sequence[dict[str, Any]]) -> Table:
 
 
 def _word(verb: str) -> Callable[..., None]:
-    @local
+    @anywhere
     @click.argument("name", required=False)
     @click.option("--source", help="A source, instead of a rule.")
     def command(*, as_json: bool, name: str | None, source: str | None, **flags: Any) -> None:
         kind, named = _meant(name, source)
-        state, stores = stores_of(settings_from(**flags))
-        try:
-            answers = asyncio.run(_said(state, stores, f"{kind}.{verb}", named))
-        finally:
-            stores.close()
-        words.tell(answers, as_json=as_json)
+        words.tell(asyncio.run(_said(f"{kind}.{verb}", named, flags)), as_json=as_json)
 
     return command
 
@@ -152,5 +146,6 @@ def _meant(name: str | None, source: str | None) -> tuple[str, str]:
     return "rule", text
 
 
-async def _said(state: StateDirectory, stores: Stores, kind: str, named: str) -> list[words.Said]:
-    return await words.said(state, stores, kind, [named])
+async def _said(kind: str, named: str, flags: dict[str, Any]) -> list[Shown]:
+    async with console_of(**flags) as asked:
+        return await words.said(asked, kind, [named])

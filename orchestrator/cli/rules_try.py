@@ -10,23 +10,17 @@ from typing import Any, Final
 
 import click
 
+from orchestrator.cli.consoles import anywhere, console_of
 from orchestrator.cli.moments import ago, moment
-from orchestrator.cli.options import (
-    DOTENV,
-    config_option,
-    console,
-    local,
-    print_json,
-    settings_from,
-    stores_of,
-)
+from orchestrator.cli.options import DOTENV, config_option, console, print_json, settings_from
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.files import Files, files_of
 from orchestrator.configuration.load import configured
+from orchestrator.console.lines import delivered
+from orchestrator.console.questions import Console, Delivery, Events
 from orchestrator.errors import ConfigurationError, OperatorError, SenderError
 from orchestrator.events import Event
-from orchestrator.inbox.inbox import Entry, EntryState, Inbox, event_of
-from orchestrator.inbox.sought import Sought
+from orchestrator.inbox.inbox import Entry, EntryState, event_of
 from orchestrator.rehearsal.backtest import Backtest, Change, Shift, pairs_of
 from orchestrator.settings import environment
 from orchestrator.sources.authors import author_in
@@ -40,6 +34,7 @@ CHANGED: Final = 3
 EXAMPLES: Final = 3
 SINCE: Final = "7d"
 COUNTED: Final = tuple(Change)
+STANDING: Final = frozenset({EntryState.RECEIVED, EntryState.DECIDED})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,7 +59,7 @@ class Found:
     show_default=True,
     help="How many events, the newest ones.",
 )
-@local
+@anywhere
 @config_option
 def try_(
     *,
@@ -77,7 +72,8 @@ def try_(
 ) -> None:
     """Ask a candidate rule FILE about stored events: exit 0 if it changes nothing, 3 if it does.
 
-    FILE stands in for the rule file of its name, and for rules of the same names elsewhere. Nothing is started.
+    FILE stands in for the rule file of its name, and for rules of the same names elsewhere. Nothing is started. With
+    --url the events are those of an installation elsewhere; the rules of today are those of the files here.
     """
     settings = settings_from(**flags)
     today, candidate = _both(settings.config, file)
@@ -89,7 +85,7 @@ def try_(
     }
     compared = Backtest(pairs=pairs_of(*_differing(today, candidate, file)), sources=sources)
     start = since or moment(SINCE, datetime.now(UTC))
-    found = asyncio.run(_tried(compared, Sought(source=source, since=start), limit, flags))
+    found = asyncio.run(_tried(compared, Events(source=source, since=start, limit=limit), flags))
     if as_json:
         print_json(_report(compared, found))
     else:
@@ -143,31 +139,24 @@ def _differing(
     return replaced, list(candidate.rules)
 
 
-async def _tried(backtest: Backtest, sought: Sought, limit: int, flags: dict[str, Any]) -> Found:
-    _, stores = stores_of(settings_from(**flags))
+async def _tried(backtest: Backtest, sought: Events, flags: dict[str, Any]) -> Found:
     found = Found(shifts=[])
-    try:
-        async for entry in _entries(stores.inbox, sought, limit):
+    async with console_of(**flags) as asked:
+        async for entry in _entries(asked, sought):
             event = _event(entry, backtest.sources.get(entry.source))
             if event is None:
                 found.unread += 1
                 continue
             found.asked += 1
             found.shifts += backtest.shifts(event)
-    finally:
-        stores.close()
     return found
 
 
-async def _entries(inbox: Inbox, sought: Sought, limit: int) -> AsyncIterator[Entry]:
+async def _entries(asked: Console, sought: Events) -> AsyncIterator[Entry]:
     """Those entries with their bodies, that anybody but a person wrote and that stand."""
-    for listed in await inbox.entries(limit, sought):
-        stands = listed.state in {EntryState.RECEIVED, EntryState.DECIDED}
-        if not stands or listed.source == OPERATOR:
-            continue
-        entry = await inbox.entry(listed.id)
-        if entry is not None:
-            yield entry
+    for listed in (await asked.ask(sought))["events"]:
+        if listed["state"] in STANDING and listed["source"] != OPERATOR:
+            yield delivered(await asked.ask(Delivery(event=listed["id"])))
 
 
 def _event(entry: Entry, source: Source | None) -> Event | None:

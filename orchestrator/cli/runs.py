@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.cli.approvals import answer, approve, deny
+from orchestrator.cli.asking_temporal import HERE
 from orchestrator.cli.consoles import anywhere, console_of
 from orchestrator.cli.log import log
 from orchestrator.cli.lost import lost
@@ -102,7 +103,7 @@ async def _newest(limit: int, flags: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def _whole(text: str, flags: dict[str, Any]) -> dict[str, Any]:
-    async with console_of(**flags) as asked:
+    async with console_of(HERE, **flags) as asked:
         return dict(await asked.ask(Run(run=text)))
 
 
@@ -169,10 +170,23 @@ def _call(call: dict[str, Any]) -> list[str]:
     name = f"{call['server']}.{call['tool']}" if call["server"] else call["tool"]
     turn = f"{call['turn']:>7}" if call["turn"] else "applied"
     if call["state"] != CallState.PROPOSED:
-        return [f"{turn}  {name}  {call['state']}  {value(call['arguments'])}"]
+        line = f"{turn}  {name}  {call['state']}  {value(call['arguments'])}"
+        return [line, *(f"{'':9}{words}" for words in _last_words(call))]
     # Somebody has to decide about this one, so every field is shown whole.
     fields = [f"{'':9}{field}: {value(given, FIELD)}" for field, given in call["arguments"].items()]
     return [f"{turn}  {name}  {call['state']}", *fields]
+
+
+def _last_words(call: dict[str, Any]) -> list[str]:
+    """What its server said last of a call that is under way, or that it answers later."""
+    said = [f"now: {call['progress']}"] if call["progress"] else []
+    task = call["task"]
+    if task is None:
+        return said
+    words = f"{task['status']}: {task['said']}" if task["said"] else task["status"]
+    looks = "once" if task["looks"] == 1 else f"{task['looks']} times"
+    again = f", again {when(task['look_at'])}" if task["look_at"] else ""
+    return [*said, f"its server answers later: {words} (asked after {looks}{again})"]
 
 
 def _request(request: dict[str, Any]) -> str:

@@ -163,7 +163,7 @@ def _decision(
         action=Action.START,
         reason=REHEARSAL,
         playbook=playbook.name,
-        with_=admitted(playbook, {**before, **typed(playbook, wanted.given)}),
+        with_=admitted(playbook, {**before, **typed(playbook.inputs, wanted.given)}),
         key=event.id if found is None else found.key,
         stage=Stage.PREVIEW,
         workflow_id=workflow_id,

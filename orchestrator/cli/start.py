@@ -2,61 +2,23 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from orchestrator.cli.consoles import anywhere, console_of
 from orchestrator.cli.inputs import typed
-from orchestrator.cli.options import (
-    DOTENV,
-    config_option,
-    local,
-    print_json,
-    settings_from,
-    stores_of,
-)
-from orchestrator.cli.ring import say
-from orchestrator.cli.words import LOOK, PATIENCE
-from orchestrator.database import Transaction
-from orchestrator.dispatch.decide import PERSON
+from orchestrator.cli.options import config_option, print_json, settings_from
+from orchestrator.cli.words import PATIENCE, refused
+from orchestrator.console.questions import Console, Playbooks, Shown, Word
 from orchestrator.dispatch.starting import START
 from orchestrator.errors import OperatorError
-from orchestrator.inbox.inbox import Action, Decision
-from orchestrator.ledger import conversations
-from orchestrator.playbooks import admitted
-from orchestrator.rules.load import closest
-from orchestrator.settings import Settings, environment
-from orchestrator.stores import Stores, configuration_reader
 from orchestrator.tell import plain
-from workflows.playbook import Playbook, Stage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
-    """What came of it: the recorded event, what was decided, and the run it reached (None: not yet).
-
-    `opened` says whether it opened that run; else the run was there, and was told.
-    """
-
-    event: str
-    decision: Decision | None = None
-    run_id: str | None = None
-    opened: bool = False
-
-    @property
-    def refused(self) -> bool:
-        """Whether the service would not do it."""
-        return self.decision is not None and self.decision.action is Action.IGNORE
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more has to be waited for."""
-        return self.refused or self.run_id is not None
+from workflows.playbook import InputType, Stage
 
 
 @click.command("start")
-@local
+@anywhere
 @config_option
 @click.argument("playbook")
 @click.option("--with", "given", metavar="NAME=VALUE", multiple=True, help="An input; repeatable.")
@@ -85,82 +47,55 @@ def start(
     if key is not None and not all(key.partition(":")):
         raise click.UsageError(f"expected a key such as issue:7, got {key!r}")
     settings = settings_from(**flags)
-    inputs = _inputs(_playbook(settings, playbook), given)
-    said = {"with": inputs, "stage": stage, **({} if key is None else {"key": key})}
-    begun = asyncio.run(_begun(settings, playbook, said))
+    if settings.url is None and not settings.config.is_dir():
+        raise OperatorError(f"no configuration in {str(settings.config)!r}: give --config DIR")
+    about = {"stage": stage, **({} if key is None else {"key": key})}
+    receipt = asyncio.run(_said(playbook, given, about, flags))
     if as_json:
-        print_json(_shown(begun))
+        print_json(_shown(receipt))
     else:
-        click.echo(plain(_line(playbook, begun)), err=begun.refused)
-    if begun.refused:
+        click.echo(plain(_line(playbook, receipt)), err=refused(receipt))
+    if refused(receipt):
         raise SystemExit(1)
 
 
-def _playbook(settings: Settings, name: str) -> Playbook:
-    if not settings.config.is_dir():
-        raise OperatorError(f"no configuration in {str(settings.config)!r}: give --config DIR")
-    known = configuration_reader(settings.config, environment(DOTENV))().playbooks
-    if name not in known:
-        raise OperatorError(f"there is no sound playbook {name!r}{closest(name, known)}")
-    return known[name]
+async def _said(
+    playbook: str, given: tuple[str, ...], about: Mapping[str, Any], flags: Mapping[str, Any]
+) -> Shown:
+    async with console_of(**flags) as asked:
+        inputs = typed(await _inputs(asked, playbook), given)
+        more = {**about, "with": inputs}
+        return await asked.say(Word(kind=START, named=playbook, more=more, patience=PATIENCE))
 
 
-def _inputs(playbook: Playbook, given: tuple[str, ...]) -> dict[str, Any]:
-    """The inputs with their types. Raises OperatorError where one doesn't fit."""
-    return admitted(playbook, typed(playbook, given))
+async def _inputs(asked: Console, playbook: str) -> Mapping[str, InputType]:
+    """What it takes, by name; nothing of a playbook that isn't there, which is said when it is started."""
+    known = (await asked.ask(Playbooks()))["playbooks"]
+    declared: Mapping[str, str] = next(
+        (one["inputs"] for one in known if one["name"] == playbook), {}
+    )
+    return {name: InputType(kind) for name, kind in declared.items()}
 
 
-async def _begun(settings: Settings, playbook: str, said: Mapping[str, Any]) -> Begun:
-    state, stores = stores_of(settings)
-    try:
-        receipt = await asyncio.to_thread(say, state, START, playbook, said)
-        waited, begun = 0.0, Begun(event=receipt["event"])
-        while not begun.over and waited < PATIENCE:
-            await asyncio.sleep(LOOK)
-            waited += LOOK
-            begun = await _looked(stores, receipt["event"])
-        return begun
-    finally:
-        stores.close()
+def _line(playbook: str, receipt: Shown) -> str:
+    event, run = receipt["event"], receipt["run"]
+    if receipt["accepted"] is None:
+        return f"{playbook}: recorded as {event}, not decided yet: `doorbell why {event}`"
+    if refused(receipt):
+        return f"{playbook}: refused: {receipt['reason']}"
+    if run is None:
+        return f"{playbook}: recorded as {event}, not taken up yet: {receipt['reason']}"
+    if receipt["opened"]:
+        return f"started run {run}, recorded as {event}: {receipt['reason']}"
+    return f"told run {run}, which is open (mode signal): recorded as {event}"
 
 
-async def _looked(stores: Stores, event_id: str) -> Begun:
-    decided = (await stores.inbox.decisions([event_id])).get(event_id, [])
-    decision = next((one for one in decided if one.cause == PERSON), None)
-    if decision is None:
-        return Begun(event=event_id)
-    run_id, opened = await stores.ledger.read(_reached, decision)
-    return Begun(event=event_id, decision=decision, run_id=run_id, opened=opened)
-
-
-def _reached(connection: Transaction, decision: Decision) -> tuple[str | None, bool]:
-    opened = conversations.by_decision(connection, decision.id)
-    if opened is not None:
-        return opened.run_id, True
-    reached = conversations.by_events(connection, [decision.event_id])
-    return reached.get((decision.event_id, decision.workflow_id or "")), False
-
-
-def _line(playbook: str, begun: Begun) -> str:
-    if begun.decision is None:
-        return (
-            f"{playbook}: recorded as {begun.event}, not decided yet: `doorbell why {begun.event}`"
-        )
-    if begun.refused:
-        return f"{playbook}: refused: {begun.decision.reason}"
-    if begun.run_id is None:
-        return f"{playbook}: recorded as {begun.event}, not taken up yet: {begun.decision.reason}"
-    if begun.opened:
-        return f"started run {begun.run_id}, recorded as {begun.event}: {begun.decision.reason}"
-    return f"told run {begun.run_id}, which is open (mode signal): recorded as {begun.event}"
-
-
-def _shown(begun: Begun) -> dict[str, Any]:
+def _shown(receipt: Shown) -> dict[str, Any]:
     return {
-        "event": begun.event,
-        "done": None if begun.decision is None else not begun.refused,
-        "reason": None if begun.decision is None else begun.decision.reason,
-        "run": begun.run_id,
-        "opened": begun.opened,
-        "workflow": None if begun.decision is None else begun.decision.workflow_id,
+        "event": receipt["event"],
+        "done": receipt["accepted"],
+        "reason": receipt["reason"],
+        "run": receipt["run"],
+        "opened": bool(receipt["opened"]),
+        "workflow": receipt["workflow"],
     }

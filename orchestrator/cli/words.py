@@ -1,91 +1,69 @@
-"""A person's words about the inbox: say them to the running service, then wait and tell what came of each."""
+"""A person's words about the inbox: say them to an installation, then wait and tell what came of each."""
 
 import asyncio
+import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from orchestrator.cli.options import print_json
-from orchestrator.cli.ring import say
-from orchestrator.dispatch.decide import PERSON
-from orchestrator.inbox.inbox import Action, Decision
-from orchestrator.state import StateDirectory
-from orchestrator.stores import Stores
+from orchestrator.console.questions import Console, Shown, Word
 from orchestrator.tell import plain
 
-LOOK = 0.05
 PATIENCE = 5.0
 """Seconds until a word that nobody has decided about is told as only recorded."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Said:
-    """One word: about what, the entry that records it, and what was decided about it (None: nothing yet)."""
-
-    named: str
-    recorded: str
-    decision: Decision | None = None
-
-    @property
-    def refused(self) -> bool:
-        """Whether the service would not do it."""
-        return self.decision is not None and self.decision.action is Action.IGNORE
-
-
-async def said(
-    state: StateDirectory, stores: Stores, kind: str, names: Sequence[str]
-) -> list[Said]:
-    """Say one word about each, in this order, and wait for what comes of them. Raises OperatorError."""
-    recorded = [
-        Said(named=name, recorded=(await asyncio.to_thread(say, state, kind, name))["event"])
-        for name in names
+async def said(console: Console, kind: str, names: Sequence[str]) -> list[Shown]:
+    """Say one word about each, in this order, and wait for what comes of them. Raises AskerError, or OperatorError."""
+    # Of many, all are recorded before one is waited for: asked again under the same name, a word is the same one.
+    patience = PATIENCE if len(names) == 1 else 0
+    words = [
+        Word(kind=kind, named=name, once=secrets.token_hex(8), patience=patience) for name in names
     ]
-    waited = 0.0
-    while (answers := await _answers(stores, recorded)) and waited < PATIENCE:
-        if all(answer.decision is not None for answer in answers):
-            break
-        await asyncio.sleep(LOOK)
-        waited += LOOK
-    return answers
+    receipts = [await console.say(word) for word in words]
+    until = asyncio.get_running_loop().time() + PATIENCE
+    pairs = zip(words, receipts, strict=True)
+    return [await _waited(console, word, receipt, until) for word, receipt in pairs]
 
 
-def tell(answers: Sequence[Said], *, as_json: bool) -> None:
+async def _waited(console: Console, word: Word, receipt: Shown, until: float) -> Shown:
+    left = until - asyncio.get_running_loop().time()
+    if receipt["accepted"] is not None or word.patience or left <= 0:
+        return receipt
+    return await console.say(replace(word, patience=left))
+
+
+def tell(receipts: Sequence[Shown], *, as_json: bool) -> None:
     """Print the receipts; exits 1 when one was refused."""
     if as_json:
-        print_json([_shown(one) for one in answers])
+        print_json([_shown(one) for one in receipts])
     else:
-        for one in answers:
-            click.echo(plain(_line(one)), err=one.refused)
-    if any(one.refused for one in answers):
+        for one in receipts:
+            click.echo(plain(_line(one)), err=refused(one))
+    if any(map(refused, receipts)):
         raise SystemExit(1)
 
 
-async def _answers(stores: Stores, recorded: Sequence[Said]) -> list[Said]:
-    found = await stores.inbox.decisions([one.recorded for one in recorded])
-    return [
-        Said(named=one.named, recorded=one.recorded, decision=_own(found[one.recorded]))
-        for one in recorded
-    ]
+def refused(receipt: Shown) -> bool:
+    """Whether the service would not do it."""
+    return receipt["accepted"] is False
 
 
-def _own(decisions: Sequence[Decision]) -> Decision | None:
-    return next((one for one in decisions if one.cause == PERSON), None)
+def _line(one: Shown) -> str:
+    if one["accepted"] is None:
+        return f"{one['named']}: recorded as {one['event']}, not carried out yet"
+    if refused(one):
+        return f"{one['named']}: refused: {one['reason']}"
+    return f"{one['named']}: done, recorded as {one['event']}: {one['reason']}"
 
 
-def _line(one: Said) -> str:
-    if one.decision is None:
-        return f"{one.named}: recorded as {one.recorded}, not carried out yet"
-    if one.refused:
-        return f"{one.named}: refused: {one.decision.reason}"
-    return f"{one.named}: done, recorded as {one.recorded}: {one.decision.reason}"
-
-
-def _shown(one: Said) -> dict[str, Any]:
+def _shown(one: Shown) -> dict[str, Any]:
     return {
-        "named": one.named,
-        "recorded": one.recorded,
-        "done": None if one.decision is None else not one.refused,
-        "reason": None if one.decision is None else one.decision.reason,
+        "named": one["named"],
+        "recorded": one["event"],
+        "done": one["accepted"],
+        "reason": one["reason"],
     }

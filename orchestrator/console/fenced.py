@@ -5,14 +5,21 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrator.console.questions import (
+    AcceptNamespace,
+    Act,
     Approval,
     Approvals,
     Console,
     DeadLetters,
+    Delivery,
     Event,
     Events,
     Log,
+    LostRuns,
     OfRuns,
+    OfTheHouse,
+    Playbooks,
+    Prune,
     Question,
     Refusals,
     Rule,
@@ -43,16 +50,11 @@ class Fenced:
     async def ask(self, question: Question) -> Any:
         """The answer, without what belongs to other rules. Raises AskerError."""
         match question:
-            case Runs() | Run() | Log() | Approvals() | Approval():
+            case Runs() | Run() | Log() | LostRuns() | Approvals() | Approval():
                 return await self._of_runs(question)
-            case Rules():
-                told = await self.console.ask(question)
-                mine = [one for one in told["rules"] if self._mine(one["name"])]
-                paused = [one for one in told["paused"] if self._mine_paused(one)]
-                return {"rules": mine, "paused": paused, "broken": []}
-            case Rule():
-                return await self._rule(question)
-            case Events() | Event() | Why() | Refusals() | DeadLetters() | Spend() | Status():
+            case Rules() | Rule() | Playbooks() | Spend() | Status():
+                return await self._of_the_house(question)
+            case Events() | Event() | Delivery() | Why() | Refusals() | DeadLetters():
                 raise self._refusal()
 
     async def say(self, word: Word) -> Shown:
@@ -67,6 +69,24 @@ class Fenced:
             raise self._refusal()
         return await self.console.say(word)
 
+    async def act(self, act: Act) -> Shown:
+        """What was done, which is nothing: it would be to what belongs to every rule. Raises AskerError."""
+        match act:
+            case Prune() | AcceptNamespace():
+                raise self._refusal()
+
+    async def _of_the_house(self, question: OfTheHouse) -> Any:
+        match question:
+            case Rules():
+                told = await self.console.ask(question)
+                mine = [one for one in told["rules"] if self._mine(one["name"])]
+                paused = [one for one in told["paused"] if self._mine_paused(one)]
+                return {"rules": mine, "paused": paused, "broken": []}
+            case Rule():
+                return await self._rule(question)
+            case Playbooks() | Spend() | Status():
+                raise self._refusal()
+
     async def _of_runs(self, question: OfRuns) -> Any:
         match question:
             case Run() | Log():
@@ -77,6 +97,9 @@ class Fenced:
                 # A page may be shorter than was asked for: what counts is its `next`.
                 mine = [one for one in page["runs"] if self._mine(one["rule"])]
                 return {**page, "runs": mine}
+            case LostRuns():
+                lost = (await self.console.ask(question))["lost"]
+                return {"lost": [one for one in lost if await self._owns(one["run"])]}
             case Approvals():
                 told = await self.console.ask(question)
                 return {

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.console.questions import Question, Shown, Word
+from orchestrator.console.acting import Acting
+from orchestrator.console.questions import Act, Question, Shown, Word
 from orchestrator.console.reading import Reading
 from orchestrator.console.saying import Saying
 
@@ -14,6 +15,7 @@ class Indoors:
 
     reading: Reading
     saying: Saying
+    acting: Acting
 
     async def ask(self, question: Question) -> Any:
         """The answer. Raises AskerError."""
@@ -22,3 +24,7 @@ class Indoors:
     async def say(self, word: Word) -> Shown:
         """What came of it. Raises AskerError, or OperatorError."""
         return await self.saying.say(word)
+
+    async def act(self, act: Act) -> Shown:
+        """What was done. Raises AskerError, or OperatorError."""
+        return await self.acting.act(act)

@@ -75,11 +75,13 @@ class Outcome:
         """For programs."""
         return {
             "event": self.event,
+            "named": self.named,
             "accepted": None if self.decision is None else not self.refused,
             "done": None if not self.over else not self.refused,
             "reason": self.reason,
             "run": self.run,
             "opened": self.opened,
+            "workflow": None if self.decision is None else self.decision.workflow_id,
             "became": self.became,
             "request": self.request,
         }

@@ -1,12 +1,13 @@
-"""What a person may ask and say, as values; pure, and the same for the CLI, the REST API and an assistant's tools.
+"""What a person may ask, say and do, as values; pure, and the same for the CLI, the REST API and an assistant's tools.
 
 await console.ask(Runs(state=RunState.PARKED))
 await console.say(Word(kind="run.cancel", named="5a1f95b87d5d.1"))
+await console.act(Prune(dry_run=True))
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from orchestrator.inbox.sought import Stand
@@ -23,7 +24,10 @@ LAST: Final = "last"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """Events with what was decided about each, the newest first; `before` is the last one of the page before."""
+    """Events with what was decided about each, the newest first.
+
+    `before` is the last one of the page before; after the event `after` only what was kept later.
+    """
 
     source: str | None = None
     type: str | None = None
@@ -31,12 +35,20 @@ class Events:
     since: datetime | None = None
     until: datetime | None = None
     before: str | None = None
+    after: str | None = None
     limit: int = LIMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One event whole: how it was verified, decisions, runs, headers, body."""
+
+    event: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """The very bytes of an event, and what its source read in them."""
 
     event: str
 
@@ -90,6 +102,13 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LostRuns:
+    """Runs that Temporal no longer knew, the newest first."""
+
+    limit: int = LIMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Approvals:
     """What runs ask people, the newest first; with `every` also what is settled."""
 
@@ -117,6 +136,11 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Playbooks:
+    """The sound playbooks, and the inputs of each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
     """What a day cost against its caps; None is today."""
 
@@ -128,9 +152,9 @@ class Status:
     """What is up and what is not."""
 
 
-OfTheInbox = Events | Event | Why | Refusals | DeadLetters
-OfRuns = Runs | Run | Log | Approvals | Approval
-OfTheHouse = Rules | Rule | Spend | Status
+OfTheInbox = Events | Event | Delivery | Why | Refusals | DeadLetters
+OfRuns = Runs | Run | Log | LostRuns | Approvals | Approval
+OfTheHouse = Rules | Rule | Playbooks | Spend | Status
 Question = OfTheInbox | OfRuns | OfTheHouse
 
 
@@ -148,8 +172,25 @@ class Word:
     patience: float = 5.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prune:
+    """Forget what is old enough: by each source's policy, or with `keep` so much of every source."""
+
+    keep: timedelta | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptNamespace:
+    """The Temporal namespace that is looked at now is the one on which runs live, from now on."""
+
+
+Act = Prune | AcceptNamespace
+"""What a person does to the stores themselves; it wakes no run, so it is no row of the inbox."""
+
+
 class Console(Protocol):
-    """Whoever answers questions and takes words."""
+    """Whoever answers questions, takes words and does what is no word."""
 
     async def ask(self, question: Question) -> Any:
         """The answer, as JSON's types. Raises AskerError, or OperatorError."""
@@ -158,6 +199,9 @@ class Console(Protocol):
         """Record the word and tell what came of it. Raises AskerError, or OperatorError.
 
         `event` records it; `accepted` is None while nobody has decided about it, `done` while more of it is to come;
-        `reason` says why, or why not; `run` is the run it reached or opened, `request` what it answered as that stands
-        now, `became` what came of it.
+        `named` is what it is about, by its whole id; `reason` says why, or why not; `run` is the run it reached or
+        opened, `workflow` what it runs as; `request` what it answered as that stands now, `became` what came of it.
         """
+
+    async def act(self, act: Act) -> Shown:
+        """What was done. Raises AskerError, or OperatorError."""

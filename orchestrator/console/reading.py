@@ -8,17 +8,21 @@ from typing import Any
 from orchestrator import asked, views
 from orchestrator.configuration.broken import broken
 from orchestrator.configuration.configuration import Configuration
+from orchestrator.console import lines, underway
 from orchestrator.console.naming import event_named, request_named, run_named
 from orchestrator.console.questions import (
     Approval,
     Approvals,
     DeadLetters,
+    Delivery,
     Event,
     Events,
     Log,
+    LostRuns,
     OfRuns,
     OfTheHouse,
     OfTheInbox,
+    Playbooks,
     Question,
     Refusals,
     Rule,
@@ -34,7 +38,7 @@ from orchestrator.console.rules import rule_line
 from orchestrator.console.spent import read, report
 from orchestrator.errors import AskerError, Fault
 from orchestrator.inbox.sought import Sought
-from orchestrator.ledger import conversations, seeking, transcript
+from orchestrator.ledger import conversations, losses, seeking, transcript
 from orchestrator.ledger.conversations import Conversation
 from orchestrator.rules import days
 from orchestrator.rules.load import closest
@@ -46,10 +50,16 @@ from workflows.approvals import Standing
 REMEMBERED = 1_000
 """Refusals that the bounded log holds."""
 
+BEFORE = "`before` expected the id of the last event of a page"
+AFTER = "`after` expected the whole id of an event that was told"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Where answers come from. `ui` is where people reach the Temporal UI, `status` what the service says of itself."""
+    """Where answers come from. `ui` is where people reach the Temporal UI, `status` what the service says of itself.
+
+    `progress` is what servers said last of how far the calls of a workflow are, by call.
+    """
 
     stores: Stores
     configuration: Callable[[], Configuration]
@@ -57,15 +67,16 @@ class Reading:
     now: Callable[[], datetime]
     ui: Callable[[], str | None]
     namespace: str
+    progress: Callable[[str], Awaitable[Mapping[str, str]]]
 
     async def answer(self, question: Question) -> Any:
         """The answer, as JSON's types. Raises AskerError."""
         match question:
-            case Events() | Event() | Why() | Refusals() | DeadLetters():
+            case Events() | Event() | Delivery() | Why() | Refusals() | DeadLetters():
                 return await self._of_the_inbox(question)
-            case Runs() | Run() | Log() | Approvals() | Approval():
+            case Runs() | Run() | Log() | LostRuns() | Approvals() | Approval():
                 return await self._of_runs(question)
-            case Rules() | Rule() | Spend() | Status():
+            case Rules() | Rule() | Playbooks() | Spend() | Status():
                 return await self._of_the_house(question)
 
     async def _of_the_inbox(self, question: OfTheInbox) -> Any:
@@ -74,6 +85,8 @@ class Reading:
                 return await self._events(question)
             case Event():
                 return await self._event(question.event)
+            case Delivery():
+                return lines.delivery(await event_named(self.stores, question.event))
             case Why():
                 return await views.why(self.stores, await event_named(self.stores, question.event))
             case Refusals():
@@ -92,6 +105,9 @@ class Reading:
             case Log():
                 run_id = (await run_named(self.stores, question.run)).run_id
                 return {"lines": await ledger.read(transcript.shown, run_id)}
+            case LostRuns():
+                found = await ledger.read(losses.newest, question.limit)
+                return {"lost": [lines.loss_line(one) for one in found]}
             case Approvals():
                 standings = asked.EVERY if question.every else (Standing.OPEN,)
                 return {"approvals": await ledger.read(asked.listed, question.limit, standings)}
@@ -105,21 +121,24 @@ class Reading:
                 return await self._rules()
             case Rule():
                 return await self._rule(question.rule)
+            case Playbooks():
+                known = self.configuration().playbooks
+                return {"playbooks": [lines.playbook_line(known[name]) for name in sorted(known)]}
             case Spend():
                 return await self._spend(question.day)
             case Status():
                 return dict(await self.status())
 
     async def _events(self, question: Events) -> Shown:
-        before = question.before
-        position = None if before is None else (await self._exact(before)).position
+        before, after = question.before, question.after
         sought = Sought(
             source=question.source,
             type=question.type,
             state=question.stand,
             since=question.since,
             until=question.until,
-            before=position,
+            before=None if before is None else (await self._exact(before, BEFORE)).position,
+            after=0 if after is None else (await self._exact(after, AFTER)).position,
         )
         found = await self.stores.inbox.entries(question.limit + 1, sought)
         page = found[: question.limit]
@@ -128,11 +147,10 @@ class Reading:
             "next": page[-1].id if len(found) > len(page) else None,
         }
 
-    async def _exact(self, event_id: str) -> Any:
+    async def _exact(self, event_id: str, expected: str) -> Any:
         entry = await self.stores.inbox.entry(event_id)
         if entry is None:
-            said = f"`before` expected the id of the last event of a page, got {event_id!r}"
-            raise AskerError(Fault.UNREADABLE, said)
+            raise AskerError(Fault.UNREADABLE, f"{expected}, got {event_id!r}")
         return entry
 
     async def _event(self, text: str) -> Shown:
@@ -192,7 +210,10 @@ class Reading:
         shown: Shown = await self.stores.ledger.read(
             views.run, found.run_id, self.ui(), self.namespace
         )
-        return shown
+        following = await self.stores.ledger.read(underway.tasks, found.run_id)
+        going = underway.has_sent(shown)
+        said = await self.progress(found.workflow_id) if going else {}
+        return underway.told(shown, following, said)
 
     async def _rules(self) -> Shown:
         configuration, inbox = self.configuration(), self.stores.inbox

@@ -12,15 +12,21 @@ import httpx2
 from orchestrator.console.problems import fault_of
 from orchestrator.console.questions import (
     MOST,
+    AcceptNamespace,
+    Act,
     Approval,
     Approvals,
     DeadLetters,
+    Delivery,
     Event,
     Events,
     Log,
+    LostRuns,
     OfRuns,
     OfTheHouse,
     OfTheInbox,
+    Playbooks,
+    Prune,
     Question,
     Refusals,
     Rule,
@@ -65,6 +71,11 @@ class Remote:
             "POST", path, {"wait": wait}, body, headers, PATIENCE + word.patience
         )
         return dict(answered)
+
+    async def act(self, act: Act) -> Shown:
+        """What was done. Raises AskerError, or OperatorError."""
+        path, body = done_at(act)
+        return dict(await self._told("POST", path, {}, body, patience=2 * PATIENCE))
 
     async def me(self) -> Shown:
         """Whose token it is, and what for. Raises AskerError, or OperatorError."""
@@ -128,11 +139,11 @@ def _read(url: str, answer: httpx2.Response) -> Any:
 def place_of(question: Question) -> tuple[str, Params]:
     """Where a question is asked, and with which parameters."""
     match question:
-        case Events() | Event() | Why() | Refusals() | DeadLetters():
+        case Events() | Event() | Delivery() | Why() | Refusals() | DeadLetters():
             return _of_the_inbox(question)
-        case Runs() | Run() | Log() | Approvals() | Approval():
+        case Runs() | Run() | Log() | LostRuns() | Approvals() | Approval():
             return _of_runs(question)
-        case Rules() | Rule() | Spend() | Status():
+        case Rules() | Rule() | Playbooks() | Spend() | Status():
             return _of_the_house(question)
 
 
@@ -146,10 +157,13 @@ def _of_the_inbox(question: OfTheInbox) -> tuple[str, Params]:
                 "since": _moment(question.since),
                 "until": _moment(question.until),
                 "before": question.before,
+                "after": question.after,
                 "limit": question.limit,
             }
         case Event():
             return f"/events/{_safe(question.event)}", {}
+        case Delivery():
+            return f"/events/{_safe(question.event)}/delivery", {}
         case Why():
             return f"/events/{_safe(question.event)}/why", {}
         case Refusals():
@@ -173,6 +187,8 @@ def _of_runs(question: OfRuns) -> tuple[str, Params]:
             return f"/runs/{_safe(question.run)}", {}
         case Log():
             return f"/runs/{_safe(question.run)}/log", {}
+        case LostRuns():
+            return "/lost-runs", {"limit": _page(question.limit)}
         case Approvals():
             every = "true" if question.every else "false"
             return "/approvals", {"every": every, "limit": _page(question.limit)}
@@ -186,6 +202,8 @@ def _of_the_house(question: OfTheHouse) -> tuple[str, Params]:
             return "/rules", {}
         case Rule():
             return f"/rules/{_safe(question.rule)}", {}
+        case Playbooks():
+            return "/playbooks", {}
         case Spend():
             return "/spend", {"day": None if question.day is None else question.day.isoformat()}
         case Status():
@@ -206,6 +224,16 @@ def said_at(word: Word) -> tuple[str, Any]:
         case _:
             places = {"run": "runs", "event": "events", "decision": "dead-letters"}
             return f"/{places.get(noun, f'{noun}s')}/{named}/{verb}", None
+
+
+def done_at(act: Act) -> tuple[str, Any]:
+    """Where an act is done, and the body it has."""
+    match act:
+        case Prune():
+            keep = None if act.keep is None else f"{int(act.keep.total_seconds())}s"
+            return "/events/prune", {"keep": keep, "dry_run": act.dry_run}
+        case AcceptNamespace():
+            return "/lost-runs/accept", None
 
 
 def _page(limit: int) -> int:

@@ -20,6 +20,7 @@ from orchestrator.api import api_over, ringing_with
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.people import Person
 from orchestrator.configuration.tokens import Scope, Token
+from orchestrator.console.acting import Acting, Namespace
 from orchestrator.console.proving import digest_of
 from orchestrator.console.reading import Reading
 from orchestrator.console.rest.app import PLACE, beside
@@ -33,6 +34,7 @@ from orchestrator.sources.operator import operator_source
 from orchestrator.sources.source import OPERATOR
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores
+from orchestrator.telemetry.instruments import ApiInstruments, uncounted_api
 from tests.support.asgi import serving
 from tests.support.builders import Log, configuration, source
 from tests.support.installed import UI, Installed, _new_id
@@ -67,6 +69,8 @@ TOKENS = {
     ),
 }
 PATIENCE = 30.0
+NAMESPACE = "ns-1"
+"""The identity of the Temporal namespace that the service looks at."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ def answering(
     *rules: Rule,
     playbooks: Mapping[str, Playbook] | None = None,
     deciding: bool = True,
+    counts: ApiInstruments | None = None,
 ) -> Iterator[Api]:
     """It works until the block ends; without `deciding` nothing is decided about what is kept."""
     files = replace(
@@ -107,7 +112,9 @@ def answering(
         tokens=TOKENS,
         people={"alice": MAINTAINER},
     )
-    serve = _Serving(there=there, files={"now": files}, deciding=deciding)
+    serve = _Serving(
+        there=there, files={"now": files}, deciding=deciding, counts=counts or uncounted_api()
+    )
     thread = threading.Thread(target=lambda: asyncio.run(serve.until_stopped()))
     thread.start()
     try:
@@ -124,6 +131,7 @@ class _Serving:
     there: Installed
     files: dict[str, Configuration]
     deciding: bool
+    counts: ApiInstruments
     ready: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
     api: Api | None = None
@@ -152,7 +160,8 @@ class _Serving:
             through = partial(_through, lambda: sources, refuse, log)
             mounted = _mounted(through(commit))
             ring = ringing_with(secret, indoors(through, commit), _now)
-            app = beside(mounted, api_over(self._reading(stores), ring, log, "0"))
+            api = api_over(self._reading(stores), self._acting(stores), ring, log, "0", self.counts)
+            app = beside(mounted, api)
             async with serving(app) as url, self._dispatching(stores, sources, runs, log):
                 yield Api(url=url, runs=runs, log=log, files=self.files)
 
@@ -167,6 +176,15 @@ class _Serving:
             now=_now,
             ui=lambda: UI,
             namespace="default",
+            progress=_no_progress,
+        )
+
+    def _acting(self, stores: Stores) -> Acting:
+        return Acting(
+            stores=stores,
+            configuration=lambda: self.files["now"],
+            namespace=Namespace(name="default", identity=_identity),
+            now=_now,
         )
 
     @asynccontextmanager
@@ -206,6 +224,14 @@ def _mounted(knock: Any) -> Any:
 
 def _shown(token: str | None) -> dict[str, str]:
     return {} if token is None else {"authorization": f"Bearer {token}"}
+
+
+async def _no_progress(_workflow_id: str) -> Mapping[str, str]:
+    return {}
+
+
+async def _identity() -> str:
+    return NAMESPACE
 
 
 def _now() -> datetime:

@@ -20,13 +20,14 @@ from orchestrator.configuration.tokens import Token
 from orchestrator.console.problems import CONTENT_TYPE, PROBLEMS, Problem, problem, refused, written
 from orchestrator.console.proving import allow, proved
 from orchestrator.console.questions import Console
-from orchestrator.console.rest.approvals import approval_routes
+from orchestrator.console.rest.approvals import answer_routes, approval_routes
 from orchestrator.console.rest.asking import SCOPE, Desk, Refused
 from orchestrator.console.rest.bounded import bounded
-from orchestrator.console.rest.events import event_routes, undelivered_routes
+from orchestrator.console.rest.events import event_routes, event_word_routes, undelivered_routes
 from orchestrator.console.rest.house import house_routes, rule_routes
-from orchestrator.console.rest.runs import run_routes, run_word_routes
+from orchestrator.console.rest.runs import lost_routes, run_routes, run_word_routes
 from orchestrator.errors import AskerError, Fault, OperatorError
+from orchestrator.telemetry.instruments import ApiInstruments
 
 PLACE: Final = "/api/v1"
 """Where it stands; what changes its answers incompatibly gets another one."""
@@ -47,6 +48,7 @@ def rest(
     today: Callable[[], date],
     log: FilteringBoundLogger,
     version: str,
+    counts: ApiInstruments,
 ) -> ASGIApp:
     """The API; `console` is whom the holder of a token talks to."""
     desk = Desk(console)
@@ -54,10 +56,13 @@ def rest(
         path=PLACE,
         route_handlers=[
             *event_routes(desk),
+            *event_word_routes(desk),
             *undelivered_routes(desk),
             *run_routes(desk),
             *run_word_routes(desk),
+            *lost_routes(desk),
             *approval_routes(desk),
+            *answer_routes(desk),
             *rule_routes(desk),
             *house_routes(desk, version),
         ],
@@ -74,11 +79,18 @@ def rest(
         logging_config=None,
         debug=False,
     )
-    return bounded(behind, partial(_tell, log))
+    return bounded(behind, partial(_tell, log, counts))
 
 
-def _tell(log: FilteringBoundLogger, scope: HTTPScope, status: int, seconds: float) -> None:
+def _tell(
+    log: FilteringBoundLogger,
+    counts: ApiInstruments,
+    scope: HTTPScope,
+    status: int,
+    seconds: float,
+) -> None:
     token = scope.get("user")
+    counts.asked(_route(scope), status, seconds)
     log.info(
         "asked",
         method=scope["method"],
@@ -87,6 +99,14 @@ def _tell(log: FilteringBoundLogger, scope: HTTPScope, status: int, seconds: flo
         token=token.name if isinstance(token, Token) else None,
         ms=round(seconds * 1000, 1),
     )
+
+
+def _route(scope: HTTPScope) -> str | None:
+    """The route that was found, never the address that was asked for: that is a stranger's text."""
+    template: Any = scope.get("path_template")
+    if not template or "route_handler" not in scope:
+        return None
+    return f"{scope['method']} {template.removeprefix(PLACE)}"
 
 
 def beside(first: ASGIApp, api: ASGIApp) -> ASGIApp:

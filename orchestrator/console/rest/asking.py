@@ -1,5 +1,6 @@
-"""What all routes have in common: how a question is asked, a word said, and what a request may look like."""
+"""What all routes have in common: how one asks, says and does, and what a request may look like."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -11,8 +12,8 @@ from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from orchestrator.configuration.tokens import Scope, Token
 from orchestrator.console.problems import CONTENT_TYPE
-from orchestrator.console.questions import MOST, Console, Question, Shown, Word
-from orchestrator.console.rest.shapes import Problem, Receipt
+from orchestrator.console.questions import MOST, Act, Console, Question, Shown, Word
+from orchestrator.console.rest.saying import Problem, Receipt
 
 SCOPE: Final = "scope"
 """Under this name a route says what its asker's token must be for."""
@@ -97,17 +98,47 @@ class Desk:
             raise Refused(receipt)
         return Response(receipt, status_code=202 if receipt["accepted"] is None else 200)
 
+    async def act(self, request: Asker, act: Act) -> Any:
+        """What was done. Raises AskerError."""
+        return await self.console(request.user).act(act)
+
 
 def question(path: str, operation: str) -> get:
     """A route that answers one."""
     specs = _specs(400, 401, 404, 409, 503)
-    return get(path, operation_id=operation, responses=specs, opt={SCOPE: Scope.READ})
+    return get(
+        path,
+        operation_id=operation,
+        summary=_summary(operation),
+        responses=specs,
+        opt={SCOPE: Scope.READ},
+    )
 
 
 def word(path: str, operation: str, scope: Scope) -> post:
     """A route that takes one."""
-    specs = {**_specs(*_SAID), 202: ResponseSpec(Receipt, description="Recorded, not decided yet")}
-    return post(path, operation_id=operation, responses=specs, opt={SCOPE: scope}, status_code=200)
+    recorded = ResponseSpec(Receipt, description="Recorded, not decided yet")
+    return _post(path, operation, scope, {**_specs(*_SAID), 202: recorded})
+
+
+def deed(path: str, operation: str) -> post:
+    """A route by which something is done at once."""
+    return _post(path, operation, Scope.OPERATE, _specs(400, 401, 403, 413, 503))
+
+
+def _post(path: str, operation: str, scope: Scope, specs: dict[int, ResponseSpec]) -> post:
+    return post(
+        path,
+        operation_id=operation,
+        summary=_summary(operation),
+        responses=specs,
+        opt={SCOPE: scope},
+        status_code=200,
+    )
+
+
+def _summary(operation: str) -> str:
+    return re.sub("[A-Z]", lambda found: f" {found[0].lower()}", operation).capitalize()
 
 
 def _specs(*statuses: int) -> dict[int, ResponseSpec]:

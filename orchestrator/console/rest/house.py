@@ -1,15 +1,15 @@
 """Routes about rules, sources, money and the installation as a whole."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
 from orchestrator.configuration.tokens import Scope
-from orchestrator.console.questions import Rule, Rules, Spend, Status, Word
-from orchestrator.console.rest import shapes
+from orchestrator.console.questions import Playbooks, Rule, Rules, Spend, Status, Word
+from orchestrator.console.rest import saying, shapes
 from orchestrator.console.rest.asking import (
     Asker,
     Desk,
@@ -19,6 +19,8 @@ from orchestrator.console.rest.asking import (
     question,
     word,
 )
+
+Verb = Literal["pause", "unpause"]
 
 
 def rule_routes(desk: Desk) -> list[HTTPRouteHandler]:
@@ -34,39 +36,40 @@ def rule_routes(desk: Desk) -> list[HTTPRouteHandler]:
         shown: shapes.WholeRule = await desk.ask(request, Rule(rule=rule))
         return shown
 
-    @word("/rules/{rule:str}/pause", "pauseRule", Scope.OPERATE)
-    async def pause_rule(
+    verbs: tuple[Verb, ...] = ("pause", "unpause")
+    words = [_about(desk, verb) for _about in (_about_a_rule, _about_a_source) for verb in verbs]
+    return [list_rules, show_rule, *words]
+
+
+def _about_a_rule(desk: Desk, verb: Verb) -> HTTPRouteHandler:
+    @word(f"/rules/{{rule:str}}/{verb}", f"{verb}Rule", Scope.OPERATE)
+    async def say(
         request: Asker, rule: Named, wait: Wait = 5, once: Once = None
-    ) -> Response[shapes.Receipt]:
-        said = Word(kind="rule.pause", named=rule, once=once, patience=wait)
+    ) -> Response[saying.Receipt]:
+        said = Word(kind=f"rule.{verb}", named=rule, once=once, patience=wait)
         return await desk.say(request, said)
 
-    @word("/rules/{rule:str}/unpause", "unpauseRule", Scope.OPERATE)
-    async def unpause_rule(
-        request: Asker, rule: Named, wait: Wait = 5, once: Once = None
-    ) -> Response[shapes.Receipt]:
-        said = Word(kind="rule.unpause", named=rule, once=once, patience=wait)
-        return await desk.say(request, said)
+    return say
 
-    @word("/sources/{source:str}/pause", "pauseSource", Scope.OPERATE)
-    async def pause_source(
+
+def _about_a_source(desk: Desk, verb: Verb) -> HTTPRouteHandler:
+    @word(f"/sources/{{source:str}}/{verb}", f"{verb}Source", Scope.OPERATE)
+    async def say(
         request: Asker, source: Named, wait: Wait = 5, once: Once = None
-    ) -> Response[shapes.Receipt]:
-        said = Word(kind="source.pause", named=source, once=once, patience=wait)
+    ) -> Response[saying.Receipt]:
+        said = Word(kind=f"source.{verb}", named=source, once=once, patience=wait)
         return await desk.say(request, said)
 
-    @word("/sources/{source:str}/unpause", "unpauseSource", Scope.OPERATE)
-    async def unpause_source(
-        request: Asker, source: Named, wait: Wait = 5, once: Once = None
-    ) -> Response[shapes.Receipt]:
-        said = Word(kind="source.unpause", named=source, once=once, patience=wait)
-        return await desk.say(request, said)
-
-    return [list_rules, show_rule, pause_rule, unpause_rule, pause_source, unpause_source]
+    return say
 
 
 def house_routes(desk: Desk, version: str) -> list[HTTPRouteHandler]:
-    """Money, how it stands, and who asks."""
+    """What can be started, money, how it stands, and who asks."""
+
+    @question("/playbooks", "listPlaybooks")
+    async def list_playbooks(request: Asker) -> shapes.Playbooks:
+        playbooks: shapes.Playbooks = await desk.ask(request, Playbooks())
+        return playbooks
 
     @question("/spend", "showSpend")
     async def show_spend(
@@ -95,4 +98,4 @@ def house_routes(desk: Desk, version: str) -> list[HTTPRouteHandler]:
             "version": version,
         }
 
-    return [show_spend, show_status, who_am_i]
+    return [list_playbooks, show_spend, show_status, who_am_i]

@@ -1,14 +1,22 @@
 """Routes about runs."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody, QueryParameter
 
 from orchestrator.configuration.tokens import Scope
-from orchestrator.console.questions import LIMIT, Log, Run, Runs, Word
-from orchestrator.console.rest import shapes
+from orchestrator.console.questions import (
+    LIMIT,
+    AcceptNamespace,
+    Log,
+    LostRuns,
+    Run,
+    Runs,
+    Word,
+)
+from orchestrator.console.rest import saying, shapes
 from orchestrator.console.rest.asking import (
     Asker,
     Before,
@@ -18,12 +26,15 @@ from orchestrator.console.rest.asking import (
     Once,
     Text,
     Wait,
+    deed,
     question,
     word,
 )
 from orchestrator.dispatch.retrying import RETRY
 from orchestrator.dispatch.starting import START
 from workflows.messages import RunState
+
+Verb = Literal["resume", "cancel", "apply"]
 
 
 def run_routes(desk: Desk) -> list[HTTPRouteHandler]:
@@ -57,8 +68,8 @@ def run_routes(desk: Desk) -> list[HTTPRouteHandler]:
 
     @word("/runs", "startRun", Scope.OPERATE)
     async def start_run(
-        request: Asker, data: JSONBody[shapes.Begin], wait: Wait = 5, once: Once = None
-    ) -> Response[shapes.Receipt]:
+        request: Asker, data: JSONBody[saying.Begin], wait: Wait = 5, once: Once = None
+    ) -> Response[saying.Receipt]:
         key = {} if data.key is None else {"key": data.key}
         more = {"with": data.with_, "stage": data.stage, **key}
         said = Word(kind=START, named=data.playbook, more=more, once=once, patience=wait)
@@ -70,37 +81,44 @@ def run_routes(desk: Desk) -> list[HTTPRouteHandler]:
 def run_word_routes(desk: Desk) -> list[HTTPRouteHandler]:
     """What a person may say to a run."""
 
-    @word("/runs/{run:str}/resume", "resumeRun", Scope.OPERATE)
-    async def resume_run(
-        request: Asker, run: Begun, wait: Wait = 5, once: Once = None
-    ) -> Response[shapes.Receipt]:
-        said = Word(kind="run.resume", named=run, once=once, patience=wait)
-        return await desk.say(request, said)
-
-    @word("/runs/{run:str}/cancel", "cancelRun", Scope.OPERATE)
-    async def cancel_run(
-        request: Asker, run: Begun, wait: Wait = 5, once: Once = None
-    ) -> Response[shapes.Receipt]:
-        said = Word(kind="run.cancel", named=run, once=once, patience=wait)
-        return await desk.say(request, said)
-
-    @word("/runs/{run:str}/apply", "applyRun", Scope.OPERATE)
-    async def apply_run(
-        request: Asker, run: Begun, wait: Wait = 5, once: Once = None
-    ) -> Response[shapes.Receipt]:
-        said = Word(kind="run.apply", named=run, once=once, patience=wait)
-        return await desk.say(request, said)
-
     @word("/runs/{run:str}/retry", "retryRun", Scope.OPERATE)
     async def retry_run(
         request: Asker,
         run: Begun,
-        data: JSONBody[shapes.Again | None] = None,
+        data: JSONBody[saying.Again | None] = None,
         wait: Wait = 5,
         once: Once = None,
-    ) -> Response[shapes.Receipt]:
+    ) -> Response[saying.Receipt]:
         more = {"again": data is not None and data.again}
         said = Word(kind=RETRY, named=run, more=more, once=once, patience=wait)
         return await desk.say(request, said)
 
-    return [resume_run, cancel_run, apply_run, retry_run]
+    verbs: tuple[Verb, ...] = ("resume", "cancel", "apply")
+    return [*(_about_a_run(desk, verb) for verb in verbs), retry_run]
+
+
+def _about_a_run(desk: Desk, verb: Verb) -> HTTPRouteHandler:
+    @word(f"/runs/{{run:str}}/{verb}", f"{verb}Run", Scope.OPERATE)
+    async def say(
+        request: Asker, run: Begun, wait: Wait = 5, once: Once = None
+    ) -> Response[saying.Receipt]:
+        said = Word(kind=f"run.{verb}", named=run, once=once, patience=wait)
+        return await desk.say(request, said)
+
+    return say
+
+
+def lost_routes(desk: Desk) -> list[HTTPRouteHandler]:
+    """Runs that Temporal no longer knew, and a person's word that its server is gone for good."""
+
+    @question("/lost-runs", "listLostRuns")
+    async def list_lost_runs(request: Asker, limit: Limit = LIMIT) -> shapes.LostRuns:
+        lost: shapes.LostRuns = await desk.ask(request, LostRuns(limit=limit))
+        return lost
+
+    @deed("/lost-runs/accept", "acceptNamespace")
+    async def accept_namespace(request: Asker) -> saying.Accepted:
+        accepted: saying.Accepted = await desk.act(request, AcceptNamespace())
+        return accepted
+
+    return [list_lost_runs, accept_namespace]

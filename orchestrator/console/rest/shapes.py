@@ -1,8 +1,6 @@
-"""The shapes of answers and of what is said, for the published OpenAPI document; no code of ours makes them."""
+"""The shapes of answers, for the published OpenAPI document; no code of ours makes them."""
 
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
-
-import msgspec
+from typing import Any, NotRequired, TypedDict
 
 
 class Finding(TypedDict):
@@ -84,6 +82,30 @@ class WholeEvent(Event):
 
     scheme: str | None
     runs: list[Run]
+    headers: dict[str, str]
+    body: str
+
+
+class Who(TypedDict):
+    """Who did it, in the sender's own words."""
+
+    id: str | None
+    login: str | None
+    bot: bool
+
+
+class Delivery(TypedDict):
+    """The very bytes of an event (`body`, in base64) with their headers, and what its source read in them."""
+
+    id: str
+    source: str
+    type: str
+    subject: str | None
+    actor: Who | None
+    keys: list[str]
+    delivery_id: str | None
+    received_at: str
+    state: str
     headers: dict[str, str]
     body: str
 
@@ -176,8 +198,22 @@ class DeadLetters(TypedDict):
     dead_letters: list[DeadLetter]
 
 
+class Task(TypedDict):
+    """By which a server answers a call later: its last words, and when it is asked after next."""
+
+    status: str
+    said: str
+    opened_at: str
+    looks: int
+    look_at: str | None
+    ended_at: str | None
+
+
 class ToolCall(TypedDict):
-    """One tool call of a run; turn 0 is a proposal that somebody applied."""
+    """One tool call of a run; turn 0 is a proposal that somebody applied.
+
+    `progress` is what its server said last of how far it is, while it is under way.
+    """
 
     id: str
     turn: int
@@ -188,6 +224,8 @@ class ToolCall(TypedDict):
     attempts: int
     arguments: dict[str, Any]
     artifact: str | None
+    task: Task | None
+    progress: str | None
 
 
 class Spent(TypedDict):
@@ -225,6 +263,21 @@ class Log(TypedDict):
     """A run as a conversation; each line has its voice: told, said, called, waited, answered, stands."""
 
     lines: list[dict[str, Any]]
+
+
+class LostRun(TypedDict):
+    """A run that Temporal no longer knew, why, and whether it begins again."""
+
+    run: str
+    at: str
+    again: bool
+    reason: str
+
+
+class LostRuns(TypedDict):
+    """The newest first."""
+
+    lost: list[LostRun]
 
 
 class Approval(TypedDict):
@@ -288,6 +341,20 @@ class Rules(TypedDict):
     broken: list[dict[str, Any]]
 
 
+class Playbook(TypedDict):
+    """A playbook, with the type of each of its inputs."""
+
+    name: str
+    model: str
+    inputs: dict[str, str]
+
+
+class Playbooks(TypedDict):
+    """The sound playbooks."""
+
+    playbooks: list[Playbook]
+
+
 class Spend(TypedDict):
     """A day against its caps."""
 
@@ -310,62 +377,3 @@ class Me(TypedDict):
     scopes: list[str]
     rules: list[str]
     version: str
-
-
-class Receipt(TypedDict):
-    """What came of a word: `accepted` is null while nobody has decided about it, `done` while more is to come."""
-
-    event: str
-    accepted: bool | None
-    done: bool | None
-    reason: str | None
-    run: str | None
-    opened: bool | None
-    became: str | None
-    request: dict[str, Any] | None
-
-
-class Problem(TypedDict):
-    """RFC 9457: what is wrong, and what to do about it."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    receipt: NotRequired[Receipt]
-
-
-Inputs = dict[str, Any]
-
-
-class Begin(msgspec.Struct, forbid_unknown_fields=True, rename={"with_": "with"}):
-    """A run of a playbook by hand."""
-
-    playbook: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-    with_: Inputs = {}
-    key: Annotated[str, msgspec.Meta(max_length=500)] | None = None
-    stage: Literal["preview", "live"] = "preview"
-
-
-class Again(msgspec.Struct, forbid_unknown_fields=True):
-    """`again` says that what the run may have written may be written again."""
-
-    again: bool = False
-
-
-class Consent(msgspec.Struct, forbid_unknown_fields=True):
-    """A yes; `args` are the arguments that are to be others."""
-
-    args: dict[str, Any] = {}
-
-
-class Denial(msgspec.Struct, forbid_unknown_fields=True):
-    """A no; the agent is told why."""
-
-    why: Annotated[str, msgspec.Meta(max_length=500)] = ""
-
-
-class Reply(msgspec.Struct, forbid_unknown_fields=True):
-    """An answer: JSON, or a text."""
-
-    answer: Any
