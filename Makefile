@@ -5,7 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 RUN := .venv/bin
 
-.PHONY: setup demo test conformance bench check format lock
+.PHONY: setup demo test conformance interop bench check format lock interop-lock
 .DEFAULT_GOAL := demo
 
 setup:
@@ -21,6 +21,10 @@ test: setup
 # The official MCP conformance suite, pinned: our server with its tasks, judged by somebody else.
 conformance: setup
 	$(RUN)/python -m tests.conformance.suite $(ARGS)
+
+# Servers and clients that aren't ours, from the public registries, pinned by hashes: about a gigabyte beside .venv, once.
+interop: setup
+	$(RUN)/python -m tests.interop.suite $(ARGS)
 
 bench: setup
 	@for script in tests/bench/*.py; do echo "== $$script"; PYTHONPATH=. $(RUN)/python "$$script" || exit 1; done
@@ -40,3 +44,9 @@ LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 
 lock:
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --extra dev --output-file requirements-dev.lock
+
+# The newest of what `make interop` meets; the versions named in tests/interop/shelf.py follow by hand.
+interop-lock: setup
+	cd tests/interop/pins && for name in now former atlassian; do uv pip compile $$name.in --quiet --universal \
+	  --python-version 3.11 --generate-hashes --no-header --output-file $$name.txt --upgrade || exit 1; done
+	cd tests/interop/pins && npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund

@@ -148,11 +148,10 @@ class TasksExtension(Extension):
 
     async def _task(self, ctx: Request, id_: str) -> Task:
         require_client_extension(ctx, TASKS)
-        # The SDK holds this header against the body for the core's methods only.
-        if (
-            ctx.request is not None
-            and decode_header_value(ctx.request.headers.get("mcp-name")) != id_
-        ):
+        # The SDK holds this header against the body for the core's methods only. Clients in the wild (FastMCP's 4.1)
+        # leave it out; a request that names nothing to a balancer can't name two things.
+        name = None if ctx.request is None else ctx.request.headers.get("mcp-name")
+        if name is not None and decode_header_value(name) != id_:
             raise MCPError(HEADER_MISMATCH, "Mcp-Name header does not match params.taskId")
         try:
             task = await self._desk.read(id_, principal_of(ctx))
