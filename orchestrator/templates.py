@@ -124,7 +124,14 @@ _ENVIRONMENT = _environment()
 
 
 class Plain(dict[str, Any]):
-    """Values as templates may see them: JSON's own types, no deeper than they can bear. Made once, used often."""
+    """Values as templates may see them: JSON's own types, no deeper than they can bear. Made once, used often.
+
+    `rendered` is what templates gave with them: the keys of many rules are the same text.
+    """
+
+    def __init__(self, values: Iterable[tuple[str, Any]] = ()) -> None:
+        super().__init__(values)
+        self.rendered: dict[str, str | float | bool] = {}
 
     @classmethod
     def of(cls, scope: Mapping[str, Any], names: Iterable[str] | None = None) -> "Plain":
@@ -161,7 +168,15 @@ class Template:
         Raises `TemplateError` where something is null or missing, too long or endless.
         """
         plain = scope if isinstance(scope, Plain) else Plain.of(scope, self.names)
-        values = {name: plain[name] for name in self.names if name in plain}
+        if self.text in plain.rendered:
+            return plain.rendered[self.text]
+        value = self._checked({name: plain[name] for name in self.names if name in plain})
+        if not isinstance(value, list | dict):
+            # Those could be changed by whoever gets them.
+            plain.rendered[self.text] = value
+        return value
+
+    def _checked(self, values: Mapping[str, Any]) -> Any:
         try:
             return self._rendered(values)
         except TemplateError as error:

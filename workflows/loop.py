@@ -3,7 +3,7 @@
 Temporal, the tests and a rehearsal drive the same object:
 
     loop = Loop(State.of(opened))
-    step = loop.next()          # AskModel | Act | Stay | End
+    step = loop.next()          # AskModel | TakeLeave | Act | Stay | End
     loop.receive(reply)         # what became of it
 
 Whatever the model does, every tool call of a turn gets exactly one verdict, and no turn begins beyond the
@@ -48,8 +48,8 @@ class State:
 
     `turn` counts the turns begun; `calls` are still unanswered; `unwritten` are the write tools whose newest call
     was meant to happen and did not. `refusal` is a cap's, beside the budget's own; `over` is what the rule wants then.
-    `stays` says that it parks for that once the model has taken its leave. `failure` says why it can't end as anything
-    but failed; `claimed` is the outcome with which the model has ended it.
+    `stays` says that it parks for that once the model has taken its leave, `leaves` how often it did: those turns don't
+    count. `failure` says why it can't end as anything but failed; `claimed` is the outcome with which it was ended.
     """
 
     run_id: str
@@ -69,6 +69,7 @@ class State:
     refusal: str = ""
     over: OverBudget = OverBudget.PARK
     stays: bool = False
+    leaves: int = 0
     failure: str = ""
     clock: money.Clock = field(default_factory=money.Clock)
     claimed: Outcome | None = None
@@ -83,6 +84,11 @@ class State:
             tools=opened.tools,
             notes=1,
         )
+
+    @property
+    def worked(self) -> int:
+        """The turns that count against its budget."""
+        return self.turn - self.leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,18 @@ class Stay:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeLeave:
+    """The turns are used up and the work is not done: let the model sum it up in one more turn, without tools.
+
+    `instead` is what happens where it isn't asked.
+    """
+
+    turn: int
+    words: str
+    instead: "Stay | End"
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """Nothing left to do; the reason is empty when the model's last words say it all."""
 
@@ -116,7 +134,7 @@ class End:
     reason: str
 
 
-Step = AskModel | Act | Stay | End
+Step = AskModel | TakeLeave | Act | Stay | End
 
 _UNWRITTEN = frozenset({CallState.FAILED, CallState.REFUSED})
 _UNFINISHED = {
@@ -145,7 +163,7 @@ class Loop:
             return ended
         refusal, late = self._refusal(), money.overtime(state.budget, state.clock)
         if refusal:
-            return self._over(refusal)
+            return self._leaving(refusal)
         return self._leave(late) if late else AskModel(state.turn + 1, self._nudge())
 
     def receive(self, reply: Reply) -> None:
@@ -161,6 +179,7 @@ class Loop:
             refusal=reply.refusal,
             over=reply.over,
             stays=reply.stays,
+            leaves=self.state.leaves + reply.stays,
         )
 
     def answered(self, outcomes: tuple[CallOutcome, ...]) -> None:
@@ -250,7 +269,7 @@ class Loop:
     def _refusal(self) -> str | None:
         """Why no turn may begin, if none may."""
         state = self.state
-        refusal = money.exhausted(state.budget, state.spent, state.turn)
+        refusal = money.exhausted(state.budget, state.spent, state.worked)
         if refusal is not None or state.stop is not Stop.OVER_BUDGET:
             return refusal
         limits = f"{state.budget.usd} usd and {state.budget.tokens} tokens"
@@ -265,7 +284,16 @@ class Loop:
             return End(Outcome.NEEDS_ATTENTION, late)
         return AskModel(state.turn + 1, None, late)
 
-    def _over(self, refusal: str) -> Step:
+    def _leaving(self, refusal: str) -> Step:
+        """What becomes of a run over its limits: where it may yet speak, it says first how far it came."""
+        state, instead = self.state, self._over(refusal)
+        # Whoever ended with its last turn is done; only who wanted a tool has something to tell.
+        unsaid = state.stop is Stop.TOOL_USE and state.over is not OverBudget.FAIL
+        if not unsaid or money.exhausted(state.budget, state.spent, 0) is not None:
+            return instead
+        return TakeLeave(state.turn + 1, refusal, instead)
+
+    def _over(self, refusal: str) -> "Stay | End":
         match self.state.over:
             case OverBudget.PARK:
                 return Stay(refusal)
@@ -278,7 +306,7 @@ class Loop:
         state = self.state
         if state.nudged or state.turn == 0:
             return None
-        used = money.nearly(state.budget, state.spent, state.turn, state.tool_calls, state.clock)
+        used = money.nearly(state.budget, state.spent, state.worked, state.tool_calls, state.clock)
         if used is None:
             return None
         return f"You have used {used}. Finish now: do only what is still necessary, then say what you did."

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from workflows.asks import Question
 from workflows.flow import Flow
 from workflows.playbook import Budget, Effect, OverBudget, Stage
 
@@ -139,13 +140,15 @@ class Spent:
 class Ask:
     """One model turn. `budget` is what the turn is checked against, just before it is sent.
 
-    `last` says why no other turn follows: then the model may use no tool, and takes its leave.
+    `last` says why no other turn follows: then the model may use no tool, and takes its leave. `parks` says that the
+    run stands still after that, and goes on when a person wants it to.
     """
 
     run_id: str
     turn: int
     budget: Budget
     last: str = ""
+    parks: bool = False
 
 
 class Stop(StrEnum):
@@ -237,6 +240,7 @@ class Settle:
 class CallOutcome:
     """How a call ended; `size` is of its full result, in bytes. One that is `sent` is answered later, by its server.
 
+    One that is `pending` is made once more when people have answered what its server asks.
     `left` says that its server still works on it, and nobody waits for that.
     """
 
@@ -298,6 +302,7 @@ class Waiting:
     """An open wait: what it wants, in words, and for how many more seconds.
 
     `ended` is how its call ended, where there is nothing to wait for any more; `event_id` is what ended the wait then.
+    `asks` are open questions of its server to people.
     """
 
     wait_id: str
@@ -306,6 +311,7 @@ class Waiting:
     seconds: float
     ended: CallState | None = None
     event_id: str | None = None
+    asks: tuple[Question, ...] = ()
 
 
 class WaitEnd(StrEnum):
@@ -365,7 +371,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRef:
-    """Just a conversation. What is `held` has none yet, for that reason: it is to be asked for again."""
+    """Just a conversation. One that is `held`, for that reason, has not begun: it is to be asked for again."""
 
     run_id: str
     held: str = ""

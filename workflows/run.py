@@ -19,7 +19,18 @@ with workflow.unsafe.imports_passed_through():
     from workflows.carried import RunInput, RunResult
     from workflows.handles import Handles
     from workflows.hops import GATHERING, RUN_STATE, hop, later, woken
-    from workflows.loop import Act, AskModel, End, Loop, State, Stay, Step, awaits, given_up
+    from workflows.loop import (
+        Act,
+        AskModel,
+        End,
+        Loop,
+        State,
+        Stay,
+        Step,
+        TakeLeave,
+        awaits,
+        given_up,
+    )
     from workflows.messages import (
         Ask,
         Claim,
@@ -141,6 +152,8 @@ class Run(Handles):
 
     async def _open(self, entry: Entry) -> None:
         ref = await self._entered(entry)
+        if ref is None:
+            return
         self.run_id, self.opener = ref.run_id, entry
         if self.parked:
             # It stood parked before its tools were chosen.
@@ -151,24 +164,50 @@ class Run(Handles):
         if self.loop is not None:
             await self._tell_folded(self.loop)
 
-    async def _entered(self, entry: Entry) -> RunRef:
-        """The conversation that it opens, as soon as its rule lets one more begin; words are heeded meanwhile."""
+    async def _entered(self, entry: Entry) -> RunRef | None:
+        """The conversation that it opens, once its rule lets one more begin; None if it was called off meanwhile."""
         request = OpenRequest(workflow_id=workflow.info().workflow_id, entry=entry)
         pause = calls.ASK_AGAIN
         while (ref := await calls.local(Outside.begin, request, "begin")).held:
             self.opener, self.entering = entry, True
-            self._show(RunState.WAITING, ref.held)
+            self._tell_held(ref)
             self._continue_as_new_if_long()
             await calls.any_of(self._is_addressed, pause, "waits until it may begin")
-            while (other := self.mailbox.other()) is not None:
-                self.mailbox.remove(other)
-                await self._without(other)
+            if await self._called_off_held():
+                self.entering = False
+                return None
             pause = min(pause * 2, calls.ASK_AGAIN_AT_LAST)
         self.entering = False
+        if _is_shown_waiting():
+            workflow.upsert_search_attributes([RUN_STATE.value_set(str(RunState.RUNNING))])
         return ref
 
+    def _tell_held(self, ref: RunRef) -> None:
+        # Histories of before name no run here: then there is nothing yet that could be called off.
+        self.run_id = ref.run_id
+        if self.run_id and not _is_shown_waiting():
+            workflow.upsert_search_attributes([RUN_STATE.value_set(str(RunState.WAITING))])
+        self._show(RunState.WAITING, ref.held)
+
+    async def _called_off_held(self) -> bool:
+        """Heed words while it may not begin; whether one of them, or a newer event, has ended it before."""
+        while (other := self.mailbox.other()) is not None:
+            if self.run_id and self.mailbox.wants_cancel(self.run_id):
+                if await self._called_off():
+                    return True
+                continue
+            self.mailbox.remove(other)
+            await self._without(other)
+        if not self.run_id:
+            return False
+        if await self._called_off():
+            return True
+        await self.intake.turn_away()
+        return False
+
     def _is_addressed(self) -> bool:
-        return self.mailbox.other() is not None or self._is_long()
+        stirs = bool(self.run_id) and self.intake.stirs()
+        return self.mailbox.other() is not None or stirs or self._is_long()
 
     async def _choose(self, ref: RunRef) -> None:
         choosing = calls.begun(Outside.prepare, ref, "choose tools", calls.OPENING)
@@ -241,6 +280,8 @@ class Run(Handles):
                 await self._ask(loop, turn, last)
             case AskModel(_, nudge):
                 await self._note(loop, text=nudge or "", nudge=True)
+            case TakeLeave() as leave:
+                await self._leave(loop, leave)
             case Act():
                 await self._act(loop, step)
             case Stay(reason):
@@ -268,9 +309,16 @@ class Run(Handles):
             case _:
                 await self._too_late(entry)
 
-    async def _ask(self, loop: Loop, turn: int, last: str) -> None:
+    async def _leave(self, loop: Loop, leave: TakeLeave) -> None:
+        if workflow.patched("a summary after the last turn"):
+            await self._ask(loop, leave.turn, leave.words, parks=True)
+        else:
+            await self._step(loop, leave.instead)
+
+    async def _ask(self, loop: Loop, turn: int, last: str, *, parks: bool = False) -> None:
         self._show(RunState.RUNNING, f"thinking, turn {turn}")
-        ask = Ask(run_id=self.run_id, turn=turn, budget=loop.state.budget, last=last)
+        budget = loop.state.budget
+        ask = Ask(run_id=self.run_id, turn=turn, budget=budget, last=last, parks=parks)
         asking = calls.begun(Outside.ask_model, ask, f"turn {turn}", calls.MODEL)
         await self._done(self.run_id, asking)
         try:
@@ -314,3 +362,8 @@ class Run(Handles):
     async def _cancelled_outside(self) -> None:
         """Cancelled in Temporal itself: no call stays without an answer, and the ledger says that it is over."""
         await self._close(Outcome.CANCELLED, IN_TEMPORAL)
+
+
+def _is_shown_waiting() -> bool:
+    shown = workflow.info().typed_search_attributes.get(RUN_STATE)
+    return shown == RunState.WAITING

@@ -58,6 +58,7 @@ from workflows.messages import (
 
 LONGEST_PAUSE = 600.0
 ATTEMPTS_TO_REACH = 3
+UNREACHED = "attempts in a row that could not reach its servers"
 
 
 class Activities(Outside):
@@ -93,7 +94,10 @@ class Activities(Outside):
                 await self._abreast(ref)
                 return await opening.prepare(self._means, ref.run_id)
             except HandsUnreachable as error:
-                if activity.info().attempt < ATTEMPTS_TO_REACH:
+                times = _unreached() + 1
+                if times < ATTEMPTS_TO_REACH:
+                    # Told to the next attempt: those that were lost with their worker reached out to nobody.
+                    activity.heartbeat(UNREACHED, times)
                     raise ApplicationError(str(error), type="hands unreachable") from error
                 raise for_a_person(error) from error
             except OperatorError as error:
@@ -244,7 +248,7 @@ class ToolActivity:
             said = f"this worker does not know {activity.info().activity_type!r}; start one of the run's own version"
             raise ApplicationError(said, type="unknown activity")
         request = activity.payload_converter().from_payload(given[0].payload, CallRequest)
-        async with beating() as tell:
+        async with beating(request.call_id) as tell:
             means = replace(self._means, hands=Telling(self._means.hands, tell))
             try:
                 return await once.call(means, request, activity.info().attempt)
@@ -259,6 +263,15 @@ def _apply(connection: Transaction, run_id: str, at: float) -> tuple[ToolCall, .
     to_make = {CallState.INTENDED, CallState.SENT, CallState.PENDING}
     open_ones = [call for call in made if call.state in to_make]
     return tuple(ToolCall(call_id=call.call_id, alias=call.alias) for call in open_ones)
+
+
+def _unreached() -> int:
+    """How many attempts just before this one could not reach the hands."""
+    match list(activity.info().heartbeat_details):
+        case [str(words), int(times)] if words == UNREACHED:
+            return times
+        case _:
+            return 0
 
 
 def _later(error: Unavailable, attempt: int) -> ApplicationError:

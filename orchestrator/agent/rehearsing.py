@@ -24,7 +24,7 @@ from orchestrator.errors import PersonError
 from orchestrator.inbox.inbox import Decision
 from orchestrator.ledger import calls, conversations
 from workflows.approvals import Asking, Standing
-from workflows.loop import Act, AskModel, End, Loop, State, Stay
+from workflows.loop import Act, AskModel, End, Loop, State, Stay, TakeLeave
 from workflows.loop import waits as waits_for
 from workflows.messages import (
     Ask,
@@ -125,14 +125,17 @@ class _Rehearsal:
                 await self._note(nudge or "")
             case Act(verdicts):
                 return await self._act(verdicts)
+            case TakeLeave(turn, words):
+                return await self._ask(turn, words, parks=True)
             case Stay(reason):
                 return Rehearsed(ending=Ending.PARKS, reason=reason)
             case End(outcome, reason):
                 return Rehearsed(ending=Ending.ENDED, reason=reason, outcome=outcome)
         return None
 
-    async def _ask(self, turn: int, last: str) -> Rehearsed | None:
-        ask = Ask(run_id=self._run_id, turn=turn, budget=self._loop.state.budget, last=last)
+    async def _ask(self, turn: int, last: str, *, parks: bool = False) -> Rehearsed | None:
+        budget = self._loop.state.budget
+        ask = Ask(run_id=self._run_id, turn=turn, budget=budget, last=last, parks=parks)
         try:
             self._loop.receive(await self._asked(ask))
         except (Unavailable, Rejected) as error:

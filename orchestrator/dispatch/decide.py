@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import replace
@@ -40,6 +41,9 @@ OTHERS = "doorbell:others"
 BETWEEN = "\x1f"
 """What keeps the parts of a hashed text apart."""
 
+IGNORE, SETTLED = Action.IGNORE, DecisionState.SETTLED
+"""Here, because to look at an enumeration takes as long as to make a finding."""
+
 BROKEN = "the rule is broken for this event: "
 """How the reason begins where a rule matches, and can't do what it should."""
 
@@ -67,13 +71,17 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asking:
-    """One event before all rules: read once, and whose doing it is found out once."""
+    """One event before all rules: read once, and whose doing it is found out once.
+
+    `named` is the hash of how the ids of its decisions begin.
+    """
 
     event: Event
     reading: Reading
     known: Known
     ours: str | None
     taken: frozenset[str | None]
+    named: "hashlib._Hash"
     guarded: dict[int, tuple[Finding, ...]] = field(default_factory=dict)
 
 
@@ -92,6 +100,7 @@ def decide(event: Event, position: int, known: Known) -> list[Decision]:
         known=known,
         ours=ours,
         taken=frozenset(decision.workflow_id for decision in woken),
+        named=hashlib.sha256(f"{event.id}{BETWEEN}".encode()),
     )
     decided = _rules(asking)
     stale = too_late(event, known.catch_up) if known.again is None else None
@@ -153,27 +162,22 @@ def _others(asking: _Asking, book: Rulebook, count: int) -> Decision:
 
 
 def _rule(asking: _Asking, concerned: Concerned, last: Finding | None = None) -> Decision:
-    event, known = asking.event, asking.known
-    rule, wanted, ask, _ = concerned
-    trace = [wanted, *_guarded(asking, concerned), *(() if last is None else (last,))]
-    for finding in trace:
-        if not finding.held:
-            return _not(event, rule, known, tuple(trace), finding)
+    rule, wanted, ask, trusts = concerned
+    guarded = asking.guarded.get(trusts)
+    if guarded is None:
+        guarded = asking.guarded[trusts] = _guards(asking, rule)
+    trace = [wanted, *guarded] if last is None else [wanted, *guarded, last]
+    if guarded or last is not None:
+        for finding in trace:
+            if not finding.held:
+                return _not(asking, rule, trace, finding)
     if ask(asking.reading, trace):
         return _acted(asking, rule, tuple(trace))
-    return _not(event, rule, known, tuple(trace), decisive(trace))
-
-
-def _guarded(asking: _Asking, concerned: Concerned) -> tuple[Finding, ...]:
-    """What stands before `when`; asked once for all rules that trust the very same."""
-    found = asking.guarded.get(concerned.trusts)
-    if found is None:
-        found = asking.guarded[concerned.trusts] = _guards(asking, concerned.rule)
-    return found
+    return _not(asking, rule, trace, decisive(trace))
 
 
 def _guards(asking: _Asking, rule: Rule) -> tuple[Finding, ...]:
-    """What stands before `when`: whoever acted, whatever they did, and how we came to it."""
+    """What stands before `when`: whoever acted, whatever they did; asked once for all rules that trust the same."""
     known = asking.known
     found = guards(rule, asking.event, known.own_actors)
     if rule.trust.ignore_self and asking.ours:
@@ -268,13 +272,25 @@ def _tallies(asking: _Asking, rule: Rule, key: str | None) -> tuple[Tally, ...]:
     return tallies_of(rule, asking.event, key, asking.reading)
 
 
-def _not(
-    event: Event, rule: Rule, known: Known, trace: tuple[Finding, ...], failed: Finding | None
-) -> Decision:
+def _not(asking: _Asking, rule: Rule, trace: Sequence[Finding], failed: Finding | None) -> Decision:
+    known = asking.known
     reason = "no match" if failed is None else f"no match: {failed.path}"
     if failed is not None and failed.path == "trust.max_hops":
         reason = f"loop: {known.hops} hops, at most {rule.trust.max_hops}: {known.chain}"
-    return _ignored(event, rule.id, rule.name, reason, trace, known)
+    named = asking.named.copy()
+    named.update(_first(rule.id))
+    # Made here and not by `_ignored`: an event asks for hundreds of them.
+    return Decision(
+        id=f"dec_{named.hexdigest()[:20]}",
+        event_id=asking.event.id,
+        cause=rule.id,
+        rule=rule.name,
+        action=IGNORE,
+        reason=reason,
+        trace=tuple(trace),
+        configuration=known.configuration,
+        state=SETTLED,
+    )
 
 
 def about_a_wait(event: Event, weighed: Weighed) -> Decision:
@@ -342,8 +358,13 @@ def _ignored(
 
 def decision_id(event_id: str, cause: str, number: int = 0) -> str:
     """Derived, so that deciding again writes nothing new. `number` counts deliberate redeliveries."""
-    # Written out, because an event asks for hundreds of them.
-    return f"dec_{hashlib.sha256(f'{event_id}{BETWEEN}{cause}{BETWEEN}{number}'.encode()).hexdigest()[:20]}"
+    return f"dec_{_hash(event_id, cause, str(number))[:20]}"
+
+
+@lru_cache(maxsize=4096)
+def _first(cause: str) -> bytes:
+    """How the id of the first decision of a cause ends."""
+    return f"{cause}{BETWEEN}0".encode()
 
 
 def _hash(*parts: str) -> str:

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from orchestrator.inbox.inbox import Action, Decision, DecisionState
-from orchestrator.inbox.tallies import Found, Over, over
+from orchestrator.inbox.tallies import Found, Over, Tally, over
 from orchestrator.rules.rule import Finding
 
 
@@ -36,7 +36,12 @@ def _finding(full: Over) -> Finding:
     return Finding(
         path=tally.what,
         operator="at most",
-        expected=f"{tally.most} in {tally.window} for {tally.who}",
+        expected=f"{_limit(tally)} for {tally.who}",
         actual=full.nth,
         held=False,
     )
+
+
+def _limit(tally: Tally) -> str:
+    """The limit in the file's own words: 5/h, or 1 in 24h."""
+    return tally.said if "/" in tally.said else f"{tally.most} in {tally.said}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.events import Event
 from orchestrator.expressions import Expression
-from orchestrator.rules.operators import asking, like
+from orchestrator.rules.operators import asking_each, like
 from orchestrator.rules.reading import Reading, shown
 from orchestrator.rules.rule import (
     All,
@@ -27,8 +27,22 @@ from orchestrator.templates import Template, TemplateError, render_tree
 Ask = Callable[[Reading, list[Finding]], bool]
 """Whether something holds of an event; its findings are put at the end of the list, in the file's order."""
 
-Shared = dict[tuple[str, str, str], Ask]
+Shared = dict[tuple[str, str, str], "_Question | Ask"]
 """What several rules ask in the same words, in the same place; an event is asked it once for all of them."""
+
+
+class _Question:
+    """A leaf made ready: what every value at `place` is asked, and whether one of them should say yes, or none.
+
+    What several rules ask is asked `often`.
+    """
+
+    __slots__ = ("expected", "often", "one", "operator", "own", "place", "wants")
+
+    def __init__(self, leaf: Leaf, own: str) -> None:
+        self.own, self.place, self.often = own, leaf.path, False
+        self.operator, self.expected = leaf.operator.value, shown(leaf.expected)
+        self.one, self.wants = asking_each(leaf.operator, leaf.expected)
 
 
 def match(rule: Rule, event: Event) -> Match:
@@ -89,36 +103,42 @@ def inputs_of(rule: Rule, event: Event, reading: Reading | None = None) -> dict[
 
 
 def _ask(condition: Condition, path: str, shared: Shared) -> Ask:
+    return _all(_parts(condition, path, shared))
+
+
+def _parts(condition: Condition, path: str, shared: Shared) -> list[_Question | Ask]:
+    """What must all hold, in the file's order."""
     match condition:
         case Leaf():
-            return _leaf(condition, path, shared)
+            return [_leaf(condition, path, shared)]
         case Cel():
-            return _cel(condition, path, shared)
-        case All():
-            return _all(condition, path, shared)
+            return [_cel(condition, path, shared)]
+        case All(conditions, listed):
+            places = [f"{path}.all[{n}]" if listed else path for n in range(len(conditions))]
+            inside = zip(conditions, places, strict=True)
+            return [part for each, place in inside for part in _parts(each, place, shared)]
         case Any_():
-            places = _numbered(condition.conditions, f"{path}.any", shared)
-            return _counted(places, f"{path}.any", expected="at least one")
+            asks = _numbered(condition.conditions, f"{path}.any", shared)
+            return [_counted(asks, f"{path}.any", expected="at least one")]
         case Not(Any_(conditions)):  # a list under `not`: none of them may hold
-            return _counted(_numbered(conditions, f"{path}.not", shared), f"{path}.not", expected=0)
+            asks = _numbered(conditions, f"{path}.not", shared)
+            return [_counted(asks, f"{path}.not", expected=0)]
         case Not(inner):
-            return _counted([_ask(inner, f"{path}.not", shared)], f"{path}.not", expected=0)
+            return [_counted([_ask(inner, f"{path}.not", shared)], f"{path}.not", expected=0)]
 
 
-def _leaf(leaf: Leaf, path: str, shared: Shared) -> Ask:
-    own, operator, expected = f"{path}.{leaf.path}", leaf.operator.value, shown(leaf.expected)
-    place, question = leaf.path, asking(leaf.operator, leaf.expected)
-
-    def find(reading: Reading) -> Finding:
-        values, actual = reading.at(place)
-        return Finding(
-            path=own, operator=operator, expected=expected, actual=actual, held=question(values)
-        )
-
-    return shared.setdefault((own, operator, repr(leaf.expected)), _once(find))
+def _leaf(leaf: Leaf, path: str, shared: Shared) -> "_Question | Ask":
+    own = f"{path}.{leaf.path}"
+    place = (own, leaf.operator.value, repr(leaf.expected))
+    known = shared.get(place)
+    if known is None:
+        return shared.setdefault(place, _Question(leaf, own))
+    if isinstance(known, _Question):
+        known.often = True
+    return known
 
 
-def _cel(cel: Cel, path: str, shared: Shared) -> Ask:
+def _cel(cel: Cel, path: str, shared: Shared) -> "_Question | Ask":
     own, expression = f"{path}.cel", Expression.compile(cel.expression)
 
     def find(reading: Reading) -> Finding:
@@ -143,23 +163,40 @@ def _once(find: Callable[[Reading], Finding]) -> Ask:
     return ask
 
 
-def _all(group: All, path: str, shared: Shared) -> Ask:
-    asks = (
-        _numbered(group.conditions, f"{path}.all", shared)
-        if group.listed
-        else [_ask(condition, path, shared) for condition in group.conditions]
-    )
-    if len(asks) == 1:
-        return asks[0]
+def _all(parts: Sequence[_Question | Ask]) -> Ask:
+    """All of these, asked one after the other in one loop: an event asks hundreds of rules."""
+    plan: list[Any] = []
 
     def ask(reading: Reading, trace: list[Finding]) -> bool:
-        held = True
-        for each in asks:
-            if not each(reading, trace):
-                held = False
+        if not plan:
+            # Only now is it known what other rules ask too.
+            plan.extend(map(_planned, parts))
+        held, found, findings = True, reading.found, reading.findings
+        for often, place, one, wants, own, operator, expected in plan:
+            if place is None:
+                held = one(reading, trace) and held
+                continue
+            finding = None if often is None else findings.get(often)
+            if finding is None:
+                values, actual = found.get(place) or reading.at(place)
+                yes = one(values[0]) if len(values) == 1 else any(map(one, values))
+                finding = Finding(
+                    path=own, operator=operator, expected=expected, actual=actual, held=yes is wants
+                )
+                if often is not None:
+                    findings[often] = finding
+            trace.append(finding)
+            held = held and finding.held
         return held
 
     return ask
+
+
+def _planned(part: _Question | Ask) -> tuple[Any, ...]:
+    if not isinstance(part, _Question):
+        return None, None, part, None, "", "", None
+    often = part if part.often else None
+    return often, part.place, part.one, part.wants, part.own, part.operator, part.expected
 
 
 def _counted(asks: Sequence[Ask], path: str, expected: Any) -> Ask:

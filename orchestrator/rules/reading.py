@@ -3,7 +3,7 @@
 `Reading(event).at("issue.labels[*].name")` walks the payload the first time and remembers what it found.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -25,22 +25,22 @@ Found = tuple[Sequence[Any], Any]
 
 
 class Reading:
-    """An event with what has been found in it so far; `findings` by what was asked."""
+    """An event with what has been `found` in it so far, by path, and the `findings` by what was asked."""
 
     def __init__(self, event: Event) -> None:
         self.event = event
-        self._found: dict[str, Found] = {}
-        self.findings: dict[Callable[[Reading], Finding], Finding] = {}
+        self.found: dict[str, Found] = {}
+        self.findings: dict[object, Finding] = {}
 
     def at(self, path: str) -> Found:
         """Every value at the path, and what a finding shows of them.
 
         There is none where it is missing, and there may be several where it has `[*]`.
         """
-        found = self._found.get(path)
+        found = self.found.get(path)
         if found is None:
             values = values_at(self.event.data, path)
-            found = self._found[path] = (values, _shown_of(values, path))
+            found = self.found[path] = (values, _shown_of(values, path))
         return found
 
     @cached_property

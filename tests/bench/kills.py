@@ -87,7 +87,12 @@ def told(toll: Toll) -> None:
     say("writes nobody knows of", toll.unknown)
     say("started or written twice", len(toll.twice))
     say("lost", len(toll.lost))
-    for what in (*toll.twice[:SHOWN], *toll.lost[:SHOWN], *toll.parked[:SHOWN]):
+    for what in (
+        *toll.twice[:SHOWN],
+        *toll.lost[:SHOWN],
+        *toll.parked[:SHOWN],
+        *toll.amiss[:SHOWN],
+    ):
         say("", what)
 
 

@@ -43,6 +43,8 @@ PACED: Final = 100
 APART: Final = 0.3
 BURST: Final = 500
 LOOK: Final = 0.25
+AGAIN: Final = frozenset({408, 429, 503})
+"""What a sender is told that should send the same once more: this machine is loaded on purpose."""
 PATIENCE: Final = 3600.0
 
 PROGRAMS: Final = ("service", "worker", "temporal")
@@ -93,7 +95,11 @@ class Installation:
             "x-github-delivery": delivery,
             "x-hub-signature-256": f"sha256={signed}",
         }
-        answer = await self.client.post(f"{self.url}/hooks/github", content=body, headers=headers)
+        url = f"{self.url}/hooks/github"
+        answer = await self.client.post(url, content=body, headers=headers)
+        while answer.status_code in AGAIN:
+            await asyncio.sleep(APART)
+            answer = await self.client.post(url, content=body, headers=headers)
         told: dict[str, str] = answer.json()
         if answer.status_code != httpx2.codes.ACCEPTED:
             raise RuntimeError(f"expected 202, {answer.status_code} came: {told}")

@@ -9,10 +9,11 @@ from collections import Counter
 
 import pytest
 
-from tests.support.inject_attacks import ATTACKS, Attack, Came
+from tests.support.inject_attack import Attack, Came
+from tests.support.inject_attacks import ATTACKS
 from tests.support.inject_house import happened
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 FAMILIES = {"consent", "secret", "flood", "marker", "lock", "event", "wait", "bind", "args"}
 

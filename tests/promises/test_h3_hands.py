@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from orchestrator.agent.hands.definitions import Lost, NotSent
+from orchestrator.agent.hands.definitions import Asks, Lost, NotSent, Responses
 from orchestrator.secrets import Secret
 from orchestrator.servers import StdioServer
 from tests.support.lab import (
@@ -75,11 +75,18 @@ async def test_h3_every_kind_of_answer_is_a_result(lab):
         assert text(await ask(hands, "lab", "wants_meta")) == "run-1/call-1"
 
 
-async def test_h3_a_server_that_asks_a_person_in_the_middle_is_an_error_in_words(lab):
+async def test_h4_a_server_that_asks_first_is_answered_and_called_once_more(lab):
     async with reaching(lab) as hands:
         outcome = await ask(hands, "lab", "asks")
-    assert outcome.is_error
-    assert "did not declare the form elicitation capability" in text(outcome)
+        assert isinstance(outcome, Asks)
+        ((key, request),) = outcome.requests.items()
+        assert request["params"]["message"] == "Sure?"
+        given = {key: {"action": "accept", "content": {"ok": True}}}
+        responses = Responses(given=given, state=outcome.state)
+        answer = await hands.call(
+            "lab", "asks", {}, deadline=20, key="run-1/call-1", responses=responses
+        )
+    assert "ok=True" in text(answer)
 
 
 async def test_h3_a_result_of_3_mb_is_capped_and_kept_whole(log, lab):

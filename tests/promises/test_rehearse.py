@@ -123,8 +123,9 @@ async def test_a_run_that_heard_more_events_is_said_to_have_done_so(there):
 
 async def test_r5_the_budget_of_the_playbook_holds(there):
     there.playbook("turns: 6", "turns: 1")
-    said, script = await rehearsed(there, "--json", replies=[LOOKS, WRITES, ENDS])
-    assert (said["ending"], len(script.asked)) == ("parks", 1)
+    said, script = await rehearsed(there, "--json", replies=[LOOKS, ENDS])
+    assert (said["ending"], len(script.asked)) == ("parks", 2)
+    assert script.asked[1]["tool_choice"] == {"type": "none"}
     assert said["rehearsed"]["reason"] == "turns budget: 1 of 1 used"
 
 

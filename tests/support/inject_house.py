@@ -21,7 +21,8 @@ from orchestrator.inbox.memory import MemoryInbox
 from orchestrator.ledger import waits
 from orchestrator.stores import configuration_reader
 from tests.support.builders import AT, NOW, github, known, ledger_at
-from tests.support.inject_attacks import ATTACKS, PRIVATE, PRIVATE_EVENT, REPO, SECRET, Attack, Came
+from tests.support.inject_attack import REPO, SECRET, Attack, Came
+from tests.support.inject_attacks import ATTACKS, PRIVATE, PRIVATE_EVENT
 from tests.support.inject_playing import Clock, Part, People, played
 
 SERVER: Final = Path(__file__).with_name("inject_server.py")

@@ -22,6 +22,9 @@ ENVELOPES = ("arguments", "params", "__proto__", "constructor")
 READS = ToolAnnotations(read_only_hint=True)
 
 
+_LOOKS = str.maketrans("\u0430\u0435\u043e\u044c\u0501\u0443\u03b1\u03bf\u03c1", "aeobdyaop")
+
+
 def generous(given: Mapping[str, Any]) -> dict[str, Any]:
     """What somebody may have meant."""
     read: dict[str, Any] = {}
@@ -29,7 +32,8 @@ def generous(given: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(given.get(name), Mapping):
             read |= generous(given[name])
     for name, value in given.items():
-        looks = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", name)).casefold()
+        looks = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", name))
+        looks = looks.casefold().translate(_LOOKS)
         if name not in ENVELOPES:
             read.setdefault(looks, value)
     return read

@@ -15,9 +15,10 @@ from orchestrator.ledger import approvals
 from orchestrator.sources.source import OPERATOR
 from tests.support.deploying import DEPLOY, deploying
 from tests.support.house import PLAYBOOK, Files, House, commented, house, opened
+from tests.support.later import later
 from tests.support.scripts import Part, Request, Turns, says, use, uses, wait, words
 from tests.support.sleepers import asleep
-from tests.support.town import Town
+from tests.support.town import Town, kill
 
 READ = uses(use("read_thing"))
 WRITE = uses(use("write_thing", body="once"))
@@ -26,6 +27,7 @@ SLOW = uses(use("slow_read", seconds=30))
 CONSENT = PLAYBOOK.replace(
     "lab.write_thing: {max: 5}", "lab.write_thing: {max: 5, approve: {by: [ada]}}"
 )
+SLEEP = ToolUse("doorbell__sleep_until", {"until": "1s", "reason": "to see it later"})
 ADA = "ada: {operator: ada}\n"
 
 
@@ -39,12 +41,16 @@ def by_event(request: Request) -> Reply:
 
 @dataclass(frozen=True, kw_only=True)
 class Life:
-    """What a run lives through in a house of these files; `limit` is the length of its histories."""
+    """What a run lives through in a house of these files; `limit` is the length of its histories.
+
+    Where it is not `working` from the first, it has workers of its own.
+    """
 
     live: Callable[[House], Awaitable[None]]
     script: tuple[Part, ...]
     files: Files = field(default_factory=Files)
     limit: int | None = None
+    working: bool = True
 
 
 async def talked(home: House) -> None:
@@ -65,6 +71,50 @@ async def resumed(home: House) -> None:
     playbook.write_text(playbook.read_text().replace("turns: 2", "turns: 60"))
     await home.say("resume", run["id"])
     await home.ended()
+
+
+async def summed_up(home: House) -> None:
+    """Its only turn is used up and it wanted more: it sums up and parks; a person gives it more turns."""
+    await home.ring(opened())
+    run = await home.one("parked")
+    playbook = home.directory / "doorbell.d" / "playbooks" / "work.md"
+    playbook.write_text(playbook.read_text().replace("turns: 1,", "turns: 60,"))
+    await home.say("resume", run["id"])
+    await home.ended()
+
+
+async def queued(home: House) -> None:
+    """Two more events of its key come while it works; each is a conversation of its own, one after the other."""
+    await home.ring(opened())
+    await home.until(lambda: home.executed("slow_read"), "the call")
+    await home.ring(opened(action="labeled"))
+    await home.ring(opened(action="closed"))
+    await home.settled("ended", 3)
+
+
+async def gathered(home: House) -> None:
+    """Three events that belong together are one."""
+    for action in ("opened", "labeled", "edited"):
+        await home.ring(opened(action=action))
+    await home.ended()
+
+
+async def lapsed(home: House) -> None:
+    """It sleeps until a moment, and nothing comes before."""
+    await home.ring(opened())
+    await home.ended()
+
+
+async def reopened(home: House) -> None:
+    """The worker that chose its tools is killed; another begins the opening again."""
+    hold = home.directory / "hold"
+    hold.touch()
+    await home.ring(opened())
+    async with home.worker(HOLD=str(hold), HOLD_AT="opening", ATTEMPTS="1") as doomed:
+        await home.until(hold.with_suffix(".held").exists, "the opening")
+        await kill(doomed)
+    async with home.worker(ATTEMPTS="1"):
+        await home.ended()
 
 
 async def previewed(home: House) -> None:
@@ -143,6 +193,23 @@ LIVES = {
         script=(WRITE, READ, says()),
         files=Files(playbook=PLAYBOOK.replace("turns: 60", "turns: 2")),
     ),
+    "summed_up": Life(
+        live=summed_up,
+        script=(WRITE, says("I wrote once."), says()),
+        files=Files(playbook=PLAYBOOK.replace("turns: 60", "turns: 1")),
+    ),
+    "queued": Life(
+        live=queued,
+        script=(uses(use("slow_read", seconds=1)), says()),
+        files=Files(mode="queue"),
+    ),
+    "gathered": Life(
+        live=gathered,
+        script=(READ, says()),
+        files=Files(mode="signal, coalesce: {quiet: 2s, within: 20s}"),
+    ),
+    "lapsed": Life(live=lapsed, script=(uses(SLEEP), says())),
+    "reopened": Life(live=reopened, script=(WRITE, says()), working=False),
     "previewed": Life(live=previewed, script=(READ, WRITE, says()), files=Files(stage="preview")),
     "cancelled": Life(live=cancelled, script=(SLOW, says())),
     "superseded": Life(live=superseded, script=(by_event,), files=Files(mode="supersede")),
@@ -155,10 +222,10 @@ LIVES = {
 
 async def lived(name: str, directory: Path, shared: Town) -> list[str]:
     """Live it once; the histories of its parts, the oldest first."""
-    if name == "called_back":
-        return await _called_back(directory, shared)
-    life = LIVES[name]
-    async with house(directory, shared, Turns(list(life.script)), life.files) as home:
+    if name in APART:
+        return await APART[name](directory, shared)
+    life, script = LIVES[name], Turns(list(LIVES[name].script))
+    async with house(directory, shared, script, life.files, working=life.working) as home:
         await life.live(home)
         return await histories(home)
 
@@ -172,6 +239,25 @@ async def _called_back(directory: Path, shared: Town) -> list[str]:
         await there.says("success")
         await there.home.ended()
         return await histories(there.home)
+
+
+async def _followed(directory: Path, shared: Town) -> list[str]:
+    """A call that its server answers later, as an MCP Task; a hint makes the run ask for it."""
+    script = Turns([uses(ToolUse("later__write_later", {"body": "hello"})), says()])
+    async with later(directory, shared, script) as there:
+        await there.home.ring(opened())
+        await there.begun()
+        await there.peer.tells("completed", "written, at last")
+        await there.hints()
+        await there.home.ended()
+        return await histories(there.home)
+
+
+APART: dict[str, Callable[[Path, Town], Awaitable[list[str]]]] = {
+    "called_back": _called_back,
+    "followed": _followed,
+}
+"""Lives in houses of another kind."""
 
 
 async def histories(home: House) -> list[str]:

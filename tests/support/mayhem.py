@@ -23,7 +23,7 @@ from orchestrator.inbox.inbox import Action, Arrival, Decision
 from orchestrator.ledger.schema import calls, claims, conversation_events, conversations
 from tests.support.house import Files, House, opened
 from tests.support.town import kill
-from workflows.messages import RunState
+from workflows.messages import Claim, Outcome, RunState
 
 FLOWS = {
     "parallel": "mode: parallel",
@@ -37,6 +37,8 @@ FLOWS = {
 
 TOLERABLE = frozenset({"consumed", "coalesced", "superseded", "ignored"})
 BEHIND = "behind a parked run"
+UNKNOWN = "unknown"
+ASKED_FOR = frozenset({Outcome.COMPLETED, Outcome.SUPERSEDED})
 AT_AN_END = frozenset({RunState.ENDED, RunState.PARKED})
 """A parked run waits for a person, and there is none here."""
 IN_FLIGHT = 300
@@ -79,7 +81,8 @@ class Toll:
     """What became of so many events. `starts` are conversations; `twice` and `lost` name events, and must be empty.
 
     `unknown` are writes that were sent by a worker which was killed, so that nobody knows: no more than one for each.
-    `parked` are runs that want a person, with their reasons; events `behind` one of them wait in its mailbox.
+    `parked` are runs that want a person, with their reasons; events `behind` one of them wait in its mailbox. `amiss`
+    are runs that ended otherwise than completed or superseded, with their reasons.
     """
 
     events: int
@@ -92,6 +95,7 @@ class Toll:
     outcomes: Counter[str]
     parked: tuple[str, ...] = ()
     behind: int = 0
+    amiss: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +159,7 @@ async def calm(home: House, *, dispatchers: int = 1, workers: int = 1) -> AsyncI
 async def counted(home: House, ids: Sequence[str]) -> Toll:
     """What became of them, once nothing is on its way any more."""
     made = await _starts(home, ids)
-    taken, heard, opened_, unknown = await home.stores.ledger.read(_books)
+    taken, heard, opened_, made_calls = await home.stores.ledger.read(_books)
     parked = {one.workflow_id for one in opened_ if one.state == RunState.PARKED}
     ends = {
         event: taken.get(start.id, BEHIND if start.workflow_id in parked else "nobody")
@@ -174,7 +178,7 @@ async def counted(home: House, ids: Sequence[str]) -> Toll:
         ends=Counter(ends.values()),
         starts=len(opened_),
         writes=lines.total(),
-        unknown=unknown,
+        unknown=sum(state == UNKNOWN for _, state in made_calls),
         twice=(
             *(event for event, times in heard_by.items() if times > 1),
             *(line for line, times in lines.items() if times > 1),
@@ -185,6 +189,11 @@ async def counted(home: House, ids: Sequence[str]) -> Toll:
             f"{one.run_id}: {one.reason}" for one in opened_ if one.state == RunState.PARKED
         ),
         behind=list(ends.values()).count(BEHIND),
+        amiss=tuple(
+            f"{one.run_id}: {one.outcome}: {one.reason or _states(one.run_id, made_calls)}"
+            for one in opened_
+            if one.outcome not in {None, *ASKED_FOR}
+        ),
     )
 
 
@@ -216,10 +225,14 @@ async def _settled(home: House, ids: Sequence[str]) -> bool:
     if await home.stores.inbox.waiting():
         return False
     made = await _starts(home, ids)
-    taken, _, opened_, _ = await home.stores.ledger.read(_books)
+    taken, heard, opened_, _ = await home.stores.ledger.read(_books)
     parked = {one.workflow_id for one in opened_ if one.state == RunState.PARKED}
+    known = {event for event, _ in heard}
     return all(one.state in AT_AN_END for one in opened_) and all(
-        start.id in taken or start.workflow_id in parked for start in made.values()
+        # Claimed, it is not in its conversation yet.
+        (start.id in taken and (taken[start.id] != Claim.CONSUMED or event in known))
+        or start.workflow_id in parked
+        for event, start in made.items()
     )
 
 
@@ -261,15 +274,20 @@ async def _starts(home: House, ids: Sequence[str]) -> dict[str, Decision]:
     return found
 
 
+def _states(run_id: str, made: Sequence[tuple[str, str]]) -> str:
+    states = ", ".join(state for one, state in made if one == run_id)
+    return f"its calls: {states or 'none'}"
+
+
 def _books(connection: Transaction) -> tuple[Any, ...]:
     taken = connection.execute(select(claims.c.decision_id, claims.c.how))
     heard = connection.execute(select(conversation_events.c.event_id, conversation_events.c.run_id))
     names = [conversations.c[name] for name in Opened.__slots__]
     begun = connection.execute(select(*names))
-    unknown = connection.scalars(select(calls.c.run_id).where(calls.c.state == "unknown"))
+    made = connection.execute(select(calls.c.run_id, calls.c.state))
     return (
         {row.decision_id: row.how for row in taken},
         [tuple(row) for row in heard],
         [Opened(**row._mapping) for row in begun],
-        len(list(unknown)),
+        [(row.run_id, row.state) for row in made],
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.house import House, house, opened
+from tests.support.house import Files, House, house, opened
 from tests.support.scripts import Turns, says, use, uses
 from tests.support.town import Town, kill
 from workflows import calls
@@ -69,3 +69,14 @@ async def test_a1_an_opening_that_is_to_begin_again_can_be_cancelled(
             await home.say("cancel", run["id"])
             ended = await home.ended()
     assert ended["outcome"] == "cancelled"
+
+
+async def test_a1_an_opening_whose_servers_can_not_be_reached_parks_after_a_few_tries_and_says_which(
+    tmp_path: Path, town: Town
+) -> None:
+    away = Files(servers="lab:\n  url: http://127.0.0.1:9/mcp\n")
+    async with house(tmp_path, town, Turns([says()]), away) as home:
+        await home.ring(opened())
+        run = await home.one("parked")
+    assert "lab" in run["reason"]
+    assert not run["reason"].startswith("prepare"), run["reason"]

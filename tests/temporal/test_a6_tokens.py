@@ -14,11 +14,14 @@ import pytest
 from orchestrator.api import api_over
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.tokens import Scope, Token
+from orchestrator.console.acting import Acting, Namespace
 from orchestrator.console.proving import digest_of
 from orchestrator.console.reading import Reading
 from orchestrator.console.rest.app import PLACE
 from orchestrator.console.saying import Rung
+from orchestrator.errors import OperatorError
 from orchestrator.sources.source import OPERATOR
+from orchestrator.telemetry.instruments import uncounted_api
 from tests.support.asgi import serving
 from tests.support.builders import Log
 from tests.support.house import House, house, opened
@@ -32,6 +35,14 @@ pytestmark = [pytest.mark.temporal, pytest.mark.timeout(90)]
 def token(name: str) -> Token:
     scopes = frozenset({Scope.APPROVE})
     return Token(name=name, digest=digest_of(f"dbt_{name}"), scopes=scopes, person=name)
+
+
+async def unknown(_workflow_id: str) -> dict[str, str]:
+    return {}
+
+
+async def nobody() -> str:
+    raise OperatorError("nobody is asked")
 
 
 @asynccontextmanager
@@ -55,8 +66,16 @@ async def api(home: House) -> AsyncIterator[str]:
         now=lambda: datetime.now(UTC),
         ui=lambda: None,
         namespace="default",
+        progress=unknown,
     )
-    async with serving(api_over(reading, ring, Log(), "0")) as url:
+    acting = Acting(
+        stores=home.stores,
+        configuration=read,
+        namespace=Namespace(name="default", identity=nobody),
+        now=reading.now,
+    )
+    served = api_over(reading, acting, ring, Log(), "0", uncounted_api())
+    async with serving(served) as url:
         yield f"{url}{PLACE}"
 
 

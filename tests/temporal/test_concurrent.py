@@ -9,7 +9,7 @@ from tests.support.house import Files, House, house, opened
 from tests.support.scripts import Turns, says, use, uses, wait
 from tests.support.town import Town, kill
 
-pytestmark = pytest.mark.temporal
+pytestmark = [pytest.mark.temporal, pytest.mark.timeout(120)]
 
 LIMITED = replace(Files(), rule=Files().rule.rstrip("\n") + "\n  limits: {concurrent: 2}\n")
 

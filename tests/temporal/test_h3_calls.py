@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator import temporal
+from orchestrator.cli.asking_temporal import HERE
 from orchestrator.ledger import audit
+from orchestrator.settings import Settings
+from orchestrator.state import StateDirectory
 from tests.support.house import PLAYBOOK, STDIO, Files, House, house, opened
 from tests.support.lab import SUPPORT
 from tests.support.scripts import Turns, results, says, use, uses
@@ -42,8 +46,17 @@ async def test_h3_o1_what_a_server_says_while_it_works_stands_under_its_activity
         await home.ring(opened())
         await home.until(lambda: _is_working(home), "a heartbeat that says how far the server is")
         run = (await home.runs())[0]
+        (call,) = run["tool_calls"]
+        said = await temporal.progress(home.client, run["workflow_id"])
+        asked = Settings(temporal=home.client.service_client.config.target_host)
+        by_command = await HERE.progress(asked, StateDirectory(tmp_path), run["workflow_id"])
+        nowhere = Settings(temporal="127.0.0.1:1")
+        unheard = await HERE.progress(nowhere, StateDirectory(tmp_path), run["workflow_id"])
         await home.say("cancel", run["id"])
         await home.ended()
+    assert said[call["id"]].startswith("working (")
+    assert by_command.keys() == said.keys()
+    assert unheard == {}
     # The cancel reached the server too.
     assert "slow cancelled" in home.counted.read_text()
 
@@ -64,7 +77,9 @@ async def test_h3_every_call_is_in_the_audit_and_one_beyond_the_limits_was_not_s
         chain = await home.stores.ledger.read(audit.lines)
 
     assert home.executed() == ["read_thing one"]
-    assert "server 'lab' may get 1/h (`limits:` in servers.yaml)" in str(results(script.asked[-1]))
+    told = str(results(script.asked[-1]))
+    assert "Nothing was sent: a limit held it: server 'lab' may get 1/h (`limits:`" in told
+    assert "1/h are used up: try again in 3" in told
     assert list(audit.broken(chain)) == []
     lines = [one.line for one in chain]
     assert [(one["outcome"], one["sent"]) for one in lines] == [("done", True), ("refused", False)]

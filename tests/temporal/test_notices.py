@@ -119,7 +119,7 @@ async def test_a_notice_that_fails_is_recorded_and_its_run_goes_on_all_the_same(
 async def test_r5_a_run_that_parks_over_its_budget_tells_so_with_its_summary(
     tmp_path: Path, town: Town
 ) -> None:
-    low = PLAYBOOK.replace("turns: 60", "turns: 2")
+    low = PLAYBOOK.replace("turns: 60", "turns: 1")
     script = Turns([uses(use("read_thing")), says("I have read it. I have written nothing.")])
     async with house(tmp_path, town, script, files(playbook=low)) as home:
         await home.ring(opened())
@@ -129,6 +129,6 @@ async def test_r5_a_run_that_parks_over_its_budget_tells_so_with_its_summary(
         (row,) = [one for one in await home.stores.inbox.entries(9) if one.source == DOORBELL]
         entry = await home.stores.inbox.entry(row.id)
     assert entry is not None
-    assert b"turns budget: this is turn 2 of 2" in entry.body
+    assert b"turns budget: 1 of 1 used" in entry.body
     assert b"I have read it. I have written nothing." in entry.body
     assert row.type == "run.parked"

@@ -138,14 +138,14 @@ async def test_a8_who_is_parked_hears_a_persons_word_in_its_sleep(
     tmp_path: Path, town: Town
 ) -> None:
     script = Turns([uses(use("write_thing", body="x")), uses(use("read_thing")), says()])
-    files = Files(playbook=PLAYBOOK.replace("turns: 60", "turns: 2"))
+    files = Files(playbook=PLAYBOOK.replace("turns: 60", "turns: 1"))
     async with house(tmp_path, town, script, files) as home:
         await home.ring(opened())
         await asleep(home)
         (run,) = await home.runs()
         assert run["state"] == "parked"
         playbook = home.directory / "doorbell.d" / "playbooks" / "work.md"
-        playbook.write_text(playbook.read_text().replace("turns: 2", "turns: 60"))
+        playbook.write_text(playbook.read_text().replace("turns: 1", "turns: 60"))
         await home.say("resume", run["id"])
         run = await home.ended()
     assert (run["outcome"], run["turns"]) == ("completed", 3)

@@ -26,7 +26,7 @@ def rewrite(home: House, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("limit", "raised", "reason"),
     [
-        ("turns: 60", "turns: 2", "turns budget: this is turn 2 of 2"),
+        ("turns: 60", "turns: 1", "turns budget: 1 of 1 used"),
         ("usd: 5", "usd: 0.007", "of 0.007 usd and 3000000 tokens"),
         ("tokens: 3000k", "tokens: 2k", "of 5 usd and 2000 tokens"),
     ],
@@ -58,14 +58,14 @@ async def test_r5_a_spent_budget_parks_with_the_reason_and_raising_it_in_the_fil
 async def test_r5_whoever_is_asked_for_more_reads_a_summary_and_the_run_goes_on_with_its_tools(
     tmp_path: Path, town: Town
 ) -> None:
-    low = PLAYBOOK.replace("turns: 60", "turns: 2")
+    low = PLAYBOOK.replace("turns: 60", "turns: 1")
     script = Turns([WRITE, says("I wrote once. I did not look."), uses(use("read_thing")), says()])
     async with house(tmp_path, town, script, Files(playbook=low)) as home:
         await home.ring(opened())
         run = await home.one("parked")
         assert run["account"] == "I wrote once. I did not look."
         await home.ring(opened(action="edited"))
-        rewrite(home, "turns: 2", "turns: 60")
+        rewrite(home, "turns: 1", "turns: 60")
         await home.say("resume", run["id"])
         run = await home.ended()
     assert "tool_choice" not in script.asked[2]
@@ -82,13 +82,24 @@ async def test_r5_resuming_without_raising_the_limit_parks_again_and_spends_noth
     async with house(tmp_path, town, script, files) as home:
         await home.ring(opened())
         run = await home.one("parked")
+        summed_up = len(script.asked)
         word = await home.say("resume", run["id"])
         await home.until(lambda: home.taken([word]), "the word")
         run = await home.one("parked")
         await home.say("cancel", run["id"])
         run = await home.ended()
     assert run["outcome"] == "cancelled"
-    assert len(script.asked) == 1
+    assert (summed_up, len(script.asked)) == (2, 2)
+
+
+async def test_a3_a_run_that_needs_exactly_its_turns_completes(tmp_path: Path, town: Town) -> None:
+    files = Files(playbook=PLAYBOOK.replace("turns: 60", "turns: 2"))
+    script = Turns([WRITE, says()])
+    async with house(tmp_path, town, script, files) as home:
+        await home.ring(opened())
+        run = await home.ended()
+    assert (run["outcome"], run["turns"]) == ("completed", 2)
+    assert all("tool_choice" not in request for request in script.asked)
 
 
 async def test_r5_at_eighty_percent_the_agent_is_asked_to_finish(

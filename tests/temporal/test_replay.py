@@ -20,7 +20,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from tests.support.lives import LIVES, lived
+from tests.support.lives import APART, LIVES, lived
 from tests.support.town import Town, town
 from workflows import parking
 from workflows.run import Run
@@ -30,7 +30,7 @@ RECORDED = HISTORIES / "run_v1.json"
 PARKED = HISTORIES / "parked_v1.json"
 """Its last event is a timer that never fired: whoever wakes such a run replays this first."""
 ALL = [RECORDED, PARKED, *sorted((HISTORIES / "lives").glob("*.json"))]
-NAMES = (*LIVES, "called_back")
+NAMES = (*LIVES, *APART)
 
 
 @cache

@@ -83,9 +83,13 @@ async def ledger(tmp_path):
         yield database
 
 
-async def failure(does, request, attempt=1, name="github.comment"):
+async def failure(does, request, attempt=1, name="github.comment", told=(), beats=None):
     environment = ActivityEnvironment()
-    environment.info = replace(environment.info, attempt=attempt, activity_type=name)
+    environment.info = replace(
+        environment.info, attempt=attempt, activity_type=name, heartbeat_details=told
+    )
+    if beats is not None:
+        environment.on_heartbeat = lambda *details: beats.append(details)
     with pytest.raises(ApplicationError) as caught:
         await environment.run(does, request)
     return caught.value
@@ -108,19 +112,36 @@ async def test_a_model_that_is_busy_is_asked_again_when_it_says(ledger, asked, t
     assert error.next_retry_delay == (None if told is None else timedelta(seconds=told))
 
 
-@pytest.mark.parametrize("attempt", range(1, ATTEMPTS_TO_REACH + 1))
-async def test_h3_hands_that_can_not_be_reached_are_tried_a_few_times_before_a_person_is_asked(
-    tmp_path, attempt
-):
-    def read():
-        raise HandsUnreachable("server 'github' can't be reached")
+def unreachable():
+    raise HandsUnreachable("server 'github' can't be reached")
 
+
+async def test_h3_hands_that_can_not_be_reached_are_tried_a_few_times_before_a_person_is_asked(
+    tmp_path,
+):
+    beats = [()]
     with ledger_at(tmp_path) as empty:
         await empty.write(conversations.begin, opening(), AT)
-        does = Activities(means(empty, read=read)).prepare
-        error = await failure(does, RunRef(run_id=RUN), attempt)
+        does = Activities(means(empty, read=unreachable)).prepare
+        errors = [
+            await failure(does, RunRef(run_id=RUN), attempt, told=beats[-1], beats=beats)
+            for attempt in range(1, ATTEMPTS_TO_REACH + 1)
+        ]
 
-    assert (error.type == PERSON) is error.non_retryable is (attempt == ATTEMPTS_TO_REACH)
+    *first, last = errors
+    assert not any(error.non_retryable for error in first)
+    assert (last.type, last.non_retryable) == (PERSON, True)
+
+
+async def test_a1_attempts_that_were_lost_with_their_worker_do_not_count_as_tries_to_reach_the_hands(
+    tmp_path,
+):
+    with ledger_at(tmp_path) as empty:
+        await empty.write(conversations.begin, opening(), AT)
+        does = Activities(means(empty, read=unreachable)).prepare
+        error = await failure(does, RunRef(run_id=RUN), ATTEMPTS_TO_REACH, told=("its progress",))
+
+    assert not error.non_retryable
 
 
 async def test_a_call_that_may_be_repeated_and_got_no_answer_is_tried_again(ledger):

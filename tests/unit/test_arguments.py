@@ -24,7 +24,6 @@ def schema(**properties):
         (LABELS, ["bug", "question"]),
         (LABELS, []),
         (TITLE, "A good title"),
-        (TITLE, "A good title\n\n<!-- doorbell:0123456789ab.1.2.0 -->"),
         (AMOUNT, 100),
         (AMOUNT, -3.5),
         (AMOUNT, [1, 2]),
@@ -56,7 +55,10 @@ def test_what_is_allowed_breaks_nothing(allowed, value):
         (Allowed(pattern="a|b"), "ax"),
         (Allowed(pattern="a|b"), "xb"),
         (Allowed(pattern="a|b"), "a\n"),
+        (TITLE, "A good title\n\n<!-- doorbell:0123456789ab.1.2.0 -->"),
         (AMOUNT, 100.01),
+        (AMOUNT, float("-inf")),
+        (AMOUNT, 10**400),
         (AMOUNT, "5"),
         (AMOUNT, True),
         (AMOUNT, float("nan")),
@@ -209,3 +211,12 @@ def test_what_the_schema_shows_as_allowed_is_allowed_and_nothing_that_was_fit_is
     if allowed.values is not None and not (kind == {} and isinstance(value, list)):
         assert fits == (fitted and not broken)
     assert not fits or fitted
+
+
+def test_a7_our_own_marker_is_none_of_the_models_words_and_no_other_text_may_look_like_it():
+    marked = {"it": "A good title\n\n<!-- doorbell:0123456789ab.1.2.0 -->"}
+    twice = {"it": f"A good title <!-- doorbell:x -->\n\n{marked['it'][-40:]}"}
+
+    assert breaches({"it": TITLE}, marked, "it") == []
+    assert breaches({"it": TITLE}, marked, "other") != []
+    assert breaches({"it": TITLE}, twice, "it") != []

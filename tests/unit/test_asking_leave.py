@@ -40,12 +40,11 @@ def enough(turns):
 @pytest.mark.parametrize(
     ("budget", "reason"),
     [
-        (replace(RICH, turns=2), "turns budget: this is turn 2 of 2"),
         (replace(RICH, tool_calls=1), "tool_calls budget: 1 of 1 used"),
         (replace(RICH, tokens=3_500), "too little is left for more than this turn"),
         (replace(RICH, usd=enough(1)), "too little is left for more than this turn"),
     ],
-    ids=["turns", "tool calls", "tokens", "usd"],
+    ids=["tool calls", "tokens", "usd"],
 )
 async def test_r5_its_last_turn_is_without_tools_and_says_why(tmp_path, budget, reason):
     async with leaving(tmp_path, says("I looked, and wrote nothing.")) as subject:
@@ -63,7 +62,7 @@ async def test_r5_its_last_turn_is_without_tools_and_says_why(tmp_path, budget, 
 
 async def test_r5_a_call_in_the_last_turn_is_answered_and_not_made(tmp_path):
     async with leaving(tmp_path, LOOK) as subject:
-        reply = await subject.ask(2, budget=replace(RICH, turns=2))
+        reply = await subject.ask(2, budget=replace(RICH, tool_calls=1))
         _, call = await subject.calls()
 
     assert (reply.calls, call.state) == ((), CallState.REFUSED)
@@ -80,11 +79,10 @@ async def test_r5_with_means_left_every_turn_has_its_tools(tmp_path):
 @pytest.mark.parametrize(
     ("budget", "reason"),
     [
-        (replace(RICH, turns=2), "turns budget: this is turn 2 of 2"),
         (replace(RICH, tokens=3_500), "too little is left for more than this turn"),
         (replace(RICH, usd=enough(1)), "too little is left for more than this turn"),
     ],
-    ids=["turns", "tokens", "usd"],
+    ids=["tokens", "usd"],
 )
 async def test_r5_a_run_that_parks_over_its_own_budget_leaves_a_summary(tmp_path, budget, reason):
     """Whoever is asked for more reads what was done for it, and what was not."""
@@ -108,9 +106,9 @@ async def test_r5_let_go_on_without_more_it_works_as_long_as_it_can_and_sums_up_
 ):
     answers = (says("I looked."), says("Once more."))
     async with leaving(tmp_path, *answers, over=OverBudget.PARK) as subject:
-        assert (await subject.ask(2, budget=replace(RICH, turns=2))).stays
+        assert (await subject.ask(2, budget=replace(RICH, tokens=3_500))).stays
         await subject.hears(3, "Go on.")
-        reply = await subject.ask(3, budget=replace(RICH, turns=3))
+        reply = await subject.ask(3, budget=replace(RICH, tokens=3_500))
         summary = await subject.ledger.read(shortfalls.summary, subject.run_id)
 
     assert "tool_choice" not in subject.script.asked[-1]
@@ -139,17 +137,53 @@ async def test_r5_where_a_cap_of_the_day_leaves_nothing_for_a_summary_the_run_pa
     caps = Caps(day=Cap(tokens=0), over=OverBudget.PARK)
     files = configuration(rule("triage", caps=caps))
     async with talk(tmp_path, PIN, says(), configuration=lambda: files) as subject:
-        reply = await subject.ask(2, budget=replace(RICH, turns=2))
+        reply = await subject.ask(2, budget=replace(RICH, tokens=3_500))
 
     assert (reply.stop, reply.stays) == (Stop.OVER_BUDGET, False)
     assert "0 tokens per day are spent" in reply.refusal
     assert subject.script.asked == []
 
 
-async def test_r5_a_budget_of_one_turn_is_spent_on_work(tmp_path):
-    files = configuration(rule("triage", caps=Caps(over=OverBudget.FINISH)))
-    async with talk(tmp_path, PIN, LOOK, configuration=lambda: files) as subject:
-        assert (await subject.ask(budget=replace(RICH, turns=1))).stop is Stop.TOOL_USE
+OVER_TURNS = "turns budget: 2 of 2 used"
+
+
+def summed_up(subject):
+    """The run wants more turns than it has."""
+    asked = Ask(run_id=subject.run_id, turn=2, budget=RICH, last=OVER_TURNS, parks=True)
+    return turning.ask(subject.means, asked, 1)
+
+
+@pytest.mark.parametrize("over", [OverBudget.PARK, OverBudget.FINISH])
+async def test_r5_the_last_of_its_turns_has_tools_too(tmp_path, over):
+    async with leaving(tmp_path, LOOK, over=over) as subject:
+        reply = await subject.ask(2, budget=replace(RICH, turns=2))
+
+    assert "tool_choice" not in subject.script.asked[-1]
+    assert (reply.stop, reply.refusal, len(reply.calls)) == (Stop.TOOL_USE, "", 1)
+
+
+@pytest.mark.parametrize(("over", "stays"), [(OverBudget.PARK, True), (OverBudget.FINISH, False)])
+async def test_r5_a_run_that_wants_more_turns_sums_up_without_tools(tmp_path, over, stays):
+    async with leaving(tmp_path, says("I looked."), over=over) as subject:
+        reply = await summed_up(subject)
+        summary = await subject.ledger.read(shortfalls.summary, subject.run_id)
+
+    assert subject.script.asked[-1]["tool_choice"] == {"type": "none"}
+    assert FOR in words(subject.script.asked[-1])
+    assert (reply.refusal, reply.stays, summary) == (OVER_TURNS, stays, "I looked.")
+
+
+@pytest.mark.parametrize("cap", [Cap(tokens=0), Cap(usd=Decimal(0))], ids=["tokens", "usd"])
+async def test_r5_a_summary_that_no_cap_has_room_for_is_left_out_and_no_new_day_asks_for_it(
+    tmp_path, cap
+):
+    files = configuration(rule("triage", caps=Caps(day=cap, over=OverBudget.PARK)))
+    async with talk(tmp_path, PIN, says(), configuration=lambda: files) as subject:
+        reply = await summed_up(subject)
+        held = await subject.ledger.read(shortfalls.holds, subject.run_id)
+
+    assert (reply.stop, reply.refusal, held) == (Stop.OVER_BUDGET, "", False)
+    assert subject.script.asked == []
 
 
 async def test_r5_without_money_for_a_leave_there_is_none(tmp_path):

@@ -1,6 +1,7 @@
 """`doorbell runs retry`: a word to the service, told as what it came to."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,7 +11,7 @@ from orchestrator.inbox.inbox import Action
 from orchestrator.ledger import calls, conversations
 from tests.support.builders import AT, comment, intent, opening, rule
 from tests.support.installed import Installed
-from tests.support.service import working
+from tests.support.service import until, working
 from workflows.messages import CallState, Outcome, RunState
 
 KEYED = rule(key="issue:{{ event.repository.full_name }}#{{ event.issue.number }}")
@@ -67,21 +68,19 @@ def test_a_run_that_may_have_written_is_exit_one_until_one_says_again(there):
     assert (told["of"], told["done"], told["run"]) == (run_id, True, None)
 
 
-def test_once_a_worker_has_begun_the_new_run_is_named(there):
+def test_once_a_worker_has_begun_the_new_run_is_named(there, monkeypatch):
+    """Its worker is quick: it has begun before the command looks again."""
     run_id = ran(there)
-    with working(there):
-        receipt = there.told("runs", "retry", run_id)
-    (anew,) = [one for one in decisions(there) if one.again]
-    there.write(
-        conversations.begin, opening(anew.id, event_id="evt_1", workflow_id=anew.workflow_id), AT
-    )
+    monkeypatch.setattr(retry, "PATIENCE", 30.0)
+    with working(there), ThreadPoolExecutor() as beside:
+        said = beside.submit(there.doorbell, "runs", "retry", run_id)
+        until(lambda: [one for one in decisions(there) if one.again])
+        (anew,) = [one for one in decisions(there) if one.again]
+        begun = opening(anew.id, event_id="evt_1", workflow_id=anew.workflow_id)
+        there.write(conversations.begin, begun, AT)
+        result = said.result()
 
-    async def look(stores):
-        return await retry._looked(stores, retry.Begun(of=run_id, event=receipt["event"]))
-
-    begun = there.use(look)
-    assert begun.run_id == run_id[:-1] + "2"
-    assert retry._line(begun).startswith(f"started run {begun.run_id} in place of {run_id}")
+    assert result.stdout.startswith(f"started run {run_id[:-1]}2 in place of {run_id}")
 
 
 def test_without_a_service_nothing_is_said(there):

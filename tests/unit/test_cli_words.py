@@ -8,7 +8,6 @@ from click.testing import CliRunner
 
 from orchestrator.cli import words
 from orchestrator.cli.main import main
-from orchestrator.dispatch.decide import PERSON
 from orchestrator.inbox.inbox import Action, Decision, DecisionState
 from orchestrator.sources.source import DOORBELL
 from tests.support.builders import NOW, comment, github, rule
@@ -231,19 +230,15 @@ def test_rules_are_listed_before_there_is_an_installation(tmp_path, monkeypatch)
 
 
 def test_a_word_that_nobody_has_carried_out_yet_is_told_as_recorded(capsys):
-    words.tell([words.Said(named="triage", recorded="evt_1")], as_json=False)
+    words.tell([receipt("triage", None)], as_json=False)
 
     assert capsys.readouterr().out == "triage: recorded as evt_1, not carried out yet\n"
 
 
 def test_one_refusal_among_many_is_exit_one():
-    done = words.Said(named="a", recorded="evt_1")
     with pytest.raises(SystemExit, match="1"):
-        words.tell(
-            [done, words.Said(named="b", recorded="evt_2", decision=refusal())], as_json=True
-        )
+        words.tell([receipt("a", None), receipt("b", False)], as_json=True)
 
 
-def refusal():
-    ignored = {"rule": "", "action": Action.IGNORE, "reason": "no"}
-    return Decision(id="d", event_id="y", cause=PERSON, **ignored)
+def receipt(named, accepted):
+    return {"named": named, "event": "evt_1", "accepted": accepted, "reason": "no"}

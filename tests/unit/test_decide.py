@@ -356,6 +356,13 @@ def test_r3_by_signal_events_of_one_key_meet_in_one_run():
     assert one.id != other.id
 
 
+def test_what_matched_and_what_did_not_are_named_by_the_same_derivation():
+    wanted = only(event(), rule())
+    unwanted = only(event(), rule(when=condition_of({"issue.number": 8}, ("r", "when"))[0]))
+
+    assert {wanted.id, unwanted.id} == {decision_id("evt_1", "triage")}
+
+
 def test_a_deliberate_redelivery_is_a_decision_of_its_own():
     assert decision_id("evt_1", "triage") == decision_id("evt_1", "triage", 0)
     assert decision_id("evt_1", "triage") != decision_id("evt_1", "triage", 1)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from orchestrator.agent.text.disguised import disguised_in
 from orchestrator.agent.text.redacting import Redaction
-from tests.support.inject_attacks import SECRET, disguises
+from tests.support.inject_attack import SECRET
+from tests.support.inject_carrying import disguises
 
 KNOWN = Redaction.of({SECRET: "env:SECRET"})
 PROSE = (

@@ -6,21 +6,39 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 
 import pytest
 
-from orchestrator.cli.following import PATIENCE, Following, follow
+from orchestrator.cli.following import OVERLAP, PATIENCE, Following, follow, newest
 from orchestrator.cli.moments import moment
+from orchestrator.console.questions import Events
 from orchestrator.inbox.inbox import Action
 from orchestrator.inbox.memory import MemoryInbox
-from orchestrator.inbox.sought import EVERYTHING, Sought, Stand
+from orchestrator.inbox.sought import Sought, Stand
 from tests.conformance.inboxes import decided, decision, one
 from tests.support.builders import NOW, comment
 from tests.support.installed import Installed
 
+EVERYTHING = Events()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A console that answers of this inbox; it has no ledger, and says and does nothing."""
+
+    inbox: MemoryInbox
+
+    async def ask(self, question):
+        after = await self.inbox.entry(question.after) if question.after else None
+        sought = Sought(state=question.stand, after=after.position if after else 0)
+        found = await self.inbox.entries(question.limit, sought)
+        return {"events": [{"id": entry.id, "state": str(entry.state)} for entry in found]}
+
 
 async def following(inbox, sought=EVERYTHING):
-    return Following(inbox=inbox, sought=sought, begin=await inbox.head())
+    asked = Asked(inbox)
+    return Following(asked=asked, sought=sought, begin=await newest(asked))
 
 
 async def ignored(inbox, name):
@@ -29,7 +47,7 @@ async def ignored(inbox, name):
 
 
 async def looked(follower):
-    return [entry.id for entry in await follower.look()]
+    return [one["id"] for one in await follower.look()]
 
 
 async def test_each_event_that_comes_is_told_once_and_none_from_before():
@@ -58,7 +76,7 @@ async def test_an_event_is_told_when_it_has_been_decided_about_or_nobody_does():
 
 async def test_who_asks_for_what_is_undecided_sees_it_at_once():
     inbox = MemoryInbox()
-    follower = await following(inbox, Sought(state=Stand.RECEIVED))
+    follower = await following(inbox, Events(stand=Stand.RECEIVED))
     await one(inbox, "e1")
 
     assert await looked(follower) == ["e1"]
@@ -77,11 +95,24 @@ async def test_what_becomes_visible_late_is_told_all_the_same():
     assert await looked(follower) == ["e1"]
 
 
+async def test_a_long_time_is_followed_without_asking_for_all_of_it_again():
+    inbox = MemoryInbox()
+    follower = await following(inbox)
+    told = []
+    for number in range(OVERLAP + 40):
+        await ignored(inbox, f"e{number}")
+        told += await looked(follower)
+
+    assert told == [f"e{number}" for number in range(OVERLAP + 40)]
+    assert follower.begin == "e39"
+    assert len(follower.told) == OVERLAP
+
+
 async def test_it_goes_on_until_it_is_stopped():
     inbox, heard, looks = MemoryInbox(), [], []
 
-    async def tell(entries):
-        heard.extend(entry.id for entry in entries)
+    async def tell(found):
+        heard.extend(one["id"] for one in found)
 
     async def sleep(_seconds):
         looks.append(1)
@@ -90,7 +121,7 @@ async def test_it_goes_on_until_it_is_stopped():
         await ignored(inbox, f"e{len(looks)}")
 
     with pytest.raises(asyncio.CancelledError):
-        await follow(inbox, EVERYTHING, tell, sleep)
+        await follow(Asked(inbox), EVERYTHING, tell, sleep)
     assert heard == ["e1", "e2"]
 
 

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from orchestrator.ledger import audit, calls, conversations, shortfalls
-from orchestrator.ledger.audit import NOTHING, Chained, Line, broken, chained, digest_of, text_of
+from orchestrator.ledger.audit import (
+    NOTHING,
+    Chained,
+    Line,
+    broken,
+    chained,
+    digest_of,
+    forget,
+    text_of,
+)
 from orchestrator.ledger.calls import Result
 from tests.support.builders import AT, RUN, comment, intent, ledger_at, opening, payer
 from tests.support.installed import Installed
@@ -180,6 +189,25 @@ def test_o2_a_line_that_was_deleted_is_named(there):
     edit(there, "DELETE FROM audit WHERE number = 1")
 
     assert "lines are missing" in there.doorbell("audit", "--verify").output
+
+
+def test_o2_what_was_forgotten_for_its_age_is_named_and_the_rest_is_proved(there):
+    first = there.told("audit")[0]["digest"]
+    there.write(forget, AT + 1, 10)
+    told, words = there.told("audit", "--verify"), there.doorbell("audit", "--verify").stdout
+
+    assert (told["ok"], told["lines"], told["last"]) == (True, 1, 2)
+    assert (told["forgotten"], told["head"]) == (1, first)
+    assert "it begins at line 2: those before were forgotten for their age" in words
+    assert f"line 1 had the digest {first}" in words
+    assert [row["number"] for row in there.told("audit")] == [2]
+
+
+def test_o2_a_chain_whose_remembered_end_was_changed_is_broken(there):
+    there.write(forget, AT + 1, 10)
+    edit(there, "UPDATE audit SET digest = 'x' WHERE number = 1")
+
+    assert "line 2 isn't what was written" in there.doorbell("audit", "--verify").output
 
 
 def test_o2_an_export_is_proved_without_the_ledger(there, tmp_path):

@@ -44,6 +44,18 @@ async def test_h3_who_waited_as_long_as_it_may_is_told_the_limit_and_where_it_st
                 pass
 
 
+async def test_h3_who_waited_in_vain_is_told_which_limit_it_was_and_when_it_may_go():
+    pace = Pace(most=1, window=100.0, said="1/m")
+    slow, quick = gate(concurrent=1, wait=0.05), gate(concurrent=9, pace=pace, wait=0.05)
+    async with slow.entered(), quick.entered():
+        with pytest.raises(Crowded, match="1 are under way: try again when one of them has ended"):
+            async with slow.entered():
+                pass
+        with pytest.raises(Crowded, match=r"1/m are used up: try again in (100|\d\d) s at the ear"):
+            async with quick.entered():
+                pass
+
+
 async def test_h3_a_place_is_free_again_after_its_call_failed_was_cancelled_or_gave_up_waiting():
     one, over = gate(concurrent=1, wait=0.05), asyncio.Event()
     with pytest.raises(ZeroDivisionError):

@@ -40,6 +40,7 @@ class Slots(RuleBasedStateMachine):
         self.number = 0
         self.mail = {name: [] for name in "abcd"}
         self.open = {}
+        self.held = {}
         self.resumed = set()
         for table in (schema.slots, schema.admitted, schema.claims):
             self.connection.execute(delete(table))
@@ -56,7 +57,7 @@ class Slots(RuleBasedStateMachine):
     @rule(workflow=WORKFLOWS)
     def lost_on_the_way(self, workflow):
         """It was let in, and is buried before it arrives."""
-        if self.mail[workflow]:
+        if self.mail[workflow][workflow in self.held :]:
             slots.withdraw(self.connection, self.mail[workflow].pop(), AT)
 
     @rule(workflow=WORKFLOWS, opens=st.booleans())
@@ -69,11 +70,14 @@ class Slots(RuleBasedStateMachine):
         claims.claim(self.connection, name, "token", how, workflow, AT)
         slots.settle(self.connection, workflow, AT)
         if opens and workflow not in self.open:
+            begun = opening(name, workflow_id=workflow, event_id=f"of-{name}")
             if not slots.enter(self.connection, wish(name, workflow), AT):
                 # It asks again, and nothing else of its mailbox is read before.
+                self.held[workflow] = name
+                conversations.begin(self.connection, begun, AT, "no slot is free")
                 self.mail[workflow].insert(0, name)
                 return
-            begun = opening(name, workflow_id=workflow, event_id=f"of-{name}")
+            self.held.pop(workflow, None)
             self.open[workflow] = conversations.begin(self.connection, begun, AT).run_id
         elif opens:
             conversations.hear(
@@ -89,6 +93,17 @@ class Slots(RuleBasedStateMachine):
         if workflow in self.open and not self.holds(workflow):
             self.resumed.add(workflow)
         self.record(workflow, RunState.RUNNING)
+
+    @rule(workflow=WORKFLOWS)
+    def call_off(self, workflow):
+        """A person cancels a run that waits for its slot."""
+        name = self.held.pop(workflow, None)
+        if name is not None:
+            self.mail[workflow].remove(name)
+            found = conversations.by_decision(self.connection, name)
+            conversations.record(
+                self.connection, found.run_id, RunState.ENDED, "", Outcome.CANCELLED, AT
+            )
 
     @rule(workflow=WORKFLOWS)
     def end(self, workflow):
@@ -191,6 +206,37 @@ def test_whoever_asks_for_a_slot_is_not_overtaken_by_starts_that_were_decided_la
     assert slots.admit(ledger, [wish("d4", "c", since=AT + 1)], AT + 7_200) == {"d4"}
     slots.withdraw(ledger, "d4", AT)
     assert slots.admit(ledger, [wish("d5", "d", since=AT - 1)], AT + 2) == {"d5"}
+
+
+def test_a_run_that_waits_for_its_slot_holds_none_is_not_overtaken_and_may_be_called_off(ledger):
+    begun = let_in_and_begun(ledger, "d1", "a")
+    slots.admit(ledger, [wish("d2", "a"), wish("d3", "b")], AT)
+    conversations.record(ledger, begun.run_id, RunState.ENDED, "", Outcome.COMPLETED, AT)
+    claims.claim(ledger, "d2", "token", Claim.CONSUMED, "a", AT)
+    held = conversations.begin(ledger, opening("d2", workflow_id="a"), AT, "no slot is free")
+
+    assert conversations.is_held(held)
+    assert [one.workflow_id for one in slots.holders(ledger)] == ["b"]
+    assert slots.admit(ledger, [wish("d4", "c", since=AT + 1)], AT + 2) == set()
+    assert slots.admit(ledger, [wish("d5", "d", since=AT - 1)], AT + 2) == {"d5"}
+    slots.withdraw(ledger, "d5", AT + 2)
+
+    conversations.record(ledger, held.run_id, RunState.ENDED, "", Outcome.CANCELLED, AT + 2)
+    assert slots.admit(ledger, [wish("d4", "c", since=AT + 1)], AT + 2) == {"d4"}
+
+
+def test_a_run_that_waited_for_its_slot_begins_as_the_same_run(ledger):
+    let_in_and_begun(ledger, "d1", "a")
+    asked = opening("d2", workflow_id="b")
+    held = conversations.begin(ledger, asked, AT, "no slot is free")
+    again = conversations.begin(ledger, asked, AT + 1, "no slot is free")
+    assert slots.enter(ledger, wish("d2", "b"), AT + 2)
+    begun = conversations.begin(ledger, asked, AT + 2)
+
+    assert again == held
+    assert (begun.run_id, begun.state) == (held.run_id, RunState.RUNNING)
+    assert (held.opened_at, begun.opened_at) == (AT, AT + 2)
+    assert {one.workflow_id for one in slots.holders(ledger)} == {"a", "b"}
 
 
 def test_a_run_that_just_gave_its_slot_back_leaves_it_to_those_that_are_held(ledger):

@@ -11,7 +11,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from tests.support.builders import spent, tool_call
 from tests.support.looping import BUDGET, COMMENT, LABEL, READ, TOOLS, acted, ended, loop, says
 from workflows.carried import Carried
-from workflows.loop import Act, AskModel, End, Loop, Stay
+from workflows.loop import Act, AskModel, End, Loop, Stay, TakeLeave
 from workflows.messages import CallState, Entry, Kind, Outcome, Reply, Spent, Stop
 from workflows.own_tools import WAIT
 from workflows.playbook import Stage
@@ -66,13 +66,12 @@ class World:
                 assert self.nudges == 0
                 self.nudges = 1
                 self.subject.noted(nudge=True)
+            case TakeLeave() as leave:
+                self._take_leave(leave)
             case Act(verdicts):
                 self._carry_out(verdicts)
-            case Stay() if self.data.draw(st.booleans()):
-                self.nudges = 0
-                self.subject.resumed(replace(BUDGET, usd=Decimal(1), tokens=9000, turns=12))
             case Stay():
-                return False
+                return self._stay()
             case End():
                 self._end(step)
                 return False
@@ -80,7 +79,8 @@ class World:
 
     def _reply(self, turn):
         state = self.subject.state
-        assert turn == state.turn + 1 <= state.budget.turns
+        assert turn == state.turn + 1
+        assert state.worked < state.budget.turns
         assert state.spent.usd < state.budget.usd
         assert state.spent.tokens < state.budget.tokens
         stop, asked = self.data.draw(REPLIES)
@@ -94,6 +94,25 @@ class World:
         tokens = state.spent.tokens + self.data.draw(st.integers(0, 400))
         used = Spent(usd=state.spent.usd + cost, input_tokens=tokens)
         self.subject.receive(Reply(turn=turn, stop=stop, calls=calls, spent=used))
+
+    def _stay(self):
+        if not self.data.draw(st.booleans()):
+            return False
+        self.nudges = 0
+        self.subject.resumed(replace(BUDGET, usd=Decimal(1), tokens=9000, turns=12))
+        return True
+
+    def _take_leave(self, leave):
+        state = self.subject.state
+        assert leave.turn == state.turn + 1
+        assert state.worked == state.budget.turns
+        assert state.stop is Stop.TOOL_USE
+        assert isinstance(leave.instead, Stay)
+        over = self.data.draw(st.booleans())
+        said = {"stop": Stop.OVER_BUDGET} if over else {"stop": Stop.END_TURN, "stays": True}
+        self.subject.receive(Reply(turn=leave.turn, spent=state.spent, refusal=leave.words, **said))
+        assert isinstance(self.subject.next(), Stay)
+        assert self.subject.state.worked == state.worked
 
     def _carry_out(self, verdicts):
         asked = [call.call_id for call in self.subject.state.calls]

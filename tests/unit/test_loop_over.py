@@ -70,7 +70,7 @@ def test_r5_without_words_the_runs_own_budget_is_named():
     assert "what is left of 0.10 usd and 1000 tokens" in step.reason
 
 
-LEFT = "turns budget: this is turn 2 of 2"
+LEFT = "turns budget: 2 of 2 used"
 
 
 def left(**changes):

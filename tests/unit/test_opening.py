@@ -15,8 +15,10 @@ from orchestrator.agent.means import Means
 from orchestrator.errors import PersonError
 from orchestrator.inbox.inbox import Action, Decision
 from orchestrator.inbox.memory import MemoryInbox
-from orchestrator.ledger import conversations, turns
+from orchestrator.ledger import conversations, slots, turns
+from orchestrator.ledger.slots import Wish
 from orchestrator.playbooks import InputError
+from orchestrator.rules.limits import Limits
 from orchestrator.servers import HttpServer, Server
 from tests.support.builders import (
     AT,
@@ -27,6 +29,7 @@ from tests.support.builders import (
     comment,
     configuration,
     ledger_at,
+    rule,
     source,
 )
 from tests.support.builders import opening as begun
@@ -147,6 +150,25 @@ async def test_a_conversation_is_numbered_once_with_the_place_of_its_event(house
     assert (found.position, found.event_id, found.key) == (1, "e1", KEY)
     assert (found.rule, found.playbook, found.stage) == ("triage", "triage", "live")
     assert (found.scripted, found.configuration) == (True, "sha")
+
+
+async def test_r3_a_run_without_a_slot_waits_under_its_number_and_says_why_until_there_is_one(
+    house,
+):
+    house.edit(rules=(rule(limits=Limits(concurrent=1)),))
+    elsewhere = Wish(rule="triage", most=1, workflow_id="w", decision_id="d", event_id="e")
+    await house.means.ledger.write(slots.admit, [elsewhere], AT)
+    request = await decided(house)
+
+    held = await opening.begin(house.means, request)
+    waiting = await house.means.ledger.read(conversations.one, RUN)
+    assert (held.run_id, "has no slot free" in held.held) == (RUN, True)
+    assert (waiting.state, waiting.reason) == (RunState.WAITING, held.held)
+
+    await house.means.ledger.write(slots.withdraw, "d", AT)
+    assert await opening.begin(house.means, request) == RunRef(run_id=RUN)
+    now = await house.means.ledger.read(conversations.one, RUN)
+    assert now.state is RunState.RUNNING
 
 
 async def test_a_decision_without_a_stage_opens_a_preview(house):

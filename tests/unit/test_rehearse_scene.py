@@ -191,7 +191,7 @@ TYPED = replace(
 
 def test_inputs_are_typed_as_the_playbook_says():
     given = ["n=-7", "b=true", "s=a=b", "other=1"]
-    assert typed(TYPED, given) == {"n": -7, "b": True, "s": "a=b", "other": "1"}
+    assert typed(TYPED.inputs, given) == {"n": -7, "b": True, "s": "a=b", "other": "1"}
 
 
 @pytest.mark.parametrize(
@@ -204,9 +204,9 @@ def test_inputs_are_typed_as_the_playbook_says():
 )
 def test_inputs_that_are_none_are_mistakes(given, said):
     with pytest.raises(click.UsageError, match=said):
-        typed(TYPED, given)
+        typed(TYPED.inputs, given)
 
 
 def test_a_number_that_is_none_is_said():
     with pytest.raises(OperatorError, match="expected a whole number, got 'seven'"):
-        typed(TYPED, ["n=seven"])
+        typed(TYPED.inputs, ["n=seven"])

@@ -22,7 +22,8 @@ OPERATIONS = {
     "retryDeadLetter", "discardDeadLetter", "listRuns", "showRun", "readLog", "startRun",
     "resumeRun", "cancelRun", "applyRun", "retryRun", "listApprovals", "showApproval", "approve",
     "deny", "answer", "listRules", "showRule", "pauseRule", "unpauseRule", "pauseSource",
-    "unpauseSource", "showSpend", "showStatus", "whoAmI",
+    "unpauseSource", "showSpend", "showStatus", "whoAmI", "showDelivery", "pruneEvents",
+    "listLostRuns", "acceptNamespace", "listPlaybooks",
 }  # fmt: skip
 NOT_CLOSED = {"showStatus"}
 """What their answers hold stands in no shape."""

@@ -8,6 +8,7 @@ import pytest
 from orchestrator import retention, views
 from orchestrator.ledger import (
     artifacts,
+    audit,
     calls,
     claims,
     configurations,
@@ -192,3 +193,16 @@ def test_a_pruned_run_is_still_shown_and_read(tmp_path, monkeypatch):
         result = there.doorbell("runs", verb, RUN)
         assert result.exit_code == 0, result.output
         assert "github.comment" in result.stdout
+
+
+async def test_who_made_which_call_is_known_for_as_long_as_one_says(ledger):
+    await lived(ledger)
+    year = NOW + timedelta(days=399)
+    kept = await retention.prune_ledger(ledger, month, year)
+    for_ever = await retention.prune_ledger(ledger, month, year + timedelta(days=900), None)
+    sooner = await retention.prune_ledger(ledger, month, year, timedelta(days=90))
+    again = await retention.prune_ledger(ledger, month, year + timedelta(days=900))
+
+    assert [one.audited for one in (kept, for_ever, sooner, again)] == [0, 0, 1, 0]
+    proof = await ledger.read(audit.proof)
+    assert (proof.lines, proof.broken, proof.head.number) == (0, (), 1)

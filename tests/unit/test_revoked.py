@@ -35,7 +35,7 @@ from tests.support.builders import (
 )
 from tests.support.locked import COMMENT, SERVER, changed, lock_of_tools, offered
 from workflows.messages import CallRequest, CallState
-from workflows.playbook import OnDrift, Playbook, WriteLimit
+from workflows.playbook import Allowed, OnDrift, Playbook, WriteLimit
 
 ARGUMENTS = {"body": "Hello"}
 PINNED = tool(hash=definition_hash(COMMENT))
@@ -323,6 +323,17 @@ async def test_h2_a_run_opened_by_a_version_that_pinned_no_hash_goes_on(tmp_path
         house.server_offers(changed())
         assert (await house.call()).state is CallState.DONE
         assert house.hands.asked == 0
+
+
+async def test_a7_what_an_edit_of_the_file_allows_no_longer_is_not_sent_by_a_run_that_is_open(
+    house,
+):
+    house.edit(playbooks={"triage": limited(args={"body": Allowed(values=("Bye",))})})
+
+    call = await house.call("1.0")
+
+    assert (call.state, house.hands.executed) == (CallState.DENIED, [])
+    assert "body: expected one of 'Bye', got 'Hello'" in str(call.content)
 
 
 async def test_a_max_that_was_lowered_counts_what_was_sent_before(house):

@@ -186,3 +186,36 @@ async def test_a2_without_a_tool_that_shows_it_the_model_is_told_to_check(tmp_pa
         (words,) = (await made(subject)).content or ()
 
     assert "Check before you repeat it" in words["text"]
+
+
+LONG = "Zq8vT1mK9wLr2XyBn4Pd7Hs3"
+IN_THREE = [LONG[at : at + 8] for at in (0, 8, 16)]
+
+
+async def told(subject: Talk, call_id: str, body: str) -> CallState:
+    """What becomes of a call with this body."""
+    made_of = intent(call_id, effect=Effect.WRITE, arguments={"body": body})
+    turn = int(call_id.partition(".")[0])
+    await subject.ledger.write(calls.intend, subject.run_id, turn, made_of, AT)
+    request = CallRequest(run_id=subject.run_id, call_id=call_id)
+    return (await once.call(subject.means, request, 1)).state
+
+
+async def test_a7_a_secret_that_is_told_in_several_calls_is_not_told_whole(tmp_path: Path) -> None:
+    known = Redaction.of({LONG: "env:TOKEN"})
+    async with talking(tmp_path, "Hello", redact=lambda: known) as subject:
+        came = [
+            await told(subject, f"{at}.0", f"part {at}: {piece}.")
+            for at, piece in enumerate(IN_THREE, start=1)
+        ]
+
+    assert came == [CallState.DONE, CallState.DENIED, CallState.DENIED]
+
+
+async def test_a_call_that_never_left_told_nothing(tmp_path: Path) -> None:
+    known = Redaction.of({LONG: "env:TOKEN"})
+    async with talking(tmp_path, "Hello", redact=lambda: known) as subject:
+        first = await told(subject, "1.0", LONG[:16])
+        second = await told(subject, "2.0", f"part: {LONG[16:]}")
+
+    assert (first, second) == (CallState.DENIED, CallState.DONE)

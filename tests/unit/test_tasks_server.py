@@ -10,6 +10,7 @@ from mcp.types import CallToolResult, Request
 
 from tests.support.tasks_client import (
     Taking,
+    Task,
     TaskParams,
     call,
     cancel,
@@ -218,6 +219,21 @@ async def test_a_header_that_names_another_task_is_refused(tmp_path):
             await client.session.send_request(asked, CallToolResult)
 
     assert refused.value.code == -32020
+
+
+async def test_a_task_is_told_to_a_client_that_names_it_in_no_header(tmp_path):
+    """FastMCP's client of tasks sends none."""
+
+    class Bare(Request[TaskParams, Literal["tasks/get"]]):
+        method: Literal["tasks/get"] = "tasks/get"
+        params: TaskParams
+
+    async with house(tmp_path) as (_, _served, client):
+        handle = await call(client, "order_print", **ORDER)
+        bare = Bare(params=TaskParams(task_id=handle.task_id))
+        task = await client.session.send_request(bare, Task)
+
+    assert task.status == "working"
 
 
 async def test_a5_a_task_whose_time_is_over_has_failed_and_stays_so(tmp_path):

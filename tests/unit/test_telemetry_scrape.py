@@ -17,7 +17,12 @@ from orchestrator.doorbell.health import Readiness
 from orchestrator.doorbell.scraping import metrics_route
 from orchestrator.errors import OperatorError, Reason
 from orchestrator.telemetry import catalogue, port, process
-from orchestrator.telemetry.instruments import DispatchInstruments, DoorInstruments, RunInstruments
+from orchestrator.telemetry.instruments import (
+    ApiInstruments,
+    DispatchInstruments,
+    DoorInstruments,
+    RunInstruments,
+)
 from orchestrator.telemetry.port import metrics_port
 from orchestrator.telemetry.reach import breakers, temporal
 from orchestrator.telemetry.scrape import Permission
@@ -37,6 +42,7 @@ def house():
     """Everything that a service and a worker count, in one registry."""
     registry = registry_of("service", "0.1.0", lambda: AT, lambda: 3)
     door = DoorInstruments(registry, lambda: {"github"})
+    ApiInstruments(registry)
     DispatchInstruments(registry, lambda: {"github"})
     RunInstruments(registry)
 

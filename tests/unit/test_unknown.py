@@ -32,3 +32,14 @@ def test_a_tool_that_says_nothing_of_its_arguments_takes_any() -> None:
 def test_a7_a_name_that_looks_like_a_bound_one_is_refused_wherever_it_stands(name: str) -> None:
     assert strange(OPEN, {"repo"}, {name: "payroll"}) == [name]
     assert strange(OPEN, {"repo"}, {"params": [{"more": {name: 1}}]}) == ["params"]
+
+
+@pytest.mark.parametrize("name", ["Body", "b\u043edy", "/body", "body[]"])
+def test_a7_nothing_stands_beside_an_argument_that_looks_like_it(name: str) -> None:
+    assert strange(OPEN, (), {"body": "fine", name: "pwned"}) == [name]
+
+
+def test_a7_a_limited_argument_does_not_hide_in_an_envelope() -> None:
+    given = {"params": {"body": "pwned"}}
+    assert strange(OPEN, (), given, limited={"body"}) == ["params"]
+    assert strange(OPEN, (), given) == []

@@ -204,6 +204,9 @@ async def _reserved(
 
 
 async def _parked(means: Means, purse: Purse, question: Question, asked: Ask, words: str) -> Over:
+    if question.parks:
+        # It parks for its own turns, whatever else is short: no new day mends that.
+        return Over(over=OverBudget.PARK)
     await means.ledger.write(
         shortfalls.record,
         asked.run_id,

@@ -42,8 +42,8 @@ class Question:
     """A turn that is to be asked: the pin, the conversation so far, what the run may spend and has spent.
 
     `cut` are the tokens at which its first reply was cut; then twice as much is asked for. `turn` is its number, `used`
-    how many tool calls were made before it; `last` says why none follows. `left` says that the model took its leave in
-    the turn before, and was let go on.
+    how many tool calls were made before it; `last` says why none follows, `parks` that one may follow all the same when
+    a person wants it. `left` says that the model took its leave in the turn before, and was let go on.
     """
 
     frozen: Frozen
@@ -55,6 +55,7 @@ class Question:
     turn: int = 1
     used: int = 0
     last: str = ""
+    parks: bool = False
     left: bool = False
     static: Weight = field(init=False)
     said: Weight = field(init=False)
@@ -121,14 +122,13 @@ class Question:
     def leaves(self, *, parks: bool = False) -> str:
         """Which of the run's own limits makes this its last turn, where it takes its leave; empty when none does.
 
-        A run that `parks` then goes on without tool calls when those are used up: it may have all it needs.
+        All its `turns` may use tools: the loop asks for one more, if any. A run that `parks` then goes on without tool
+        calls when those are used up: it may have all it needs.
         """
         if self.last:
             return self.last
         if self.turn == 1 or (parks and self.left):
             return ""
-        if self.turn >= self.budget.turns:
-            return f"turns budget: this is turn {self.turn} of {self.budget.turns}"
         if self.used >= self.budget.tool_calls and not parks:
             return f"tool_calls budget: {self.used} of {self.budget.tool_calls} used"
         if prepare(self, less(_own(self), self.charge(USEFUL_REPLY))) is not None:

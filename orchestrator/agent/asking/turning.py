@@ -111,6 +111,7 @@ class _Asking:
                 turn=self.asked.turn,
                 used=self.transcript.used,
                 last=self.asked.last,
+                parks=self.asked.parks,
                 left=self.left,
             )
         return self.question
@@ -267,7 +268,7 @@ async def _reply(
         spent=spent,
         refusal=last or _refused(turn),
         over=over,
-        stays=bool(last) and not asked.last and over is OverBudget.PARK,
+        stays=bool(last) and (asked.parks or not asked.last) and over is OverBudget.PARK,
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from orchestrator.agent.conversation import frozen as pins
 from orchestrator.agent.conversation import prompt, retold, stepping
@@ -33,6 +34,8 @@ from workflows.messages import Opened, OpenRequest, RunRef, RunState
 from workflows.own_tools import BUILT_INS
 from workflows.playbook import Playbook, Stage
 
+FULL: Final = "has no slot free: it begins when a run of this rule has ended"
+
 
 async def begin(means: Means, request: OpenRequest) -> RunRef:
     """Number the conversation of this decision; asked again, the same one."""
@@ -57,9 +60,7 @@ async def begin(means: Means, request: OpenRequest) -> RunRef:
     )
     wish = await _wish(means, decision, request.workflow_id)
     begun = await means.ledger.write(_begun, opening, wish, means.now())
-    if begun is None:
-        return RunRef(run_id="", held=f"rule {decision.rule!r} has no slot free")
-    return RunRef(run_id=begun.run_id)
+    return RunRef(run_id=begun.run_id, held=begun.reason if conversations.is_held(begun) else "")
 
 
 async def _wish(means: Means, decision: Decision, workflow_id: str) -> Wish | None:
@@ -78,12 +79,12 @@ async def _wish(means: Means, decision: Decision, workflow_id: str) -> Wish | No
     )
 
 
-def _begun(
-    connection: Transaction, opening: Opening, wish: Wish | None, at: float
-) -> Conversation | None:
+def _begun(connection: Transaction, opening: Opening, wish: Wish | None, at: float) -> Conversation:
     there = conversations.by_decision(connection, opening.decision_id)
-    if there is None and wish is not None and not slots.enter(connection, wish, at):
-        return None
+    asks = wish is not None and (there is None or conversations.is_held(there))
+    if asks and wish is not None and not slots.enter(connection, wish, at):
+        # It is a run from now on: people see what it waits for, and may call it off.
+        return conversations.begin(connection, opening, at, f"rule {opening.rule!r} {FULL}")
     return conversations.begin(connection, opening, at)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-from orchestrator.agent.hands.definitions import Answered, Begun, Lost, NotSent, Outcome
+from orchestrator.agent.hands.definitions import Answered, Asks, Begun, Lost, NotSent, Outcome
 from orchestrator.agent.means import Means
 from orchestrator.agent.text.untrusted import blocks, shown
 from orchestrator.agent.tools.quarantine import way_of
@@ -74,6 +74,8 @@ def _said(outcome: Outcome) -> str:
             return outcome.reason
         case Begun():
             return "it began a task"
+        case Asks():
+            return "it asks people something first"
 
 
 def _same_server(means: Means, prompt: Prompt, name: str) -> None:

@@ -8,7 +8,7 @@ import html
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -40,8 +40,10 @@ _KNOWN: Final = re.compile(
     re.VERBOSE,
 )
 _LINK: Final = re.compile(
-    r"(?:https?|ftp)://[^\s<>\"'`)\]|]+|(?<![\w@.])www\.[^\s<>\"'`)\]|]+"
-    r"|(?:\]\(\s{0,9}<?|(?:href|src)\s{0,9}=\s{0,9}[\"']?)//[^\s<>\"'`)\]|]+",
+    # Where Markdown or HTML wants an address, it needs no scheme, and browsers mend what is wrong with its slashes.
+    r"(?:\]\(\s{0,9}<?|\]:\s{0,9}<?|\b(?:href|src|srcset|action|formaction|poster|cite|data)\s{0,9}=\s{0,9}[\"']?)"
+    r"(?P<to>(?:(?:https?|ftps?|mailto|javascript|data|file|tel|sms):|[/\\]{2})[^\s<>\"'`)\]|]+)"
+    r"|(?:https?|ftp)://[^\s<>\"'`)\]|]+|(?<![\w@.])www\.[^\s<>\"'`)\]|]+",
     re.IGNORECASE,
 )
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/_=.~-]{32,}")
@@ -76,8 +78,13 @@ class Found:
     words: str
 
 
-def secret_in(arguments: Mapping[str, Any], known: Redaction) -> Found | None:
-    """A secret of ours in the arguments of any call, even of one that only reads: to ask for a URL is to send it."""
+def secret_in(
+    arguments: Mapping[str, Any], known: Redaction, earlier: Sequence[Mapping[str, Any]] = ()
+) -> Found | None:
+    """A secret of ours in the arguments of any call, even of one that only reads: to ask for a URL is to send it.
+
+    `earlier` are the arguments of the run's other calls: a secret may be spread over several.
+    """
     for place, text in _texts(arguments):
         reference = known.found_in(text)
         if reference is not None:
@@ -86,8 +93,8 @@ def secret_in(arguments: Mapping[str, Any], known: Redaction) -> Found | None:
                 f"the argument {place} carries the secret {reference}, or names its place",
             )
     # One after the other: a secret may be spread over several arguments, with our own words at the end of one.
-    values = [_MARKER.sub("", text) for one in arguments.values() for text in _within(one)]
-    hidden = disguised_in(values, known) or disguised_in([*arguments], known)
+    values, before = _said(arguments), [text for one in earlier for text in _said(one)]
+    hidden = disguised_in(values, known, before) or disguised_in([*arguments], known)
     if hidden is None:
         return None
     return Found(Why.SECRET, f"its arguments carry the secret {hidden}, in another form")
@@ -114,6 +121,13 @@ def unfit(
         words = f"it mentions {len(mentions)} people or teams, and the playbook allows {screening.mentions} in one call"
         return Found(Why.MENTIONS, words)
     return None
+
+
+def _said(arguments: Mapping[str, Any]) -> list[str]:
+    texts = [text for one in arguments.values() for text in _within(one)]
+    # Behind all others: ours stands between two that belong together, and one that isn't ours may carry anything.
+    marked = [found.group() for text in texts if (found := _MARKER.search(text)) is not None]
+    return [*(_MARKER.sub("", text) for text in texts), *marked]
 
 
 def _texts(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -164,7 +178,7 @@ def _entropy(word: str) -> float:
 
 
 def _links(text: str) -> set[str]:
-    return {found.group().rstrip(".,;:!?") for found in _LINK.finditer(text)}
+    return {(found["to"] or found.group()).rstrip(".,;:!?") for found in _LINK.finditer(text)}
 
 
 def _mentions(text: str) -> set[str]:

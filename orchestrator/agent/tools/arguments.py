@@ -4,6 +4,7 @@ A policy is checked on the full arguments, bound ones included, and again just b
 give isn't checked, except where the tool's own default would break the policy: then it must be given.
 """
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -25,13 +26,13 @@ _MARKER: Final = re.compile(r"\s*<!-- doorbell:[0-9a-z.]{1,60} -->\s*\Z")
 _COMBINED: Final = ("anyOf", "oneOf", "allOf")
 
 
-def breaches(policy: Policy, arguments: Mapping[str, Any]) -> list[str]:
-    """What of the arguments isn't allowed, one line each."""
+def breaches(policy: Policy, arguments: Mapping[str, Any], marked: str | None = None) -> list[str]:
+    """What of the arguments isn't allowed, one line each; `marked` is the one that has our marker at its end."""
     return [
         f"{name}: expected {words(allowed)}, got {_told(wrong)}"
         for name, allowed in policy.items()
         if name in arguments
-        for wrong in _wrong(allowed, arguments[name])
+        for wrong in _wrong(allowed, _unmarked(arguments[name], marked=name == marked))
     ]
 
 
@@ -85,6 +86,10 @@ def _wrong(allowed: Allowed, value: Any) -> Iterator[Any]:
     return (one for one in each if not _fits(allowed, one))
 
 
+def _unmarked(value: Any, *, marked: bool) -> Any:
+    return _MARKER.sub("", value) if marked and isinstance(value, str) else value
+
+
 def _fits(allowed: Allowed, value: Any) -> bool:
     if allowed.values is not None and not any(same(value, one) for one in allowed.values):
         return False
@@ -96,12 +101,14 @@ def _fits(allowed: Allowed, value: Any) -> bool:
 def _matches(pattern: str, value: Any) -> bool:
     if not isinstance(value, str):
         return False
-    return asks(Operator.REGEX, rf"\A(?:{pattern})\z", [_MARKER.sub("", value)])
+    return asks(Operator.REGEX, rf"\A(?:{pattern})\z", [value])
 
 
 def _is_at_most(value: Any, most: float) -> bool:
-    # NaN is neither more nor less, and is none.
-    return isinstance(value, int | float) and not isinstance(value, bool) and value <= most
+    # What is no number is neither more nor less, and what has no end can't be sent.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return (isinstance(value, int) or math.isfinite(value)) and value <= most
 
 
 def _narrowed(prop: Any, allowed: Allowed, definitions: Mapping[str, Any]) -> dict[str, Any]:

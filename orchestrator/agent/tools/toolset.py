@@ -140,12 +140,12 @@ def check_arguments(tool: Tool, arguments: Any) -> str | None:
     """What is wrong with arguments a model chose, in words for the model; None when nothing is."""
     schema = tool.definition["input_schema"]
     unfit = complaints(tool.alias, schema, arguments) or _unknown(tool, schema, arguments)
-    return unfit or not_allowed(tool.alias, tool.args, full_arguments(tool, arguments))
+    return unfit or not_allowed(tool.alias, tool.args, full_arguments(tool, arguments), None)
 
 
 def _unknown(tool: Tool, schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> str | None:
     """Which arguments the tool doesn't have, in words for the model; None where it has all."""
-    found = strange(schema, tool.fixed, arguments)
+    found = strange(schema, tool.fixed, arguments, tool.args)
     if not found:
         return None
     there = ", ".join(schema["properties"]) or "none that you choose"
@@ -153,9 +153,14 @@ def _unknown(tool: Tool, schema: Mapping[str, Any], arguments: Mapping[str, Any]
     return f"The call of {tool.alias} was not made; it has no argument {told}: it has {there}."
 
 
-def not_allowed(name: str, policy: Policy, arguments: Mapping[str, Any]) -> str | None:
-    """What a playbook doesn't allow of full arguments, in words for the model; None where it allows them."""
-    wrong = breaches(policy, arguments)
+def not_allowed(
+    name: str, policy: Policy, arguments: Mapping[str, Any], marked: str | None
+) -> str | None:
+    """What a playbook doesn't allow of full arguments, in words for the model; None where it allows them.
+
+    `marked` is the argument that has our marker already.
+    """
+    wrong = breaches(policy, arguments, marked)
     if not wrong:
         return None
     lines = [f"- {line}" for line in wrong[:MAX_COMPLAINTS]]

@@ -1,28 +1,38 @@
-"""Arguments that a tool doesn't have, and those that look like a bound one; pure, it judges no value.
+"""Arguments that a tool doesn't have, and those that look like one of its own; pure, it judges no value.
 
 A server that reads names by other rules than ours (in another case, by how they look, out of an envelope) could take
-for a bound argument what the model chose.
+for a bound or limited argument what the model chose.
 """
 
-import re
-import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
+from orchestrator.agent.text.looks import bare
+
 _OPENING: Final = ("additionalProperties", "patternProperties", "unevaluatedProperties")
-_BETWEEN: Final = re.compile(r"[\W_]+")
 
 
 def strange(
-    schema: Mapping[str, Any], fixed: Collection[str], arguments: Mapping[str, Any]
+    schema: Mapping[str, Any],
+    fixed: Collection[str],
+    arguments: Mapping[str, Any],
+    limited: Collection[str] = (),
 ) -> list[str]:
-    """The names of arguments that may not be given; where a schema is open to any, those that look like a fixed one."""
+    """The names of arguments that may not be given.
+
+    Where a schema is open to any, those that look like one of the tool's, or have in them what looks like a fixed or a
+    limited one.
+    """
     names = schema["properties"]
     others = [name for name in arguments if name not in names and name not in fixed]
     if names and not any(word in schema for word in _OPENING):
         return others
-    looks = {_folded(name) for name in fixed}
-    return [name for name in others if looks & {*_names({name: arguments[name]})}]
+    looks, guarded = {*map(bare, names)}, {*map(bare, (*fixed, *limited))}
+    return [
+        name
+        for name in others
+        if bare(name) in looks or guarded & {*_names({name: arguments[name]})}
+    ]
 
 
 def _names(value: Any) -> Iterator[str]:
@@ -30,14 +40,10 @@ def _names(value: Any) -> Iterator[str]:
     match value:
         case Mapping():
             for name, one in value.items():
-                yield _folded(str(name))
+                yield bare(str(name))
                 yield from _names(one)
         case list():
             for one in value:
                 yield from _names(one)
         case _:
             return
-
-
-def _folded(name: str) -> str:
-    return _BETWEEN.sub("", unicodedata.normalize("NFKC", name)).casefold()
