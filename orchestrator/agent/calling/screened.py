@@ -1,6 +1,7 @@
 """A last look at what a call carries, just before it leaves, under the policy of now; it changes nothing in it."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from orchestrator.agent.conversation.opening import frozen_of, is_open
@@ -19,6 +20,8 @@ ALL_TURNS: Final = 1_000_000_000
 """So that no result is read with the arguments."""
 MOST_EARLIER: Final = 30
 """Calls of the run before this one that are looked through with it."""
+MOST_SIGNS: Final = 20_000
+"""Signs of those calls, the newest first: to see through every disguise takes about 8 us for each."""
 
 _LEFT: Final = frozenset(CallState) - {CallState.REFUSED, CallState.DENIED}
 
@@ -38,7 +41,18 @@ async def _secret(means: Means, call: Call) -> Found | None:
         return None
     others = await means.ledger.read(calls.of_run, call.run_id, ALL_TURNS)
     said = [one.arguments for one in others if one.call_id != call.call_id and one.state in _LEFT]
-    return secret_in(call.arguments, known, said[-MOST_EARLIER:])
+    # In a thread: a long text takes longer than a heartbeat may be late, and other calls go on meanwhile.
+    return await asyncio.to_thread(secret_in, call.arguments, known, _lately(said))
+
+
+def _lately(said: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    left, found = MOST_SIGNS, list[Mapping[str, Any]]()
+    for one in reversed(said[-MOST_EARLIER:]):
+        left -= len(str(one))
+        if left < 0:
+            break
+        found.insert(0, one)
+    return found
 
 
 async def _unfit(means: Means, call: Call) -> Found | None:
