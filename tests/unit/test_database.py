@@ -220,5 +220,6 @@ def test_the_inbox_has_exactly_these_tables(tmp_path):
         "migrations",
         "pauses",
         "refusals",
+        "subscriptions",
         "tallies",
     ]

@@ -9,7 +9,7 @@ from orchestrator.dispatch.asking import UNREADABLE
 from orchestrator.dispatch.decide import workflow_id_of
 from orchestrator.dispatch.runs import Unreachable
 from orchestrator.inbox.inbox import Action, DecisionState, EntryState
-from orchestrator.rules.rule import All
+from orchestrator.rules.rule import All, Leaf, Operator
 from tests.support.builders import KEY, comment, github, rule, word
 from tests.support.roads import decided, delivered, road_at, taken, the, waiting
 
@@ -200,8 +200,9 @@ def opened(receipt):
 
 
 async def test_r1_an_event_that_shows_a_bug_of_ours_stops_no_other(road):
-    """A condition of a kind that nobody can match stands for the bug."""
-    road.rules.insert(0, rule("broken", on=("github/issue_comment.*",), when=All((object(),))))
+    """A place that nobody can look at stands for the bug."""
+    nowhere = Leaf(path=None, operator=Operator.EQ, expected=1)
+    road.rules.insert(0, rule("broken", on=("github/issue_comment.*",), when=All((nowhere,))))
     await delivered(road, comment("e1"), opened("e2"))
 
     bad = await the(road, "e1")
