@@ -67,6 +67,10 @@ HEARTBEATS = timedelta(seconds=2)
 CACHED_RUNS = 500
 """Each takes about half a megabyte; one that isn't there is read again from its history when it wakes."""
 
+RUNS_ABREAST = 8
+"""Runs that take a step at once; stock is 100. They share one processor: a hundred together are all too slow for
+Temporal, which has each step done once more by somebody else, so that after an outage nothing would ever be done."""
+
 
 class Parks(logging.Filter):
     """Lets no traceback through for a run that parks: its reason is in the ledger and in `doorbell runs list`."""
@@ -237,6 +241,7 @@ def worker_of(
         interceptors=[] if deployment is None else [Upgrading()],
         identity=_name(),
         max_cached_workflows=CACHED_RUNS,
+        max_concurrent_workflow_tasks=RUNS_ABREAST,
         sticky_queue_schedule_to_start_timeout=STICKY,
         max_heartbeat_throttle_interval=HEARTBEATS,
         graceful_shutdown_timeout=GRACE,
