@@ -1,4 +1,4 @@
-"""Zero double starts while processes die: `python -m tests.bench.kills [EVENTS] [SEED]`; 10,000 is the proof.
+"""Zero double starts while processes die: `python -m tests.bench.kills [EVENTS] [SEED] [SECONDS]`; 10,000 is the proof.
 
 A real Temporal, a Postgres, three dispatchers and two workers, of which one is killed with SIGKILL and replaced after
 every few events, while events of every mode come in. Then everything is counted: at the ledger, and by the lines that
@@ -45,14 +45,16 @@ def say(label: str, value: object) -> None:
     sys.stdout.flush()
 
 
-async def proof(directory: Path, place: Town, database: str, events: int, seed: int) -> Toll:
+async def proof(
+    directory: Path, place: Town, database: str, events: int, seed: int, seconds: float
+) -> Toll:
     """Let them come while everybody dies, then let what is left come to its end in peace; count it in any case."""
     script, ids = Turns([says()]), list[str]()
     began = time.monotonic()
     parts = {"working": False, "dispatching": False}
     async with house(directory, place, script, FILES, database=database, **parts) as home:
         try:
-            async with asyncio.timeout(PATIENCE + FOR_EACH * events):
+            async with asyncio.timeout(seconds):
                 await _lived(home, events, random.Random(seed), ids)
         except TimeoutError:
             say("NOT AT AN END", "what follows is counted in the middle of it")
@@ -96,7 +98,7 @@ def told(toll: Toll) -> None:
         say("", what)
 
 
-def main(events: int, seed: int) -> int:
+def main(events: int, seed: int, seconds: float) -> int:
     """Prove it; the exit code."""
     with (
         tempfile.TemporaryDirectory() as directory,
@@ -105,7 +107,7 @@ def main(events: int, seed: int) -> int:
         postgres.database() as database,
     ):
         say("seed", seed)
-        toll = asyncio.run(proof(Path(directory), place, database, events, seed))
+        toll = asyncio.run(proof(Path(directory), place, database, events, seed, seconds))
         told(toll)
         ended = set(toll.outcomes) <= set(Outcome)
         return 1 if toll.twice or toll.lost or not ended else 0
@@ -113,4 +115,5 @@ def main(events: int, seed: int) -> int:
 
 if __name__ == "__main__":
     numbers = [int(word) for word in sys.argv[1:]]
-    sys.exit(main(*(numbers + [300, random.SystemRandom().randrange(10**6)][len(numbers) :])))
+    events, seed, *left = numbers + [300, random.SystemRandom().randrange(10**6)][len(numbers) :]
+    sys.exit(main(events, seed, left[0] if left else PATIENCE + FOR_EACH * events))

@@ -122,7 +122,8 @@ async def fed(home: House, coming: Iterator[Arrival], ids: list[str] | None = No
     """Keep them batch by batch, so that some are always on their way; the ids of the events, put into the list."""
     ids = [] if ids is None else ids
     while batch := [one for _, one in zip(range(BATCH), coming, strict=False)]:
-        await _until(lambda: _at_most(home, IN_FLIGHT), every=LOOK / 5)
+        # By what runs have heard: what only waits in mailboxes is on its way too.
+        await _until(partial(_have_ended, home, len(ids) - IN_FLIGHT), every=LOOK / 5)
         ids += await home.keep(*batch)
     return ids
 
