@@ -5,6 +5,9 @@ PYTHON ?= python3
 ARGS ?=
 RUN := .venv/bin
 
+# Containers like to keep no bytecode: every start of a process and of pytest would then compile all of it once more.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test conformance interop bench check format lock interop-lock
 .DEFAULT_GOAL := demo
 
@@ -15,8 +18,8 @@ demo: setup
 	@$(RUN)/doorbell demo $(ARGS)
 
 test: setup
-	$(RUN)/pytest -n 2 -m "not temporal" $(ARGS)
-	$(RUN)/pytest -n 2 -m temporal $(ARGS)
+	$(RUN)/pytest -n 2 --dist loadgroup -m "not temporal" $(ARGS)
+	$(RUN)/pytest -n 3 --dist loadgroup -m temporal $(ARGS)
 
 # The official MCP conformance suite, pinned: our server with its tasks, judged by somebody else.
 conformance: setup
@@ -34,6 +37,7 @@ check: setup
 	$(RUN)/ruff check .
 	$(RUN)/lint-imports
 	$(RUN)/mypy
+	@echo "$(RUN)/pytest --collect-only"; found=$$($(RUN)/pytest --collect-only -qq) || { echo "$$found" | tail -n 25; exit 1; }
 
 format: setup
 	$(RUN)/ruff format .

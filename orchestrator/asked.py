@@ -97,13 +97,15 @@ def whole(connection: Transaction, approval: Approval) -> Shown:
 
 
 def became(approval: Approval, call: Call) -> str:
-    """How it stands with a settled request, in a word: `executed` only when its call was answered by its server."""
+    """How it stands with a request, in a word: `executed` only when its call was answered by its server."""
+    if approval.standing is not Standing.APPROVED:
+        return str(approval.standing)
     match call.state:
         case CallState.DONE | CallState.FAILED:
             return "executed"
         case CallState.UNKNOWN:
             return "sent, outcome unknown"
-        case CallState.REFUSED:
+        case CallState.REFUSED | CallState.DENIED:
             return "not executed"
         case _:
             return str(approval.standing)

@@ -40,6 +40,14 @@ class CallLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How many seconds a call may take, and how many characters of its result are shown; None: as many as usual."""
+
+    timeout: float | None = None
+    result: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OAuth:
     """Client credentials: a token is fetched from the authorization server `issuer`, and from no other."""
 
@@ -66,6 +74,8 @@ class StdioServer:
     own_actor: OwnActor | None = None
     limits: CallLimits | None = None
     tool_limits: Mapping[str, CallLimits] = field(default_factory=dict)
+    bounds: Bounds = Bounds()
+    tool_bounds: Mapping[str, Bounds] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +93,19 @@ class HttpServer:
     own_actor: OwnActor | None = None
     limits: CallLimits | None = None
     tool_limits: Mapping[str, CallLimits] = field(default_factory=dict)
+    bounds: Bounds = Bounds()
+    tool_bounds: Mapping[str, Bounds] = field(default_factory=dict)
 
 
 Server = StdioServer | HttpServer
+
+
+def bounds_of(server: Server | None, tool: str) -> Bounds:
+    """The bounds of a tool's calls; what isn't said of the tool is said of its server."""
+    if server is None:
+        return Bounds()
+    whole, own = server.bounds, server.tool_bounds.get(tool, Bounds())
+    return Bounds(
+        timeout=whole.timeout if own.timeout is None else own.timeout,
+        result=whole.result if own.result is None else own.result,
+    )

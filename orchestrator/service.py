@@ -6,9 +6,9 @@ import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 from litestar.types import ASGIApp
 
-from orchestrator import outreach, retention, temporal
+from orchestrator import outreach, rounds, temporal
 from orchestrator.api import api_of
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.files import SOURCES
@@ -44,17 +44,15 @@ from orchestrator.inbox.group_commit import GroupCommit, RefusalLog
 from orchestrator.inbox.inbox import Arrival, Receipt
 from orchestrator.known_secrets import held_by, redact_of
 from orchestrator.logs import Journal
-from orchestrator.notifying import Notifying
 from orchestrator.parts import Counts, Parts
 from orchestrator.recovery.hearing import Hearing
 from orchestrator.recovery.indoors import Ring, indoors
 from orchestrator.recovery.renewing import Recoveries
-from orchestrator.releasing import Releaser
 from orchestrator.schedules import clock
 from orchestrator.schedules.keeping import Schedules
 from orchestrator.schedules.ringing import Ringing as Ticking
 from orchestrator.secrets import Secret
-from orchestrator.settings import Settings, environment, kept_for
+from orchestrator.settings import Settings, environment
 from orchestrator.sources.notices import notices_source
 from orchestrator.sources.operator import operator_source
 from orchestrator.sources.schedule import schedule_source
@@ -64,7 +62,6 @@ from orchestrator.standing import read_gauges, status_of
 from orchestrator.state import Addresses, StateDirectory
 from orchestrator.stores import Stores, reloading_of
 from orchestrator.subscribing.subscribing import Subscribing
-from orchestrator.sweeping import Sweeper
 from orchestrator.telemetry.instruments import DispatchInstruments, DoorInstruments
 from orchestrator.telemetry.registry import Registry
 from orchestrator.telemetry.scrape import Permission
@@ -101,12 +98,7 @@ async def serve(settings: Settings, dotenv: Path, journal: Journal) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     told_at_start = environment(dotenv)
     listener = inherited(told_at_start, os.getpid())
-    if listener is not None:
-        where = {"host": host_of(listener), "port": port_of(listener)}
-        settings = settings.model_copy(update=where)
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    settings, stopping = _listening_on(settings, listener), _stopping()
     version = metadata.version("doorbell")
     registry = registry_of("service", version, _now, lambda: journal.dropped)
     with StateDirectory.open(settings.state, role="service") as state:
@@ -127,20 +119,28 @@ async def serve(settings: Settings, dotenv: Path, journal: Journal) -> None:
         state.withdraw()
 
 
+def _listening_on(settings: Settings, listener: socket.socket | None) -> Settings:
+    """A socket that we were given says where we are, whatever the settings say."""
+    if listener is None:
+        return settings
+    where = {"host": host_of(listener), "port": port_of(listener)}
+    return settings.model_copy(update=where)
+
+
+def _stopping() -> asyncio.Event:
+    """Set when we are told to leave."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
+
+
 @asynccontextmanager
 async def _parts(
-    settings: Settings,
-    dotenv: Path,
-    state: StateDirectory,
-    told: Telemetry,
-    journal: Journal,
+    settings: Settings, dotenv: Path, state: StateDirectory, told: Telemetry, journal: Journal
 ) -> AsyncIterator[Parts]:
-    if settings.temporal is None:
-        text = "the service needs a Temporal server: give --temporal ADDRESS, or use `doorbell up`"
-        raise OperatorError(text)
-    log = structlog.get_logger("service")
-    stores = Stores.open(state, settings.database)
-    try:
+    log, address = structlog.get_logger("service"), _temporal_at(settings)
+    with closing(Stores.open(state, settings.database)) as stores:
         reloading = await _reloading(settings, dotenv, state, stores)
         redact = redact_of(held_by(settings), reloading.configuration)
         journal.redact(lambda text: redact().text(text))
@@ -148,11 +148,9 @@ async def _parts(
         reloading.count = counts.dispatch.reloaded
         forwards = destinations(reloading.configuration, _now, log, counts=counts.dispatch)
         if settings.database is None:
-            # On SQLite we are the only service: what a killed one had leased need not wait for its leases to end.
-            await stores.inbox.free_leases()
-            await stores.inbox_database.write(subscriptions.free)
+            await _free(stores)
         client = await temporal.connect(
-            settings.temporal, settings.namespace, lazy=True, interceptors=told.interceptors
+            address, settings.namespace, lazy=True, interceptors=told.interceptors
         )
         runs = TracedRuns(TemporalRuns(client, settings.task_queue), told.tracing)
         parts = Parts(
@@ -163,21 +161,26 @@ async def _parts(
             client=client,
             dispatcher=_dispatcher(stores, runs, forwards, reloading, counts, told),
             forwards=forwards,
-            hearing=Hearing(
-                lambda: reloading.loaded.sources,
-                stores.inbox,
-                _now,
-                log,
-                tell=counts.dispatch.silent,
-            ),
+            hearing=_hearing(stores, reloading, counts),
             telling=Telling(counts.door, journal.delivery, told.tracing),
             counts=counts,
             log=log,
         )
         read_gauges(parts, _now)
         yield parts
-    finally:
-        stores.close()
+
+
+def _temporal_at(settings: Settings) -> str:
+    if settings.temporal is None:
+        text = "the service needs a Temporal server: give --temporal ADDRESS, or use `doorbell up`"
+        raise OperatorError(text)
+    return settings.temporal
+
+
+async def _free(stores: Stores) -> None:
+    """What a killed service had leased need not wait for its leases to end: on SQLite we are the only one."""
+    await stores.inbox.free_leases()
+    await stores.inbox_database.write(subscriptions.free)
 
 
 async def _reloading(
@@ -237,6 +240,16 @@ def _dispatcher(
     )
 
 
+def _hearing(stores: Stores, reloading: Reloading, counts: Counts) -> Hearing:
+    return Hearing(
+        lambda: reloading.loaded.sources,
+        stores.inbox,
+        _now,
+        structlog.get_logger("service"),
+        tell=counts.dispatch.silent,
+    )
+
+
 @asynccontextmanager
 async def _door(parts: Parts, listener: socket.socket | None) -> AsyncIterator[Open]:
     settings, inbox = parts.settings, parts.stores.inbox
@@ -284,16 +297,8 @@ def _at_the_door(parts: Parts, refused: RefusalLog, keeps: Keeps) -> ASGIApp:
 
 
 def _loops(parts: Parts, opened: Open) -> list[asyncio.Task[object]]:
-    ticking = _clock(parts, opened.ring)
     works = [
-        ticking.keep(),
-        ticking.hear(),
-        parts.dispatcher.work(),
-        parts.hearing.work(),
-        _nightly(parts),
-        _releaser(parts).work(),
-        _sweeper(parts).work(),
-        _notifying(parts).work(),
+        *rounds.works(parts, _clock(parts, opened.ring), _now),
         opened.recoveries.work(parts.reloading.newer),
         opened.subscribing.work(),
         parts.reloading.work(),
@@ -301,20 +306,11 @@ def _loops(parts: Parts, opened: Open) -> list[asyncio.Task[object]]:
     return [asyncio.create_task(work) for work in works]
 
 
-def _addresses(settings: Settings, url: str) -> Addresses:
-    return Addresses(
-        url=url,
-        pid=os.getpid(),
-        temporal=settings.temporal or "",
-        temporal_ui=settings.temporal_ui,
-    )
-
-
 def _clock(parts: Parts, ring: Ring) -> clock.Clock:
     settings = parts.settings
     means = clock.Means(
         schedules=Schedules(parts.client, settings.task_queue),
-        connect=partial(temporal.connect, settings.temporal or "", settings.namespace),
+        connect=partial(temporal.connect, _temporal_at(settings), settings.namespace),
         ringing=Ticking(ring, parts.state.operator_secret(), _now),
         rules=lambda: parts.reloading.configuration().rules,
         inbox=parts.stores.inbox,
@@ -323,64 +319,18 @@ def _clock(parts: Parts, ring: Ring) -> clock.Clock:
     return clock.Clock(means)
 
 
-def _releaser(parts: Parts) -> Releaser:
-    return Releaser(
-        inbox=parts.stores.inbox,
-        ledger=parts.stores.ledger,
-        configuration=parts.dispatcher.configuration,
-        now=_now,
-        poke=parts.dispatcher.poke,
-        log=parts.log,
-    )
-
-
-def _sweeper(parts: Parts) -> Sweeper:
-    return Sweeper(
-        inbox=parts.stores.inbox,
-        ledger=parts.stores.ledger,
-        temporal=TemporalRuns(parts.client, parts.settings.task_queue),
-        embedded=parts.settings.embedded,
-        now=_now,
-        poke=parts.dispatcher.poke,
-        log=parts.log,
-        counts=parts.counts.dispatch,
-    )
-
-
-def _notifying(parts: Parts) -> Notifying:
-    return Notifying(
-        inbox=parts.stores.inbox,
-        ledger=parts.stores.ledger,
-        configuration=parts.dispatcher.configuration,
-        redact=redact_of(held_by(parts.settings), parts.reloading.configuration),
-        counts=parts.counts.dispatch,
-        now=_now,
-        poke=parts.dispatcher.poke,
-        log=parts.log,
-    )
-
-
-async def _nightly(parts: Parts) -> None:
-    inbox, ledger = parts.stores.inbox, parts.stores.ledger
-    referred, keep = retention.referred_in(ledger), partial(_kept, parts.reloading)
-    await retention.nightly(
-        lambda: retention.prune(inbox, referred, keep, _now()),
-        _now,
-        parts.log,
-        forget_now=lambda: retention.prune_ledger(
-            ledger, keep, _now(), kept_for(parts.settings.audit_keep)
-        ),
+def _addresses(settings: Settings, url: str) -> Addresses:
+    return Addresses(
+        url=url,
+        pid=os.getpid(),
+        temporal=_temporal_at(settings),
+        temporal_ui=settings.temporal_ui,
     )
 
 
 def _backlog(reloading: Reloading, name: str) -> int | None:
     source = reloading.loaded.sources.get(name)
     return None if source is None else source.backlog
-
-
-def _kept(reloading: Reloading, name: str) -> timedelta | None:
-    source = reloading.loaded.readable.get(name)
-    return retention.DEFAULT_KEEP if source is None else source.keep
 
 
 def _now() -> datetime:

@@ -115,13 +115,19 @@ def _run(decision: dict[str, Any]) -> str:
         return named
     unpriced = cost["unpriced_turns"]
     price = f"{cost['usd']:.4f} USD" + (
-        f" and {unpriced} turns of unknown price" if unpriced else ""
+        f" and {_turns(unpriced)} of unknown price" if unpriced else ""
     )
     stands = cost["outcome"] or cost["state"]
     if cost["state"] == "parked" and cost.get("reason"):
         stands = f"parked: {plain(cost['reason'])}"
     written = f", writes: {cost['writes']}" if cost.get("writes") else ""
-    return f"{named}: {stands}, {cost['turns']} turns, {cost['tokens']:,} tokens, {price}{written}"
+    return (
+        f"{named}: {stands}, {_turns(cost['turns'])}, {cost['tokens']:,} tokens, {price}{written}"
+    )
+
+
+def _turns(count: int) -> str:
+    return "1 turn" if count == 1 else f"{count} turns"
 
 
 def standing(decision: dict[str, Any]) -> str | None:

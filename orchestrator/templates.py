@@ -29,6 +29,9 @@ CODE = rf"(?:{QUOTE}|[^'\"])*?"
 BLOCK = re.compile(
     rf"\{{\{{(?P<expression>{CODE})\}}\}}|\{{%(?P<statement>{CODE})%\}}|\{{#.*?#\}}", re.DOTALL
 )
+REMEMBERED = 32_768
+"""Parsed templates. Thousands of rules have a few each, and are asked in turn: of too few, none would ever be found."""
+
 INNERMOST = re.compile(r"\[[^\[\]{}]*\]|\{[^\[\]{}]*\}")
 FILTER = re.compile(r"\|\s*([A-Za-z_]\w*)")
 # What these make of null is a word, a zero or nothing, or they print Python; ours below say no instead.
@@ -233,7 +236,7 @@ def templates_of(value: Any) -> list[Template]:
             return []
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=REMEMBERED)
 def _parsed(text: str) -> Template:
     names = _undeclared(text, nested=False)
     _refuse_unwanted(text)

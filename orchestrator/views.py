@@ -15,6 +15,7 @@ from orchestrator.configuration.broken import rules_in
 from orchestrator.configuration.files import kept_files
 from orchestrator.database import Transaction
 from orchestrator.dispatch.decide import OTHERS
+from orchestrator.dispatch.reached import run_reached
 from orchestrator.inbox.inbox import Action, Decision, DecisionState, Entry, Refusal
 from orchestrator.inbox.orders import Pausable, Pause
 from orchestrator.ledger import (
@@ -43,8 +44,10 @@ from workflows.messages import RunState
 Shown = dict[str, Any]
 
 
-async def events(stores: Stores, entries: Sequence[Entry]) -> list[Shown]:
-    """Events with their decisions, in the order given."""
+async def events(stores: Stores, entries: Sequence[Entry], *, bare: bool = False) -> list[Shown]:
+    """Events with their decisions, or `bare` ones, in the order given."""
+    if bare:
+        return [_event(entry, (), {}, ()) for entry in entries]
     ids = [entry.id for entry in entries]
     decided = await stores.inbox.decisions(ids)
     reached = await stores.ledger.read(conversations.by_events, ids)
@@ -296,24 +299,21 @@ def _event(
         "duplicates": entry.duplicates,
         "duplicate_of": entry.duplicate_of,
         "decisions": [
-            _decision(entry, decision, reached) | _standing(entry, decision, pauses)
+            _decision(decision, run_reached(decision, entry.id, decided, reached))
+            | _standing(entry, decision, pauses)
             for decision in decided
         ],
     }
 
 
-def _decision(entry: Entry, decision: Decision, reached: dict[tuple[str, str], str]) -> Shown:
-    named = (
-        decision.with_.get("run") if decision.action in {Action.RESUME, Action.CONTROL} else None
-    )
-    found = reached.get((entry.id, decision.workflow_id or ""))
+def _decision(decision: Decision, run_id: str | None) -> Shown:
     return {
         "id": decision.id,
         "rule": decision.rule or decision.cause,
         "action": str(decision.action),
         "reason": decision.reason,
         "state": str(decision.state),
-        "run_id": named or (None if decision.action is Action.IGNORE else found),
+        "run_id": run_id,
         "trace": [finding(line) for line in decision.trace],
         **({"to": decision.with_.get("to")} if decision.action is Action.FORWARD else {}),
         **({"call": _called(decision)} if _calls(decision) else {}),

@@ -6,10 +6,10 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import metadata
@@ -19,21 +19,19 @@ from typing import Any
 import structlog
 from temporalio.client import Client, Interceptor
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import Worker, WorkerDeploymentConfig
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 from typing_extensions import override
 
 from orchestrator import temporal
-from orchestrator.agent.activities import Activities, ToolActivity
+from orchestrator.agent.activities import MODEL_AWAY, Activities, ToolActivity
 from orchestrator.agent.asking.pacing import credential_of
 from orchestrator.agent.counting import CountedModel
 from orchestrator.agent.faring import Faring
 from orchestrator.agent.hands.listings import Listings
 from orchestrator.agent.late import LateHands, LateModel
-from orchestrator.agent.means import Means, Model
+from orchestrator.agent.means import Means
 from orchestrator.agent.text.redacting import Redact
 from orchestrator.agent.tools.ourselves import learn_ourselves
-from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.reloading import Loaded, Reloading
 from orchestrator.deployment import Upgrading, deployment_of, make_current
 from orchestrator.errors import OperatorError
@@ -73,12 +71,31 @@ Temporal, which has each step done once more by somebody else, so that after an 
 
 
 class Parks(logging.Filter):
-    """Lets no traceback through for a run that parks: its reason is in the ledger and in `doorbell runs list`."""
+    """Lets no line through for a run that parks: its reason is in the ledger and in `doorbell runs list`.
+
+    A model that is away is one line with its reason, without our own stack: the turn is asked again.
+    """
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        return not (isinstance(error, ApplicationError) and error.type == PERSON)
+        if not isinstance(error, ApplicationError):
+            return True
+        if error.type == MODEL_AWAY:
+            record.msg, record.args = f"{record.getMessage()}: {error}", ()
+            record.exc_info = None
+        return error.type != PERSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The worker: what its runs work with, and what goes on beside them."""
+
+    means: Means
+    model: LateModel
+    hands: LateHands
+    reloading: Reloading
+    faring: Faring
 
 
 async def work(settings: Settings, dotenv: Path, journal: Journal) -> None:
@@ -101,63 +118,93 @@ async def _port(settings: Settings, registry: Registry) -> AsyncIterator[None]:
 
 
 async def _work(settings: Settings, dotenv: Path, told: Telemetry, journal: Journal) -> None:
-    log = structlog.get_logger("worker")
-    deployment = _deployment(settings)
+    log, deployment = structlog.get_logger("worker"), _deployment(settings)
     logging.getLogger("temporalio.activity").addFilter(Parks())
+    async with _parts(settings, dotenv, told, journal) as parts:
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.reloading.ask)
+        client = await _connected(settings, stopping, told.interceptors)
+        if client is not None:
+            async with worker_of(client, settings.task_queue, parts.means, deployment):
+                log.info("worker.ready", task_queue=settings.task_queue, **_told(deployment))
+                await _until(stopping, parts)
+        log.info("worker.stopped")
+
+
+@asynccontextmanager
+async def _parts(
+    settings: Settings, dotenv: Path, told: Telemetry, journal: Journal
+) -> AsyncIterator[Parts]:
     state = StateDirectory(settings.state.resolve())
     stores = Stores.open(state, settings.database)
     reloading = await _reloading(settings, dotenv, stores)
     redact = redact_of(held_by(settings), reloading.configuration)
     journal.redact(lambda text: redact().text(text))
-    counts = RunInstruments(told.registry)
-    faring = Faring(stores.ledger, _name(), time.time, log, counts)
-    listings = Listings()
-    model, hands = _late(
-        settings,
-        environment(dotenv),
-        state,
-        reloading.configuration(),
-        redact,
+    counts, listings = RunInstruments(told.registry), Listings()
+    faring = Faring(stores.ledger, _name(), time.time, structlog.get_logger("worker"), counts)
+    thread = ThreadPoolExecutor(1, "imports")
+    model = LateModel(_key(settings), settings.anthropic_base_url, thread)
+    hands = LateHands(
+        reloading.configuration().servers,
+        environment=environment(dotenv),
+        stderr=_written_by_hands(state),
+        thread=thread,
+        redact=redact,
         stood=faring.heard,
         changed=listings.forget,
     )
-    counted = CountedModel(model, counts, _declared(reloading.configuration))
-    means = replace(
-        _means(settings, stores, reloading, counted, hands, counts),
-        redact=redact,
-        listings=listings,
-    )
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.ask)
+    means = _means(settings, stores, reloading, model, hands, counts, listings, redact)
     try:
-        client = await _connected(settings, stopping, told.interceptors)
-        if client is not None:
-            async with worker_of(client, settings.task_queue, means, deployment):
-                log.info("worker.ready", task_queue=settings.task_queue, **_told(deployment))
-                await _until(stopping, model, hands, means, reloading, faring)
-        log.info("worker.stopped")
+        yield Parts(means=means, model=model, hands=hands, reloading=reloading, faring=faring)
     finally:
         await hands.close()
         await model.close()
         stores.close()
 
 
-async def _until(
-    stopping: asyncio.Event,
+def _written_by_hands(state: StateDirectory) -> Path:
+    logs = state.logs / "hands"
+    logs.mkdir(parents=True, exist_ok=True)
+    return logs
+
+
+def _means(
+    settings: Settings,
+    stores: Stores,
+    reloading: Reloading,
     model: LateModel,
     hands: LateHands,
-    means: Means,
-    reloading: Reloading,
-    faring: Faring,
-) -> None:
+    counts: RunInstruments,
+    listings: Listings,
+    redact: Redact,
+) -> Means:
+    return Means(
+        inbox=stores.inbox,
+        ledger=stores.ledger,
+        model=CountedModel(model, counts, partial(_price, reloading)),
+        hands=hands,
+        tasks=hands,
+        configuration=reloading.configuration,
+        abreast=reloading.abreast,
+        now=time.time,
+        scripted=settings.scripted,
+        credential=credential_of(_key(settings), settings.anthropic_base_url),
+        counts=counts,
+        listings=listings,
+        redact=redact,
+        pauses=stores.inbox.pauses,
+    )
+
+
+async def _until(stopping: asyncio.Event, parts: Parts) -> None:
     async with asyncio.TaskGroup() as arriving:
-        arriving.create_task(model.ready())
-        arriving.create_task(hands.ready())
-        following = arriving.create_task(_following(means, reloading))
-        looking = arriving.create_task(reloading.work())
-        writing = arriving.create_task(faring.work())
+        arriving.create_task(parts.model.ready())
+        arriving.create_task(parts.hands.ready())
+        following = arriving.create_task(_following(parts.means, parts.reloading))
+        looking = arriving.create_task(parts.reloading.work())
+        writing = arriving.create_task(parts.faring.work())
         await stopping.wait()
         for task in (following, looking, writing):
             task.cancel()
@@ -205,39 +252,17 @@ def worker_of(
     deployment: WorkerDeploymentConfig | None = None,
 ) -> Worker:
     """A Temporal worker over these means; with a deployment, runs stay on its build until they continue as new."""
-    outside = Activities(means)
     return Worker(
         client,
         task_queue=task_queue,
         workflows=[Run],
-        activities=[
-            outside.claim,
-            outside.begin,
-            outside.prepare,
-            outside.ask_model,
-            outside.propose,
-            outside.settle_lost,
-            outside.answer,
-            outside.gone,
-            outside.note,
-            outside.expect,
-            outside.open_wait,
-            outside.end_wait,
-            outside.hear_late,
-            outside.ask_person,
-            outside.heed,
-            outside.expire,
-            outside.limits,
-            outside.proposals,
-            outside.record,
-            outside.look,
-            outside.call_off,
-            ToolActivity(means).call,
-        ],
-        workflow_runner=SandboxedWorkflowRunner(
-            restrictions=SandboxRestrictions.default.with_passthrough_modules("workflows")
-        ),
+        activities=_activities(Activities(means), ToolActivity(means)),
+        # All of `workflows` would be passed through, so that a sandbox would check nothing, for 8 ms a run: the import
+        # contracts and the replayed histories do.
+        workflow_runner=UnsandboxedWorkflowRunner(),
         deployment_config=deployment,
+        # Without one, every module there is would be read and hashed at each start.
+        build_id=None if deployment else metadata.version("doorbell"),
         interceptors=[] if deployment is None else [Upgrading()],
         identity=_name(),
         max_cached_workflows=CACHED_RUNS,
@@ -245,6 +270,33 @@ def worker_of(
         sticky_queue_schedule_to_start_timeout=STICKY,
         max_heartbeat_throttle_interval=HEARTBEATS,
         graceful_shutdown_timeout=GRACE,
+    )
+
+
+def _activities(outside: Activities, tools: ToolActivity) -> tuple[Callable[..., Any], ...]:
+    return (
+        outside.claim,
+        outside.begin,
+        outside.prepare,
+        outside.ask_model,
+        outside.propose,
+        outside.settle_lost,
+        outside.answer,
+        outside.gone,
+        outside.note,
+        outside.expect,
+        outside.open_wait,
+        outside.end_wait,
+        outside.hear_late,
+        outside.ask_person,
+        outside.heed,
+        outside.expire,
+        outside.limits,
+        outside.proposals,
+        outside.record,
+        outside.look,
+        outside.call_off,
+        tools.call,
     )
 
 
@@ -264,65 +316,13 @@ def _told(deployment: WorkerDeploymentConfig | None) -> dict[str, str]:
     return {"build": version.to_canonical_string(), "todo_once": make_current(version)}
 
 
-def _declared(read: Callable[[], Configuration]) -> Callable[[str], Price | None]:
-    def declared(model: str) -> Price | None:
-        return read().allowance.prices.get(model)
-
-    return declared
+def _price(reloading: Reloading, model: str) -> Price | None:
+    return reloading.configuration().allowance.prices.get(model)
 
 
-def _late(
-    settings: Settings,
-    environment: Mapping[str, str],
-    state: StateDirectory,
-    configuration: Configuration,
-    redact: Redact,
-    **heard: Callable[[Any], None],
-) -> tuple[LateModel, LateHands]:
-    logs = state.logs / "hands"
-    logs.mkdir(parents=True, exist_ok=True)
+def _key(settings: Settings) -> str | None:
     key = settings.anthropic_api_key
-    thread = ThreadPoolExecutor(1, "imports")
-    secret = key.get_secret_value() if key else None
-    return (
-        LateModel(secret, settings.anthropic_base_url, thread),
-        LateHands(
-            configuration.servers,
-            environment=environment,
-            stderr=logs,
-            thread=thread,
-            redact=redact,
-            **heard,
-        ),
-    )
-
-
-def _means(
-    settings: Settings,
-    stores: Stores,
-    reloading: Reloading,
-    model: Model,
-    hands: LateHands,
-    counts: RunInstruments,
-) -> Means:
-    return Means(
-        inbox=stores.inbox,
-        ledger=stores.ledger,
-        model=model,
-        hands=hands,
-        tasks=hands,
-        configuration=reloading.configuration,
-        abreast=reloading.abreast,
-        now=time.time,
-        scripted=settings.scripted,
-        credential=_credential(settings),
-        counts=counts,
-    )
-
-
-def _credential(settings: Settings) -> str:
-    key = settings.anthropic_api_key
-    return credential_of(key.get_secret_value() if key else None, settings.anthropic_base_url)
+    return key.get_secret_value() if key else None
 
 
 def _now() -> datetime:

@@ -50,6 +50,13 @@ class Clock:
         idle = then.idle if then.rests is None else then.idle + now - then.rests
         return replace(then, idle=idle, rests=None)
 
+    def waited(self, since: float, now: float, worked: float) -> "Clock":
+        """Of the time since then it only worked for so long; while it stands still, none of it counts."""
+        if self.rests is not None:
+            return self
+        then = self.at(now)
+        return replace(then, idle=then.idle + max(now - since - worked, 0.0))
+
 
 def overtime(budget: Budget, clock: Clock) -> str | None:
     """The time that is up, in words; None while there is some left."""

@@ -51,7 +51,8 @@ class Patience:
 
 MODEL = Patience(timedelta(minutes=15), 60)
 OPENING = Patience(timedelta(minutes=2), 6)
-TOOL = Patience(timedelta(minutes=3), 5)
+TOOL = Patience(timedelta(minutes=7), 5)
+"""Its turn, the connection and the longest call that servers.yaml allows are one attempt."""
 FAREWELL = Patience(timedelta(minutes=1), 3)
 LEDGER = timedelta(seconds=30)
 LOSING = 3600.0
@@ -131,6 +132,12 @@ def ended(work: Iterable["asyncio.Task[CallOutcome]"]) -> tuple[list[CallOutcome
     return outcomes, list(dict.fromkeys(reasons))
 
 
+def seconds(outcomes: Iterable[CallOutcome]) -> float | None:
+    """For how long these were worked on, the waits for a worker left out; None where nobody measured that."""
+    known = [one.seconds for one in outcomes if one.seconds is not None]
+    return sum(known) if known else None
+
+
 async def stop(work: Sequence["asyncio.Future[Any]"]) -> bool:
     """Cancel what is still under way and wait until all of it has ended; whether there was any."""
     left = [one for one in work if not one.done()]
@@ -171,7 +178,8 @@ async def apply(run_id: str, proposals: Proposals) -> None:
             asked = await local(Outside.ask_person, asking, f"ask: {call.alias}")
             if asked.standing is not Standing.APPROVED:
                 continue
-        await _applied(run_id, call, cards[call.alias], number)
+        tried = proposals.tried.get(call.call_id, 0)
+        await _applied(run_id, call, cards[call.alias], number, tried)
 
 
 async def consented(run_id: str, heeded: Heeded) -> None:
@@ -196,9 +204,9 @@ async def _one(run_id: str, verdict: Verdict, number: int) -> CallOutcome:
         case Propose(call, _):
             request = CallRequest(run_id=run_id, call_id=call.call_id)
             return await local(Outside.propose, request, f"proposal: {call.alias}")
-        case Refuse(call, text, denied=denied):
+        case Refuse(call, text, denied=denied, why=why):
             state = CallState.DENIED if denied else CallState.REFUSED
-            answer = Answer(run_id=run_id, call_id=call.call_id, state=state, text=text)
+            answer = Answer(run_id=run_id, call_id=call.call_id, state=state, text=text, why=why)
             return await local(Outside.answer, answer, f"{state}: {call.alias}")
         case Finish(call):
             text = "The conversation ends here."
@@ -208,7 +216,9 @@ async def _one(run_id: str, verdict: Verdict, number: int) -> CallOutcome:
             return CallOutcome(call_id=call.call_id, state=CallState.INTENDED)
 
 
-async def _applied(run_id: str, call: ToolCall, card: ToolCard, number: int) -> None:
+async def _applied(
+    run_id: str, call: ToolCall, card: ToolCard, number: int, tried: int = 0
+) -> None:
     """Make a call for which no turn waits; the event that answers it is heard when it comes."""
     # Asked in this order: only histories with such a call know the difference.
     heard = card.callback and workflow.patched("applied calls hear their event")
@@ -216,7 +226,7 @@ async def _applied(run_id: str, call: ToolCall, card: ToolCard, number: int) -> 
     if heard:
         await local(Outside.expect, request, f"callback: {call.alias}")
     try:
-        await _send(run_id, call, card, number)
+        await _send(run_id, call, card, number, tried)
     except ActivityError as error:
         if is_held(error):
             # It stays as it is, with the difference beside it: applied again, it is made once somebody has looked.
@@ -226,8 +236,10 @@ async def _applied(run_id: str, call: ToolCall, card: ToolCard, number: int) -> 
         await local(Outside.open_wait, request, f"wait: {call.alias}")
 
 
-async def _send(run_id: str, call: ToolCall, card: ToolCard, number: int) -> CallOutcome:
-    request = CallRequest(run_id=run_id, call_id=call.call_id)
+async def _send(
+    run_id: str, call: ToolCall, card: ToolCard, number: int, tried: int = 0
+) -> CallOutcome:
+    request = CallRequest(run_id=run_id, call_id=call.call_id, after=tried)
     name = f"{card.server}.{card.name}"
     try:
         outcome: CallOutcome = await workflow.execute_activity(

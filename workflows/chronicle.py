@@ -61,6 +61,8 @@ class Chronicle:
         await self._end(self.run_id, outcome, reason)
 
     async def _end(self, run_id: str, outcome: Outcome, reason: str) -> None:
+        if outcome is Outcome.NEEDS_ATTENTION and self.loop is not None:
+            reason = reason or _unsettled(self.loop.state)
         record = Record(run_id=run_id, state=RunState.ENDED, reason=reason, outcome=outcome)
         await calls.local(Outside.record, record, f"ended: {outcome}")
         workflow.upsert_search_attributes(
@@ -89,6 +91,17 @@ class Chronicle:
         workflow.set_current_details(
             self.story.told(state, reason, self.loop.state if self.loop else None)
         )
+
+
+def _unsettled(state: State) -> str:
+    """What somebody has to look at after a run that came to its end by itself."""
+    names = {card.alias: f"{card.server}.{card.name}" for card in state.tools}
+    unknown, failed = (
+        state.tally.unknown,
+        ", ".join(names.get(alias, alias) for alias in state.unwritten),
+    )
+    said = [f"writes of which nobody knows: {unknown}"] if unknown else []
+    return "; ".join([*said, f"meant and not written: {failed}"] if failed else said)
 
 
 def _cancelled(reason: str, state: State) -> str:

@@ -15,11 +15,11 @@ from workflows.activities import Outside
 from workflows.approvals import Expired, Expiring, Standing
 from workflows.calls import Patience
 from workflows.consent import Consent
-from workflows.hops import Hears
+from workflows.hops import SUMMARY, Hears
 from workflows.looks import Look, Looked
 from workflows.loop import Loop
 from workflows.messages import CallOutcome, CallState, Claim, Entry, Kind, RunState
-from workflows.parking import SUMMARY
+from workflows.plain import plain
 from workflows.policy import Send
 from workflows.tasks import Tasks
 
@@ -64,7 +64,7 @@ class Handles(Consent):
         until, ripe = tasks.stirs_at, self.mailbox.stirs_at()
         if ripe is not None and ripe > workflow.time():
             until = min(until, max(ripe, workflow.time() + 1.0))
-        summary = f"until it is asked after: {tasks.wants}"[:SUMMARY]
+        summary = f"until it is asked after: {plain(tasks.wants, SUMMARY)}"
         if not self._has_hint(tasks):
             self._sleep(FOLLOWED, until, summary)
         left = max(until - workflow.time(), 0.0)

@@ -15,10 +15,13 @@ from workflows.asleep import Asleep
 from workflows.carried import Carried, RunInput
 from workflows.flow import Mode
 from workflows.messages import Entry, Kind, RunState, Title
+from workflows.plain import plain
 
 RUN_STATE = SearchAttributeKey.for_keyword("RunState")
 SYSTEM = ("Temporal", "Build")
 """How the search attributes begin that the server writes for itself."""
+SUMMARY = 200
+"""Bytes that a summary may have of others' text; the server takes twice as many of all."""
 LOOK_AGAIN = 600.0
 """Seconds after which a run whose state a newer program wrote looks again whether that program is there."""
 
@@ -47,9 +50,7 @@ def hop(given: RunInput) -> NoReturn:
 
 def named(title: Title) -> str:
     """What a run is called in the Temporal UI, whose own summary doesn't outlive a continue-as-new."""
-    # A key holds strangers' text: nothing in it may become a link or a heading.
-    key = "".join(char for char in title.key if char not in "`[]()<>\n")
-    return f"{title.rule}: `{key}`"
+    return f"{title.rule}: {plain(title.key, SUMMARY)}"
 
 
 def later(words: str, now: float) -> Asleep:

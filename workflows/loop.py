@@ -225,10 +225,10 @@ class Loop:
         )
         return ordinal
 
-    def resumed(self, budget: Budget) -> None:
-        """A person said go on, under the limits in force now."""
+    def resumed(self, budget: Budget, stop: Stop | None = None) -> None:
+        """A person said go on, under the limits in force now; `stop`: the model's, where it may yet have to sum up."""
         self.state = replace(
-            self.state, budget=budget, stop=None, nudged=False, refusal="", stays=False
+            self.state, budget=budget, stop=stop, nudged=False, refusal="", stays=False
         )
 
     def failed(self, reason: str) -> None:
@@ -246,6 +246,12 @@ class Loop:
     def works(self, now: float) -> None:
         """It goes on."""
         self.state = replace(self.state, clock=self.state.clock.working(now))
+
+    def worked(self, since: float, now: float, seconds: float | None) -> None:
+        """It was answered, and so many seconds since then were work, not an outage; None: nobody knows, so all were."""
+        if seconds is not None:
+            clock = self.state.clock.waited(since, now, seconds)
+            self.state = replace(self.state, clock=clock)
 
     @property
     def left(self) -> float | None:

@@ -185,7 +185,7 @@ class Reply:
     """What a turn came to; its texts stay in the ledger.
 
     `refusal` says which cap ends the conversation here, or lets no turn begin (OVER_BUDGET); `over` is what the rule
-    wants then. With `stays` it ends nothing: the model has taken its leave, and the run parks for that reason.
+    wants then. With `stays` the model has taken its leave, and the run parks. `seconds`: what its last attempt took.
     """
 
     turn: int
@@ -195,6 +195,7 @@ class Reply:
     refusal: str = ""
     over: OverBudget = OverBudget.PARK
     stays: bool = False
+    seconds: float | None = None
 
 
 class CallState(StrEnum):
@@ -216,11 +217,12 @@ class CallState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
-    """Make one tool call. `deadline` is in seconds, the hard end of the request at its server."""
+    """Make one tool call, `after` attempts of a lost run; `deadline`: seconds, where servers.yaml names no other."""
 
     run_id: str
     call_id: str
     deadline: float = 60.0
+    after: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,25 +242,27 @@ class Settle:
 class CallOutcome:
     """How a call ended; `size` is of its full result, in bytes. One that is `sent` is answered later, by its server.
 
-    One that is `pending` is made once more when people have answered what its server asks.
-    `left` says that its server still works on it, and nobody waits for that.
+    One that is `pending` is made once more when people have answered what its server asks. `left`: its server still
+    works on it, and nobody waits for that. `seconds` is how long its last attempt took, None where nobody measured.
     """
 
     call_id: str
     state: CallState
     size: int = 0
     left: bool = False
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Answer a call without sending it anywhere: in words, or with the event that woke its wait."""
+    """Answer a call without sending it anywhere: in words, or with the event that woke its wait; `why` is counted."""
 
     run_id: str
     call_id: str
     state: CallState
     text: str
     event_id: str | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,10 +291,7 @@ class Noted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitRequest:
-    """Register the wait that the model asked for with this call, or that follows on it.
-
-    It lasts at most `seconds`, the time that is left to the conversation, where that is limited.
-    """
+    """Register the wait that the model asked for with this call, or that follows on it, for at most `seconds`."""
 
     run_id: str
     call_id: str
@@ -386,10 +387,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposals:
-    """The calls that a preview recorded and nobody has applied yet."""
+    """The calls that a preview recorded and nobody has applied yet; `tried` counts a lost run's attempts, by call."""
 
     calls: tuple[ToolCall, ...]
     tools: tuple[ToolCard, ...]
+    tried: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from workflows.asleep import Asleep
 from workflows.carried import Carried, RunInput
 from workflows.chronicle import Chronicle
 from workflows.flow import Flow
-from workflows.hops import PARKED, WAITING, Hears, carried_in, hop, named, packed
+from workflows.hops import PARKED, SUMMARY, WAITING, Hears, carried_in, hop, named, packed
 from workflows.intake import MOST_DELIVERIES, Intake
 from workflows.loop import Act, Loop, waits
 from workflows.mail import interrupts
@@ -34,18 +34,18 @@ from workflows.messages import (
     Outcome,
     RunRef,
     RunState,
+    Stop,
     WaitEnd,
     Waiting,
     WaitRequest,
 )
+from workflows.plain import plain
 from workflows.policy import Verdict
 from workflows.waits import Waits
 
 BY_A_PERSON = "cancelled by a person"
 OUTDONE = "superseded by a newer event"
 GO_ON = "A person let this run go on. You have your tools again: go on where you were."
-SUMMARY = 200
-"""Bytes of a timer's summary; the server takes twice as many."""
 HISTORY_LIMIT = 2_000
 """Events after which a run continues as new, well before Temporal's own limits."""
 LONG = 60.0
@@ -105,10 +105,12 @@ class Parking(Chronicle):
         """
         while True:
             known = {one.call_id for one in self.made}
+            began = workflow.time()
             work = calls.carry_out(self.run_id, verdicts, first, known)
             if not await self._done(self.run_id, *work):
                 return None
             made, held = calls.ended(work)
+            loop.worked(began, workflow.time(), calls.seconds(made))
             self._keep(*made)
             if not held:
                 wanted = {one.call.call_id for one in verdicts}
@@ -133,7 +135,10 @@ class Parking(Chronicle):
         if await self._parked(reason):
             loop.works(workflow.time())
             ref, left = RunRef(run_id=self.run_id), loop.state.stays
-            loop.resumed((await calls.local(Outside.limits, ref, "limits in force")).budget)
+            limits = await calls.local(Outside.limits, ref, "limits in force")
+            # Asked in this order: only histories that stood still behind a tool call know the difference.
+            acted = loop.state.stop is Stop.TOOL_USE and workflow.patched("held, it may sum up")
+            loop.resumed(limits.budget, Stop.TOOL_USE if acted else None)
             if left:
                 # It has taken its leave, and nobody has spoken to it since.
                 await self._note(loop, text=GO_ON)
@@ -217,7 +222,8 @@ class Parking(Chronicle):
 
     async def _woken(self, open_ones: Waits) -> list[EndWait]:
         """Which of them ended, and how; none when what came does not end any."""
-        if not await self._stirred(open_ones.deadline, _short(f"until: {open_ones.wants}")):
+        summary = f"until: {plain(open_ones.wants, SUMMARY)}"
+        if not await self._stirred(open_ones.deadline, summary):
             ripens = self.mailbox.stirs_at() is not None
             # A timer may fire a little early by this clock.
             now = workflow.time() if ripens else max(workflow.time(), open_ones.deadline)
@@ -352,7 +358,7 @@ class Parking(Chronicle):
             modes=tuple(sorted(hears.modes)),
             most=MOST_DELIVERIES,
             details=self._told_asleep(until),
-            summary=_short(summary),
+            summary=summary,
         )
         carried = packed(self._carried(parked))
         hop(RunInput(title=self.title, carried=carried, asleep=asleep))
@@ -388,7 +394,3 @@ class Parking(Chronicle):
             run_id=self.run_id,
             made=self.made,
         )
-
-
-def _short(text: str) -> str:
-    return text.encode()[:SUMMARY].decode(errors="ignore")

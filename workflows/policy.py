@@ -30,11 +30,15 @@ class Propose:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Answer it with words. `denied` says whether policy forbade it (the outcome tells)."""
+    """Answer it with words. `denied` says whether policy forbade it (the outcome tells).
+
+    `why` is one of few words, for it is counted; empty where that was done when it was found unusable.
+    """
 
     call: ToolCall
     text: str
     denied: bool
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ def judge(
             call,
             f"There is no tool {call.alias!r}; use one of the tools you were given.",
             denied=False,
+            why="unknown_tool",
         )
     return _limited(
         call,
@@ -105,14 +110,15 @@ def judge(
 
 def _one_wait(call: ToolCall, *, waiting: bool) -> Verdict:
     if waiting:
-        return Refuse(call, "Only one wait at a time; name all events in one call.", denied=False)
+        text = "Only one wait at a time; name all events in one call."
+        return Refuse(call, text, denied=False, why="one_wait")
     return WaitFor(call)
 
 
 def _last(call: ToolCall, *, alone: bool) -> Verdict:
     if not alone:
         text = f"Call {call.alias} alone, when you have seen the results of all other calls."
-        return Refuse(call, text, denied=False)
+        return Refuse(call, text, denied=False, why="not_last")
     return Finish(call)
 
 
@@ -123,13 +129,13 @@ def _limited(
         text = (
             f"The budget of {budget.tool_calls} tool calls is used up; finish with what you know."
         )
-        return Refuse(call, text, denied=True)
+        return Refuse(call, text, denied=True, why="tool_calls")
     consented = AskPerson(call, card) if call.approve else Send(call, card)
     if card.effect is Effect.READ:
         return consented
     if card.max is not None and written >= card.max:
         text = f"{card.server}.{card.name} may be used {card.max} time(s) in this run, and has been; do not try again."
-        return Refuse(call, text, denied=True)
+        return Refuse(call, text, denied=True, why="max")
     return Propose(call, card) if stage is Stage.PREVIEW else consented
 
 

@@ -268,11 +268,18 @@ class Run(Handles):
             step, entry = loop.next(), None if amid else self.intake.heard()
             amid = False
             # A conversation that can't go on leaves what came in to the next one, and a wake-up to its wait.
-            if entry is not None and not given_up(step) and not awaits(step, entry.kind):
+            if entry is not None and not given_up(step) and not self._is_left(step, entry.kind):
                 await self._heed(loop, entry)
                 continue
             self._continue_as_new_if_long()
             await self._step(loop, step)
+
+    def _is_left(self, step: Step, kind: Kind) -> bool:
+        """Whether the entry stays in the mailbox for a wait that is about to begin: it ends it, or interrupts it."""
+        if kind is not Kind.EVENT:
+            return awaits(step, kind)
+        # Noted now it would be told with the end of the wait, which may be days off.
+        return awaits(step, Kind.WOKEN) and workflow.patched("what came first interrupts a wait")
 
     async def _step(self, loop: Loop, step: Step) -> None:
         match step:
@@ -317,7 +324,7 @@ class Run(Handles):
 
     async def _ask(self, loop: Loop, turn: int, last: str, *, parks: bool = False) -> None:
         self._show(RunState.RUNNING, f"thinking, turn {turn}")
-        budget = loop.state.budget
+        began, budget = workflow.time(), loop.state.budget
         ask = Ask(run_id=self.run_id, turn=turn, budget=budget, last=last, parks=parks)
         asking = calls.begun(Outside.ask_model, ask, f"turn {turn}", calls.MODEL)
         await self._done(self.run_id, asking)
@@ -328,8 +335,12 @@ class Run(Handles):
                 return
             if is_cancelled_exception(error):
                 raise
+            # Asked in this order: only histories with an outage know the difference.
+            if workflow.patched("outages are no work"):
+                loop.worked(began, workflow.time(), 0.0)
             await self._park(loop, calls.reason(error))
             return
+        loop.worked(began, workflow.time(), reply.seconds)
         loop.receive(reply)
         self.story.replied(reply)
 

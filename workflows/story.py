@@ -2,6 +2,7 @@
 
 from workflows.loop import State, Tally
 from workflows.messages import CallOutcome, CallState, Opened, Reply, RunState, Stop
+from workflows.plain import plain_lines
 from workflows.policy import Verdict
 
 SHOWN_TURNS = 12
@@ -41,7 +42,7 @@ class Story:
 
     def told(self, state: RunState, reason: str, loop: State | None) -> str:
         """The whole story as markdown. Money is written `USD 0.04`: two dollar signs would render as a formula."""
-        now = f"**{state}**" + (f": {reason}" if reason else "")
+        now = f"**{state}**" + (f": {plain_lines(reason)}" if reason else "")
         spent = ""
         if loop is not None:
             money = f"USD {loop.spent.usd:.4f} of {loop.budget.usd}"

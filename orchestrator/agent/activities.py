@@ -23,7 +23,6 @@ from orchestrator.agent.hands.definitions import HandsUnreachable
 from orchestrator.agent.means import Means, for_a_person
 from orchestrator.agent.reply import Unavailable
 from orchestrator.agent.waiting import approving, handles, registering
-from orchestrator.database import Transaction
 from orchestrator.errors import OperatorError, PersonError
 from orchestrator.ledger import calls, claims, conversations
 from workflows.activities import Outside
@@ -35,7 +34,6 @@ from workflows.messages import (
     Ask,
     CallOutcome,
     CallRequest,
-    CallState,
     Claimed,
     ClaimRequest,
     Done,
@@ -59,6 +57,9 @@ from workflows.messages import (
 LONGEST_PAUSE = 600.0
 ATTEMPTS_TO_REACH = 3
 UNREACHED = "attempts in a row that could not reach its servers"
+
+MODEL_AWAY = "model unavailable"
+"""The error type of a turn that Temporal asks for again."""
 
 
 class Activities(Outside):
@@ -114,13 +115,15 @@ class Activities(Outside):
     @override
     @activity.defn
     async def ask_model(self, ask: Ask) -> Reply:
+        began = self._means.now()
         async with beating():
             try:
-                return await turning.ask(self._means, ask, activity.info().attempt)
+                reply = await turning.ask(self._means, ask, activity.info().attempt)
             except PersonError as error:
                 raise for_a_person(error) from error
             except Unavailable as error:
                 raise _later(error, activity.info().attempt) from error
+        return replace(reply, seconds=_since(began, self._means))
 
     @override
     @activity.defn
@@ -130,15 +133,18 @@ class Activities(Outside):
     @override
     @activity.defn
     async def settle_lost(self, request: Settle) -> CallOutcome:
-        return await once.settle_lost(self._means, request)
+        # Nobody worked on it while its worker was lost.
+        return replace(await once.settle_lost(self._means, request), seconds=0.0)
 
     @override
     @activity.defn
     async def answer(self, answer: Answer) -> CallOutcome:
         result = once.answer_words(answer.state, answer.text)
-        await self._means.ledger.write(
+        first = await self._means.ledger.write(
             calls.finish, answer.run_id, answer.call_id, result, self._means.now()
         )
+        if first and answer.why:
+            counting.refused(self._means, answer.why)
         return CallOutcome(call_id=answer.call_id, state=answer.state)
 
     @override
@@ -198,10 +204,12 @@ class Activities(Outside):
         # A local activity answers in values: what it raises is tried again until it is mended.
         if not await opening.is_open(self._means, ref.run_id):
             return Proposals(calls=(), tools=())
-        made = await self._means.ledger.write(_apply, ref.run_id, self._means.now())
+        made = await self._means.ledger.write(calls.apply, ref.run_id, self._means.now())
         opened = await opening.opened(self._means, ref.run_id)
-        asking = [await approving.flagged(self._means, ref.run_id, call) for call in made]
-        return Proposals(calls=tuple(asking), tools=opened.tools)
+        named = (ToolCall(call_id=call.call_id, alias=call.alias) for call in made)
+        asking = [await approving.flagged(self._means, ref.run_id, call) for call in named]
+        tried = {call.call_id: call.attempt for call in made if call.attempt}
+        return Proposals(calls=tuple(asking), tools=opened.tools, tried=tried)
 
     @override
     @activity.defn
@@ -248,21 +256,21 @@ class ToolActivity:
             said = f"this worker does not know {activity.info().activity_type!r}; start one of the run's own version"
             raise ApplicationError(said, type="unknown activity")
         request = activity.payload_converter().from_payload(given[0].payload, CallRequest)
+        began = self._means.now()
         async with beating(request.call_id) as tell:
             means = replace(self._means, hands=Telling(self._means.hands, tell))
             try:
-                return await once.call(means, request, activity.info().attempt)
+                outcome = await once.call(means, request, activity.info().attempt)
             except TryAgain as error:
                 raise ApplicationError(str(error), type="no answer") from error
             except Held as error:
                 raise for_a_person(error) from error
+        return replace(outcome, seconds=_since(began, means))
 
 
-def _apply(connection: Transaction, run_id: str, at: float) -> tuple[ToolCall, ...]:
-    made = calls.apply(connection, run_id, at)
-    to_make = {CallState.INTENDED, CallState.SENT, CallState.PENDING}
-    open_ones = [call for call in made if call.state in to_make]
-    return tuple(ToolCall(call_id=call.call_id, alias=call.alias) for call in open_ones)
+def _since(began: float, means: Means) -> float:
+    """Seconds of this attempt alone, not of those that found nobody."""
+    return round(max(means.now() - began, 0.0), 3)
 
 
 def _unreached() -> int:
@@ -280,4 +288,4 @@ def _later(error: Unavailable, attempt: int) -> ApplicationError:
         pause = timedelta(seconds=min(error.retry_after, LONGEST_PAUSE))
     if attempt >= MODEL.attempts:
         text += f", {attempt} times in a row; it goes on by itself when the model answers again"
-    return ApplicationError(text, type="model unavailable", next_retry_delay=pause)
+    return ApplicationError(text, type=MODEL_AWAY, next_retry_delay=pause)

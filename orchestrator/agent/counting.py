@@ -9,10 +9,12 @@ from typing_extensions import override
 from orchestrator.agent import prices
 from orchestrator.agent.means import Means, Model
 from orchestrator.agent.reply import Rejected, Request, Said, Unavailable
-from orchestrator.ledger import conversations, shortfalls
+from orchestrator.database import Transaction
+from orchestrator.ledger import conversations, shortfalls, standstills
+from orchestrator.ledger.conversations import Conversation
 from orchestrator.rules.caps import Price
 from orchestrator.telemetry.instruments import RunInstruments
-from orchestrator.telemetry.words import Parked, Turn, Waited
+from orchestrator.telemetry.words import Parked, Turn, Unmade, Waited
 from workflows.messages import Record, RunState, WaitEnd
 
 BUDGET = "budget"
@@ -41,9 +43,10 @@ class CountedModel(Model):
             self.counts.model_turn(request.model, outcome, time.perf_counter() - began)
             raise
         took = time.perf_counter() - began
-        read, written = prices.counted(said.usage)
+        used = prices.counted(said.usage)
+        tokens = (0, 0) if used is None else (used.read, used.said)
         usd = prices.charged(request.model, said.usage, self.declared(request.model))
-        self.counts.model_turn(request.model, Turn.ANSWERED, took, read, written, usd)
+        self.counts.model_turn(request.model, Turn.ANSWERED, took, *tokens, usd)
         return said
 
     @override
@@ -60,12 +63,26 @@ async def recorded(means: Means, record: Record) -> None:
         case RunState.WAITING:
             means.counts.run_parked(Parked.WAITING)
         case RunState.PARKED:
-            spent = BUDGET in record.reason or await means.ledger.read(
-                shortfalls.holds, record.run_id
-            )
-            means.counts.run_parked(Parked.BUDGET if spent else Parked.PERSON)
+            means.counts.run_parked(await means.ledger.read(_why, record))
         case RunState.RUNNING:
             pass
+
+
+def reopened(means: Means, ended: Conversation) -> None:
+    """An end that was counted is none."""
+    means.counts.run_reopened(ended.playbook, str(ended.outcome))
+
+
+def _why(connection: Transaction, record: Record) -> Parked:
+    if BUDGET in record.reason or shortfalls.holds(connection, record.run_id):
+        return Parked.BUDGET
+    paused = standstills.holds(connection, record.run_id)
+    return Parked.PAUSED if paused else Parked.PERSON
+
+
+def refused(means: Means, why: str) -> None:
+    """A call was answered without being made; a word of a newer version's run is another."""
+    means.counts.call_refused(Unmade(why) if why in frozenset(Unmade) else Unmade.OTHER)
 
 
 def wait_ended(means: Means, end: WaitEnd) -> None:

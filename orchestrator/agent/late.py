@@ -144,20 +144,22 @@ class LateHands:
             responses=responses,
         )
 
-    async def look(self, server: str, task_id: str, *, deadline: float) -> Sight:
+    async def look(self, server: str, tool: str, task_id: str, *, deadline: float) -> Sight:
         """How a task stands; `deadline` is in seconds, from when the hands are there."""
-        return await (await self._late.arrived()).look(server, task_id, deadline=deadline)
+        hands = await self._late.arrived()
+        return await hands.look(server, tool, task_id, deadline=deadline)
 
     async def respond(
-        self, server: str, task_id: str, given: Mapping[str, Any], *, deadline: float
+        self, server: str, tool: str, task_id: str, given: Mapping[str, Any], *, deadline: float
     ) -> Sight:
         """Give a task the responses that it wants, by their keys; how it stands then."""
         hands = await self._late.arrived()
-        return await hands.respond(server, task_id, given, deadline=deadline)
+        return await hands.respond(server, tool, task_id, given, deadline=deadline)
 
-    async def call_off(self, server: str, task_id: str, *, deadline: float) -> Sight:
+    async def call_off(self, server: str, tool: str, task_id: str, *, deadline: float) -> Sight:
         """Ask a server to stop a task, which it may heed or not; how it stands then."""
-        return await (await self._late.arrived()).call_off(server, task_id, deadline=deadline)
+        hands = await self._late.arrived()
+        return await hands.call_off(server, tool, task_id, deadline=deadline)
 
     async def close(self) -> None:
         """End every connection, if there is any."""

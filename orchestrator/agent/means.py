@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -25,6 +25,7 @@ from orchestrator.database import Database
 from orchestrator.errors import PersonError
 from orchestrator.events import Event
 from orchestrator.inbox.inbox import Entry, Inbox, event_of
+from orchestrator.inbox.orders import Pause
 from orchestrator.servers import Server
 from orchestrator.sources.authors import author_in
 from orchestrator.sources.notices import NoticeDialect
@@ -80,17 +81,17 @@ class Hands(Protocol):
 
 
 class Tasks(Protocol):
-    """Whoever reaches the tasks that calls became."""
+    """Whoever reaches the tasks that calls became; `tool` is what was called."""
 
-    async def look(self, server: str, task_id: str, *, deadline: float) -> Sight:
+    async def look(self, server: str, tool: str, task_id: str, *, deadline: float) -> Sight:
         """How a task stands; `deadline` is in seconds."""
 
     async def respond(
-        self, server: str, task_id: str, given: Mapping[str, Any], *, deadline: float
+        self, server: str, tool: str, task_id: str, given: Mapping[str, Any], *, deadline: float
     ) -> Sight:
         """Give a task the responses that it wants, by their keys; how it stands then."""
 
-    async def call_off(self, server: str, task_id: str, *, deadline: float) -> Sight:
+    async def call_off(self, server: str, tool: str, task_id: str, *, deadline: float) -> Sight:
         """Ask a server to stop a task, which it may heed or not; how it stands then."""
 
 
@@ -99,21 +100,26 @@ class NoTasks(Tasks):
 
     @override
     async def respond(
-        self, server: str, task_id: str, given: Mapping[str, Any], *, deadline: float
+        self, server: str, tool: str, task_id: str, given: Mapping[str, Any], *, deadline: float
     ) -> Sight:
         return Unseen(reason=f"nothing here reaches the tasks of {server}")
 
     @override
-    async def look(self, server: str, task_id: str, *, deadline: float) -> Sight:
+    async def look(self, server: str, tool: str, task_id: str, *, deadline: float) -> Sight:
         return Unseen(reason=f"nothing here reaches the tasks of {server}")
 
     @override
-    async def call_off(self, server: str, task_id: str, *, deadline: float) -> Sight:
+    async def call_off(self, server: str, tool: str, task_id: str, *, deadline: float) -> Sight:
         return Unseen(reason=f"nothing here reaches the tasks of {server}")
 
 
 async def as_it_is(_digest: str) -> None:
     """What is in force is as new as it gets."""
+
+
+async def none_paused() -> Sequence[Pause]:
+    """Nothing is paused: a rehearsal is by hand."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +128,7 @@ class Means:
 
     `credential` names what the model is asked with, and doesn't tell it. `abreast` makes the configuration as new as
     the decision made by the one of a digest. `pause` sleeps so many seconds, `jitter` gives a number in [0, 1).
-    `redact` tells the secrets that nobody may read.
+    `redact` tells the secrets that nobody may read. `pauses` says what people hold now.
     """
 
     inbox: Inbox
@@ -140,6 +146,7 @@ class Means:
     listings: Listings = field(default_factory=Listings)
     redact: Redact = nothing
     tasks: Tasks = field(default_factory=NoTasks)
+    pauses: Callable[[], Awaitable[Sequence[Pause]]] = none_paused
 
 
 def for_a_person(error: PersonError | str, *details: Any) -> ApplicationError:

@@ -11,9 +11,10 @@ from typing import Any
 import anthropic
 import httpx2
 from anthropic import AsyncAnthropic
-from anthropic.types import Message
 
+from orchestrator import pauses
 from orchestrator.agent.reply import Rejected, Request, Said, TooLong, Unavailable
+from orchestrator.agent.stream import Stream
 from orchestrator.errors import DoorbellError
 
 READ_TIMEOUT = 120.0
@@ -22,11 +23,11 @@ READ_TIMEOUT = 120.0
 OK = 200
 SERVER_ERRORS = 500
 _NEVER_LEFT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
-# What the SDK lets fall when a stream is no JSON, no UTF-8, no message, or has no beginning.
+# What the SDK and `Stream` let fall when a stream is no JSON, no UTF-8, no message, or lacks a part.
 _UNREADABLE = (
     anthropic.APIError,
-    AssertionError,
     AttributeError,
+    LookupError,
     RuntimeError,
     TypeError,
     ValueError,
@@ -38,7 +39,10 @@ _MENDS = {
     401: "the API key is not accepted; set ANTHROPIC_API_KEY and restart the worker",
     402: "billing needs attention at the provider",
     403: "the API key may not use this model",
-    404: "there is no such model at this address; correct `model:` in the playbook or ANTHROPIC_BASE_URL",
+    404: (
+        "there is no such model at this address; correct ANTHROPIC_BASE_URL, or `model:` in the playbook:"
+        " a run keeps the model it began with, so cancel it then, and retry it"
+    ),
 }
 _BAD_REQUEST, _TOO_MANY, _TOO_LARGE = 400, 429, 413
 # As Anthropic, llama.cpp, vLLM and gateways before them say it.
@@ -61,7 +65,7 @@ class Claude:
             text = "no model key: set ANTHROPIC_API_KEY (in ./.env or the environment), restart, resume"
             raise Rejected(text)
         try:
-            message, request_id = await self._streamed(self._client, request)
+            return await self._streamed(self._client, request)
         except anthropic.APIStatusError as error:
             raise _status(error) from None
         except (anthropic.APIConnectionError, httpx2.TransportError) as error:
@@ -72,9 +76,6 @@ class Claude:
         except _UNREADABLE as error:
             text = f"the model's stream was not readable: {type(error).__name__}"
             raise Unavailable(text, begun=True) from None
-        if message.stop_reason is None:
-            raise Unavailable("the model's stream ended early", begun=True)
-        return _said(message, request_id)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -82,7 +83,7 @@ class Claude:
             await self._client.close()
 
     @staticmethod
-    async def _streamed(client: AsyncAnthropic, request: Request) -> tuple[Message, str | None]:
+    async def _streamed(client: AsyncAnthropic, request: Request) -> Said:
         given: dict[str, Any] = {
             "model": request.model,
             "max_tokens": request.max_tokens,
@@ -92,8 +93,15 @@ class Claude:
         }
         if request.tools_forbidden:
             given["tool_choice"] = {"type": "none"}
-        async with client.messages.stream(**given) as stream:
-            return await stream.get_final_message(), stream.request_id
+        heard = Stream()
+        async with await client.messages.create(**given, stream=True) as events:
+            async for event in events:
+                # Without what was not sent, so that the blocks go back byte for byte; model_dump would add it.
+                heard.hear(event.to_dict(warnings=False))
+            said = _said(heard, events.response.headers)
+            if said is None:
+                raise Unavailable(_early(events.response.headers), begun=True)
+            return said
 
 
 def _client(api_key: str, base_url: str | None) -> AsyncAnthropic:
@@ -109,14 +117,27 @@ def _client(api_key: str, base_url: str | None) -> AsyncAnthropic:
     )
 
 
-def _said(message: Message, request_id: str | None) -> Said:
-    # to_dict leaves out what was not sent, so the blocks go back byte for byte; model_dump would not.
+def _early(headers: Mapping[str, str]) -> str:
+    """What to say of a stream that ended before its reply."""
+    kind = headers.get("content-type", "")
+    if kind.startswith("text/event-stream"):
+        return "the model's stream ended early"
+    return (
+        f"expected a stream of events (text/event-stream) from the model's server, got {kind!r}:"
+        " what answers at ANTHROPIC_BASE_URL doesn't stream"
+    )
+
+
+def _said(heard: Stream, headers: Mapping[str, str]) -> Said | None:
+    """The whole reply; None when the stream ended before it."""
+    if heard.stop is None:
+        return None
     return Said(
-        content=[block.to_dict(mode="json") for block in message.content],
-        stop=str(message.stop_reason),
-        usage=message.usage.to_dict(mode="json"),
-        request_id=request_id,
-        details=None if message.stop_details is None else message.stop_details.to_dict(mode="json"),
+        content=heard.content,
+        stop=heard.stop,
+        usage=heard.usage,
+        request_id=headers.get("request-id"),
+        details=heard.details,
     )
 
 
@@ -143,9 +164,8 @@ def _status(error: anthropic.APIStatusError) -> DoorbellError:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    try:
-        if "retry-after-ms" in headers:
-            return float(headers["retry-after-ms"]) / 1000
-        return float(headers["retry-after"])
-    except (KeyError, ValueError):
-        return None
+    in_ms = pauses.seconds(headers.get("retry-after-ms"))
+    if in_ms is not None:
+        return in_ms / 1000
+    # By its own clock, of which a date is one.
+    return pauses.asked(headers.get("retry-after"), pauses.moment(headers.get("date")))

@@ -4,21 +4,38 @@ The same list says how long a conversation a model takes.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from genai_prices import Usage, calc_price, extract_usage
 
+from orchestrator.ledger.turns import Charge
 from orchestrator.rules.caps import Price
 
 PROVIDER = "anthropic"
 
+MOST: Final = 10**9
+"""Tokens that no reply uses: a count beyond them is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """What a reply used, in tokens: all that were read, those of them that were cached, and those it said."""
+
+    read: int
+    cached: int
+    said: int
+
 
 def charged(model: str, usage: Mapping[str, Any], declared: Price | None = None) -> Decimal | None:
     """The price in USD of a reply's usage, in the Messages API's own shape."""
+    used = counted(usage)
+    if used is None:
+        return None
+    if declared is not None:
+        return declared.of(used.read, used.said)
     try:
-        if declared is not None:
-            return declared.of(*counted(usage))
         extracted = extract_usage({"model": model, "usage": dict(usage)}, provider_id=PROVIDER)
         return extracted.calc_price().total_price
     except (LookupError, ValueError):
@@ -26,10 +43,38 @@ def charged(model: str, usage: Mapping[str, Any], declared: Price | None = None)
         return None
 
 
-def counted(usage: Mapping[str, Any]) -> tuple[int, int]:
-    """All input tokens of a usage, cached ones included, and its output tokens."""
-    parts = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-    return sum(int(usage.get(part) or 0) for part in parts), int(usage.get("output_tokens") or 0)
+def charge(model: str, usage: Mapping[str, Any], declared: Price | None) -> Charge | None:
+    """What a ledger writes down of a reply's usage; None where that doesn't say it in numbers."""
+    used = counted(usage)
+    if used is None:
+        return None
+    return Charge(
+        usd=charged(model, usage, declared),
+        input_tokens=used.read,
+        output_tokens=used.said,
+        cached_tokens=used.cached,
+    )
+
+
+def is_known(model: str) -> bool:
+    """Whether the list has its price."""
+    return estimated(model, 1, 1) is not None
+
+
+def counted(usage: Mapping[str, Any]) -> Used | None:
+    """What a usage says in numbers; None where it doesn't, for then nobody knows what its reply cost."""
+    read, said = _tokens(usage.get("input_tokens")), _tokens(usage.get("output_tokens"))
+    # Both may be missing: nothing was cached then.
+    kept = _tokens(usage.get("cache_creation_input_tokens") or 0)
+    cached = _tokens(usage.get("cache_read_input_tokens") or 0)
+    if read is None or said is None or kept is None or cached is None:
+        return None
+    return Used(read=read + kept + cached, cached=cached, said=said)
+
+
+def _tokens(value: Any) -> int | None:
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST
+    return value if is_count else None
 
 
 def window(model: str) -> int | None:

@@ -79,11 +79,11 @@ def add_rule_words(server: MCPServer[Any], answering: Answering) -> None:
         return await answering.say(ctx, Word(kind="event.redeliver", named=event))
 
     async def pause_rule(ctx: Context, rule: Name) -> str:
-        """Hold what a rule decides: it waits, nothing is dropped."""
+        """Hold a rule: what comes waits, its runs at work begin no further turn or call. Nothing is dropped."""
         return await answering.say(ctx, Word(kind="rule.pause", named=rule))
 
     async def unpause_rule(ctx: Context, rule: Name) -> str:
-        """Go on with a rule: what waits is delivered, in its order."""
+        """Go on with a rule: what waits is delivered in its order, its runs go on."""
         return await answering.say(ctx, Word(kind="rule.unpause", named=rule))
 
     server.add_tool(redeliver_event, annotations=ACTS, structured_output=False)

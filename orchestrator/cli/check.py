@@ -16,7 +16,7 @@ from rich.table import Table
 from orchestrator.agent.tools.builtins import built_ins_beside
 from orchestrator.agent.tools.room import tokens as tokens_of
 from orchestrator.cli.options import DOTENV, WIDE, config_option, json_option, settings_from
-from orchestrator.cli.proving import Offer, Priced, Proof, proved, used
+from orchestrator.cli.proving import Known, Proof, proved, used
 from orchestrator.cli.times import said_on
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.load import load
@@ -41,8 +41,8 @@ def check(*, config: Path | None, online: bool, strict: bool, as_json: bool) -> 
     told = environment(DOTENV)
     configuration = load(directory, told, read_secret_file)
     now = datetime.now(UTC)
-    offer, priced = _known(configuration, told, online=online)
-    proof = proved(configuration, directory, now, offer, priced)
+    known = _known(configuration, told, online=online)
+    proof = proved(configuration, directory, now, known)
     if as_json:
         click.echo(json.dumps(report(configuration, proof, now), ensure_ascii=False, indent=2))
     else:
@@ -51,20 +51,25 @@ def check(*, config: Path | None, online: bool, strict: bool, as_json: bool) -> 
         sys.exit(BROKEN)
 
 
-def _known(
-    configuration: Configuration, told: Mapping[str, str], *, online: bool
-) -> tuple[Offer | None, Mapping[str, Priced]]:
+def _known(configuration: Configuration, told: Mapping[str, str], *, online: bool) -> Known:
     """What is known of the tools: from their servers, from tools.lock, or nothing."""
     if not online and configuration.lock is None:
-        return None, {}
+        return Known()
     # Asking costs seconds of a vendor that reading files needs not.
     pricing = import_module("orchestrator.cli.pricing")
     if not online:
-        return None, pricing.priced(configuration, None)
+        return Known(
+            priced=pricing.priced(configuration, None),
+            misfits=pricing.misfits(configuration, None),
+        )
     asked = import_module("orchestrator.cli.offering").asked(
         configuration, told, used(configuration)
     )
-    return pricing.offer_of(configuration, asked), pricing.priced(configuration, asked.discovered)
+    return Known(
+        offer=pricing.offer_of(configuration, asked),
+        priced=pricing.priced(configuration, asked.discovered),
+        misfits=pricing.misfits(configuration, asked.discovered),
+    )
 
 
 def report(configuration: Configuration, proof: Proof, now: datetime) -> dict[str, Any]:

@@ -43,6 +43,7 @@ FRESH = 3600.0
 """Seconds for which what a worker found is told; it may have died since."""
 
 COLUMNS = ("server", "protocol", "tools", "tokens", "answers in", "health", "drift")
+TOOL_COLUMNS = ("tool", "tokens", "in use", "arguments, those with ? may be left out")
 Row = dict[str, Any]
 
 
@@ -56,7 +57,10 @@ def hands() -> None:
 @local
 @config_option
 def list_(*, names: tuple[str, ...], config: Path | None, as_json: bool, **flags: Any) -> None:
-    """Ask every server what it offers: protocol, tools, latency, health, drift; 1 where one isn't well."""
+    """Ask every server what it offers: protocol, tools, latency, health, drift; 1 where one isn't well.
+
+    A SERVER that is named is shown with each of its tools and their arguments.
+    """
     settings = settings_from(config=config, **flags)
     configuration = _configuration(settings)
     for name in names:
@@ -79,7 +83,7 @@ def list_(*, names: tuple[str, ...], config: Path | None, as_json: bool, **flags
     if as_json:
         print_json(rows)
     else:
-        _print(rows)
+        _print(rows, with_tools=bool(names))
     if not all(row["well"] for row in rows):
         sys.exit(WRONG)
 
@@ -204,7 +208,8 @@ def _fared(stores: Stores | None) -> dict[str, list[Fared]]:
 def _row(configuration: Configuration, one: Probed, fared: Sequence[Fared]) -> Row:
     server, found = configuration.servers[one.server], one.found
     used = wanted_tools(configuration).get(one.server, ())
-    prices = {} if found is None else _prices(definitions(found))
+    offered = {} if found is None else definitions(found)
+    prices = _prices(offered)
     drift = {} if found is None else drifts(configuration.lock, found, way_of(server), used)
     left = [_left(told) for told in fared]
     return {
@@ -214,6 +219,7 @@ def _row(configuration: Configuration, one: Probed, fared: Sequence[Fared]) -> R
         "protocol": None if found is None else found.protocol,
         "identity": None if found is None else found.identity,
         "tools": prices,
+        "arguments": {name: _required(tool) for name, tool in sorted(offered.items())},
         "used": sorted(used),
         "tokens": sum(prices.values()),
         "tokens_used": sum(price for name, price in prices.items() if name in used),
@@ -230,6 +236,14 @@ def _prices(definitions: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     return {name: tokens(definition) for name, definition in sorted(definitions.items())}
 
 
+def _required(definition: Mapping[str, Any]) -> dict[str, bool]:
+    """Each argument of a tool, and whether it must be given, as the server's schema has it."""
+    schema = definition["input_schema"]
+    properties, required = schema.get("properties"), schema.get("required")
+    needed = required if isinstance(required, list) else []
+    return {name: name in needed for name in properties} if isinstance(properties, dict) else {}
+
+
 def _left(told: Fared) -> Row:
     again_in = max(told.until - time.time(), 0.0)
     return {
@@ -241,11 +255,14 @@ def _left(told: Fared) -> Row:
     }
 
 
-def _print(rows: list[Row]) -> None:
+def _print(rows: list[Row], *, with_tools: bool) -> None:
     if not rows:
         click.echo("servers.yaml names no server")
         return
     console().print(table(COLUMNS, [_cells(row) for row in rows], whole=("server",)))
+    for row in rows if with_tools else ():
+        if row["tools"]:
+            console().print(table(TOOL_COLUMNS, _tools(row), whole=("tool",)))
     for row in rows:
         for words in (row["error"], *row["drift"].values()):
             if words:
@@ -266,6 +283,18 @@ def _cells(row: Row) -> tuple[str, ...]:
         _health(row),
         "not locked" if not row["locked"] else ", ".join(row["drift"]) or "none",
     )
+
+
+def _tools(row: Row) -> list[tuple[str, ...]]:
+    return [
+        (
+            f"{row['server']}.{name}",
+            str(price),
+            "yes" if name in row["used"] else "",
+            ", ".join(one if sure else f"{one}?" for one, sure in row["arguments"][name].items()),
+        )
+        for name, price in row["tools"].items()
+    ]
 
 
 def _health(row: Row) -> str:

@@ -14,6 +14,7 @@ import click
 import httpx2
 import structlog
 
+from orchestrator.cli.naming import source_named
 from orchestrator.cli.options import DOTENV, config_option, settings_from, state_option
 from orchestrator.configuration.quantities import duration
 from orchestrator.configuration.recover import place_of
@@ -153,11 +154,7 @@ def _line(fed: Fed) -> str:
 
 
 def _source(settings: Settings, name: str) -> Source:
-    source = configuration_reader(settings.config, environment(DOTENV))().sources.get(name)
-    if source is None:
-        raise OperatorError(
-            f"source {name!r} is not configured in {str(settings.config)!r}, or its secret is unset"
-        )
+    source = source_named(configuration_reader(settings.config, environment(DOTENV))(), name)
     if not isinstance(source.scheme, GithubScheme):
         raise OperatorError(f"source {name!r} speaks {source.scheme.name!r}, not 'github'")
     return source

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from orchestrator.cli.consoles import anywhere, console_of
 from orchestrator.cli.options import console, print_json
-from orchestrator.console.questions import Log
+from orchestrator.console.questions import Call, Log
 from orchestrator.ledger.lines import Voice
 from orchestrator.tell import plain, value, when
 from workflows.messages import CallState, RunState
@@ -50,12 +50,25 @@ Tell = Callable[[Sequence[Shown]], None]
 @click.argument("run")
 @click.option("--follow", "-f", is_flag=True, help="Go on telling until the run ends.")
 @click.option("--whole", is_flag=True, help="Cut nothing.")
-def log(*, as_json: bool, run: str, follow: bool, whole: bool, **flags: Any) -> None:
+@click.option("--call", "call_id", metavar="CALL", help="One tool call whole, such as 3.0.")
+def log(
+    *, as_json: bool, run: str, follow: bool, whole: bool, call_id: str | None, **flags: Any
+) -> None:
     """A run as a conversation: what it was told, what it said, called, heard back, and waits for.
 
-    With --json and --follow every line is a document of its own.
+    With --json and --follow every line is a document of its own. With --call only that call: all that it was given,
+    and all that its server answered.
     """
     out = console()
+    if call_id is not None:
+        if follow:
+            raise click.UsageError("--call shows one call as it stands: leave --follow out")
+        made = asyncio.run(_made(Call(run=run, call=call_id), flags))
+        if as_json:
+            print_json(made)
+        else:
+            _print_call(out, made)
+        return
 
     def tell(lines: Sequence[Shown]) -> None:
         if as_json and follow:
@@ -82,6 +95,24 @@ async def _told(run: str, tell: Tell, flags: dict[str, Any], *, follow: bool) ->
             await asyncio.sleep(LOOK)
 
 
+async def _made(asked: Call, flags: dict[str, Any]) -> Shown:
+    async with console_of(**flags) as console:
+        return dict(await console.ask(asked))
+
+
+def _print_call(out: Console, made: Shown) -> None:
+    def line(text: str, style: str = "") -> None:
+        out.print(Text(plain(text), style=style), soft_wrap=True)
+
+    line(f"call {made['id']} of run {made['run']}: {_tool(made)}, {made['state']}", "magenta")
+    for text in json.dumps(made["arguments"], ensure_ascii=False, indent=2).splitlines():
+        line(text)
+    gone = "" if made["is_whole"] else ", what the model was shown: the rest is stored no more"
+    line(f"result: {made['media_type']}, {made['size']} bytes{gone}", "magenta")
+    for text in (made["text"] or "").splitlines():
+        line(text)
+
+
 def _print(out: Console, lines: Sequence[Shown], *, whole: bool) -> None:
     for line in lines:
         most = None if whole else CUT
@@ -98,14 +129,17 @@ def _words(line: Shown, most: int | None) -> Iterator[str]:
             yield _head(line, f"told: event {line['event']}" if line["event"] else "told")
             yield from _cut(line["text"], most)
         case Voice.SAID:
-            yield _head(line, f"the model said ({line['stop']}{_cost(line)})")
+            # A rule with `call:` asks no model, so nothing was attempted for its turn.
+            who = "model" if line["attempts"] else "rule"
+            yield _head(line, f"the {who} said ({line['stop']}{_cost(line)})")
             yield from _cut(line["text"], most)
         case Voice.CALLED:
             given = value(line["arguments"], ARGUMENTS if most else 10**9)
             yield _head(line, f"called {_tool(line)} {given}")
         case Voice.WAITED:
             wanted = " or ".join(line["events"])
-            yield _head(line, f"waits for {wanted} of {line['key']}, until {when(line['until'])}")
+            of = f" of {line['key']}" if line["key"] else ""
+            yield _head(line, f"waits for {wanted}{of}, until {when(line['until'])}")
         case Voice.ANSWERED:
             yield _head(line, f"{_tool(line)}: {line['state']}{_size(line)}")
             yield from _cut("\n".join(_texts(line["content"])), most)
@@ -191,7 +225,9 @@ def _size(line: Shown) -> str:
     tried = f", attempt {line['attempts']}" if line["attempts"] > 1 else ""
     if line["artifact"] is None or line["state"] not in {CallState.DONE, CallState.FAILED}:
         return tried
-    return f"{tried}, {line['size']} bytes, artifact {line['artifact'][:12]}"
+    return (
+        f"{tried}, {line['size']} bytes, artifact {line['artifact'][:12]} (--call {line['call']})"
+    )
 
 
 def _cost(line: Shown) -> str:

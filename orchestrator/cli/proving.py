@@ -1,11 +1,12 @@
 """What `check` does beyond reading: run the rules' tests, look for doubts; it prints nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
+from orchestrator.agent import prices
 from orchestrator.cli.rules_test import complaint_of, verdicts_of
 from orchestrator.cli.samples import sampled
 from orchestrator.configuration.configuration import Configuration
@@ -13,6 +14,7 @@ from orchestrator.errors import Flaw, Mistake
 from orchestrator.rehearsal.doubts import doubts, unknown_tools
 from orchestrator.rehearsal.retiring import retiring_doubts
 from orchestrator.rehearsal.testing import Verdict
+from orchestrator.rehearsal.unpriced import unpriced_doubts
 
 UNJUDGED: Final = "limits, dedupe, loops, and what was learned of our own actors: tests only match"
 """What the tests of rules leave out, because it depends on what came before."""
@@ -52,24 +54,30 @@ class Priced:
     problems: tuple[str, ...]
 
 
-def proved(
-    configuration: Configuration,
-    directory: Path,
-    now: datetime,
-    offer: Offer | None,
-    priced: Mapping[str, Priced],
-) -> Proof:
-    """Everything wrong with a configuration, and everything doubtful; without an offer no server was asked.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of the tools: `offer` is None where no server was asked.
 
-    `priced` are the playbooks of whose tools the definitions are known.
+    `priced` are the playbooks of whose tools the definitions are known; `misfits`, by rule, arguments of calls.
     """
+
+    offer: Offer | None = None
+    priced: Mapping[str, Priced] = field(default_factory=dict)
+    misfits: Mapping[str, tuple[Flaw, ...]] = field(default_factory=dict)
+
+
+def proved(configuration: Configuration, directory: Path, now: datetime, known: Known) -> Proof:
+    """Everything wrong with a configuration, and everything doubtful."""
+    offer, priced = known.offer, known.priced
     sources = {**configuration.shut, **configuration.sources}
     found = doubts(configuration, sampled(sources.values(), now))
     verdicts = verdicts_of(configuration, directory, now)
     mistakes = [*configuration.mistakes, *found.mistakes, *_failures(verdicts)]
     mistakes += _refused(configuration, priced)
+    mistakes += _misfits(configuration, known.misfits)
     warnings = [*configuration.warnings, *found.warnings]
     warnings += retiring_doubts(configuration, now.date())
+    warnings += unpriced_doubts(configuration, prices.is_known)
     if offer is not None:
         mistakes += unknown_tools(configuration, offer.tools)
         mistakes += _drifted(configuration, offer.drifted)
@@ -105,6 +113,14 @@ def _refused(configuration: Configuration, priced: Mapping[str, Priced]) -> list
         for name, one in priced.items()
         for said in one.problems
     ]
+
+
+def _misfits(
+    configuration: Configuration, misfits: Mapping[str, tuple[Flaw, ...]]
+) -> Iterator[Mistake]:
+    for rule in configuration.rules:
+        document = configuration.documents[f"rules/{PurePosixPath(rule.file).name}"]
+        yield from (document.mistake(flaw) for flaw in misfits.get(rule.name, ()))
 
 
 def _drifted(configuration: Configuration, drifted: Mapping[str, tuple[str, ...]]) -> list[Mistake]:

@@ -51,7 +51,11 @@ Shown = dict[str, Any]
     show_default=True,
     help="Ask the servers, or answer as in an earlier run: `--reads replay [RUN]`.",
 )
-@click.option("--against", metavar="RUN", help="The run to compare with [the event's newest].")
+@click.option(
+    "--against",
+    metavar="RUN",
+    help="The run to compare with [the one that is replayed, or the event's newest].",
+)
 @local
 @config_option
 def rehearse(

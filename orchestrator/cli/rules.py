@@ -21,8 +21,10 @@ from orchestrator.cli.options import (
 )
 from orchestrator.cli.rules_test import test
 from orchestrator.cli.rules_try import try_
+from orchestrator.cli.status import broken_lines
 from orchestrator.cli.times import said_on
 from orchestrator.cli.why import why
+from orchestrator.configuration.broken import broken
 from orchestrator.console.questions import Rules, Shown
 from orchestrator.console.rules import rule_line
 from orchestrator.errors import OperatorError
@@ -30,7 +32,7 @@ from orchestrator.rules.rule import Rule
 from orchestrator.settings import Settings, environment
 from orchestrator.state import StateDirectory
 from orchestrator.stores import configuration_reader
-from orchestrator.tell import table
+from orchestrator.tell import plain, table
 
 SOURCE = "source:"
 """How a source is named where a rule is expected; no rule's name has a colon."""
@@ -55,25 +57,25 @@ def list_(*, as_json: bool, **flags: Any) -> None:
     """List rules: what they want, what they do, what waits for them, what is paused."""
     settings = settings_from(**flags)
     if settings.url is not None:
-        found = asyncio.run(_elsewhere(flags))
-        _tell(found, [one["reason"] for one in found["broken"]], as_json=as_json)
+        _tell(asyncio.run(_elsewhere(flags)), as_json=as_json)
         return
     if not settings.config.is_dir():
         raise OperatorError(f"no configuration in {str(settings.config)!r}: give --config DIR")
     configuration = configuration_reader(settings.config, environment(DOTENV))()
     found = asyncio.run(_standing(settings, configuration.rules, flags))
-    _tell(found, [str(mistake) for mistake in configuration.mistakes], as_json=as_json)
+    wrong = [one.told() for one in broken(configuration.mistakes, configuration.texts)]
+    _tell({**found, "broken": wrong}, as_json=as_json)
 
 
-def _tell(found: dict[str, Any], broken: Sequence[str], *, as_json: bool) -> None:
+def _tell(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        print_json({"rules": found["rules"], "paused": found["paused"]})
+        print_json({name: found[name] for name in ("rules", "paused", "broken")})
         return
     console().print(_table(found["rules"]))
     for pause in found["paused"]:
         click.echo(f"paused: {pause['what']} {pause['name']}, by {pause['by']}")
-    for mistake in broken:
-        click.echo(f"broken: {mistake}", err=True)
+    for line in broken_lines("broken  ", found["broken"]):
+        click.echo(plain(line), err=True)
 
 
 async def _elsewhere(flags: dict[str, Any]) -> dict[str, Any]:
@@ -128,9 +130,9 @@ def _word(verb: str) -> Callable[..., None]:
 
 rules.command(
     "pause",
-    help="Hold what a rule decides (or NAME source:SOURCE what a source rings): it waits, nothing is dropped.",
+    help="Hold a rule (or NAME source:SOURCE): what comes waits, runs at work begin no further turn or call.",
 )(_word("pause"))
-rules.command("unpause", help="Go on with it: what waits is delivered, in its order.")(
+rules.command("unpause", help="Go on: what waits is delivered in its order, its runs go on.")(
     _word("unpause")
 )
 

@@ -60,6 +60,7 @@ def verdicts_of(
         if name not in known and not configuration.mistakes:
             raise OperatorError(f"unknown rule {name!r}{closest(name, known)}")
     around = Around(
+        rules=configuration.rules,
         sources={
             **configuration.shut,
             **configuration.sources,

@@ -1,9 +1,9 @@
 """`doorbell rules try FILE`: a candidate rule file against the events that were kept; it writes and starts nothing."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,12 +16,13 @@ from orchestrator.cli.options import DOTENV, config_option, console, print_json,
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.files import Files, files_of
 from orchestrator.configuration.load import configured
+from orchestrator.configuration.rates import second_backstops
 from orchestrator.console.lines import delivered
-from orchestrator.console.questions import Console, Delivery, Events
-from orchestrator.errors import ConfigurationError, OperatorError, SenderError
+from orchestrator.console.questions import MOST, Console, Delivery, Events
+from orchestrator.errors import ConfigurationError, Mistake, OperatorError, SenderError
 from orchestrator.events import Event
 from orchestrator.inbox.inbox import Entry, EntryState, event_of
-from orchestrator.rehearsal.backtest import Backtest, Change, Shift, pairs_of
+from orchestrator.rehearsal.backtest import Backtest, Change, Shift, backtest_of, said
 from orchestrator.settings import environment
 from orchestrator.sources.authors import author_in
 from orchestrator.sources.notices import notices_source
@@ -33,17 +34,46 @@ from orchestrator.tell import plain, table
 CHANGED: Final = 3
 EXAMPLES: Final = 3
 SINCE: Final = "7d"
-COUNTED: Final = tuple(Change)
 STANDING: Final = frozenset({EntryState.RECEIVED, EntryState.DECIDED})
+NONE: Final[Mapping[Change, int]] = dict.fromkeys(Change, 0)
+
+Shown = dict[str, Any]
 
 
 @dataclass(slots=True, kw_only=True)
 class Found:
-    """What asking all events gave; `unread` of them their source can't read today."""
+    """What asking all events gave: how often each rule changed how, and those changes, as far as they are `shown`.
 
-    shifts: list[Shift]
+    Of each rule and change no more than `most` are shown, None is all. `unread` events their source can't read today;
+    `cut` says that there are older ones, which nobody asked.
+    """
+
+    most: int | None
+    counted: defaultdict[str, Counter[Change]] = field(default_factory=lambda: defaultdict(Counter))
+    shown: list[Shown] = field(default_factory=list)
     asked: int = 0
     unread: int = 0
+    cut: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything would be otherwise."""
+        return any(counted.total() > counted[Change.SAME] for counted in self.counted.values())
+
+    def counts(self, rule: str) -> Mapping[Change, int]:
+        """How often each change is one of this rule."""
+        return {**NONE, **self.counted[rule]}
+
+    def note(self, shifts: Iterable[Shift], event: Event) -> None:
+        """Count what becomes of an event."""
+        self.asked += 1
+        for shift in shifts:
+            counted = self.counted[shift.rule]
+            counted[shift.change] += 1
+            if shift.change is not Change.SAME and (
+                self.most is None or counted[shift.change] <= self.most
+            ):
+                self.shown.append(_shown(shift, event))
 
 
 @click.command("try")
@@ -83,14 +113,17 @@ def try_(
         SCHEDULE: schedule_source(),
         DOORBELL: notices_source(),
     }
-    compared = Backtest(pairs=pairs_of(*_differing(today, candidate, file)), sources=sources)
+    compared = backtest_of(today.rules, candidate.rules, file.name, sources)
+    _one_backstop(compared, candidate, file)
     start = since or moment(SINCE, datetime.now(UTC))
-    found = asyncio.run(_tried(compared, Events(source=source, since=start, limit=limit), flags))
+    sought = Events(source=source, since=start, limit=limit, decisions=False)
+    found = Found(most=None if as_json else EXAMPLES)
+    asyncio.run(_try(compared, sought, found, flags))
     if as_json:
         print_json(_report(compared, found))
     else:
         _print(compared, found)
-    if any(shift.change is not Change.SAME for shift in found.shifts):
+    if found.changed:
         raise SystemExit(CHANGED)
 
 
@@ -114,7 +147,7 @@ def _both(directory: Path, file: Path) -> tuple[Configuration, Configuration]:
     candidate = configured(apart, told, read_secret_file)
     wrong = [mistake for mistake in candidate.mistakes if mistake.file == apart.named(name)]
     if wrong:
-        raise ConfigurationError([replace(mistake, file=str(file)) for mistake in wrong])
+        raise _broken(wrong, file)
     lost = set(candidate.documents[name].value or {}) - {rule.name for rule in candidate.rules}
     if lost:
         said = "what they run has a mistake: `doorbell check` names it"
@@ -126,37 +159,40 @@ def _without_rules(files: Files) -> dict[str, str]:
     return {name: text for name, text in files.texts.items() if not name.startswith("rules/")}
 
 
-def _differing(
-    today: Configuration, candidate: Configuration, file: Path
-) -> tuple[list[Any], list[Any]]:
-    """The rules that the candidate stands in for, and its own."""
-    names = {word for rule in candidate.rules for word in (rule.name, rule.id)}
-    replaced = [
-        rule
-        for rule in today.rules
-        if Path(rule.file).name == file.name or rule.name in names or rule.id in names
-    ]
-    return replaced, list(candidate.rules)
+def _one_backstop(compared: Backtest, candidate: Configuration, file: Path) -> None:
+    """Raises `ConfigurationError` where the candidate's backstop would stand beside another."""
+    document = candidate.documents[f"rules/{file.name}"]
+    wrong = [document.mistake(flaw) for _, flaw in second_backstops(compared.candidate)]
+    if wrong:
+        raise _broken(wrong, file)
 
 
-async def _tried(backtest: Backtest, sought: Events, flags: dict[str, Any]) -> Found:
-    found = Found(shifts=[])
+def _broken(mistakes: Sequence[Mistake], file: Path) -> ConfigurationError:
+    return ConfigurationError([replace(mistake, file=str(file)) for mistake in mistakes])
+
+
+async def _try(backtest: Backtest, sought: Events, found: Found, flags: dict[str, Any]) -> None:
     async with console_of(**flags) as asked:
-        async for entry in _entries(asked, sought):
+        async for entry in _entries(asked, sought, found):
             event = _event(entry, backtest.sources.get(entry.source))
             if event is None:
                 found.unread += 1
-                continue
-            found.asked += 1
-            found.shifts += backtest.shifts(event)
-    return found
+            else:
+                found.note(backtest.shifts(event), event)
 
 
-async def _entries(asked: Console, sought: Events) -> AsyncIterator[Entry]:
-    """Those entries with their bodies, that anybody but a person wrote and that stand."""
-    for listed in (await asked.ask(sought))["events"]:
-        if listed["state"] in STANDING and listed["source"] != OPERATOR:
-            yield delivered(await asked.ask(Delivery(event=listed["id"])))
+async def _entries(asked: Console, sought: Events, found: Found) -> AsyncIterator[Entry]:
+    """Those entries with their bodies, page by page, that anybody but a person wrote and that stand."""
+    left, before = sought.limit, None
+    while left:
+        page = await asked.ask(replace(sought, before=before, limit=min(left, MOST)))
+        for listed in page["events"]:
+            if listed["state"] in STANDING and listed["source"] != OPERATOR:
+                yield delivered(await asked.ask(Delivery(event=listed["id"])))
+        left, before = left - len(page["events"]), page["next"]
+        if before is None:
+            return
+    found.cut = True
 
 
 def _event(entry: Entry, source: Source | None) -> Event | None:
@@ -169,55 +205,58 @@ def _event(entry: Entry, source: Source | None) -> Event | None:
         return None
 
 
-def _report(backtest: Backtest, found: Found) -> dict[str, Any]:
+def _report(backtest: Backtest, found: Found) -> Shown:
     return {
-        "changed": any(shift.change is not Change.SAME for shift in found.shifts),
+        "changed": found.changed,
         "events": found.asked,
         "unread": found.unread,
-        "rules": [
-            {"rule": pair.name, **_counts(pair.name, found.shifts)} for pair in backtest.pairs
-        ],
-        "changes": [_shown(one) for one in found.shifts if one.change is not Change.SAME],
+        "cut": found.cut,
+        "rules": [_counted(pair.name, found) for pair in backtest.pairs],
+        "changes": found.shown,
     }
 
 
-def _counts(name: str, shifts: Sequence[Shift]) -> dict[str, int]:
-    counted = Counter(shift.change for shift in shifts if shift.rule == name)
-    return {change.name.lower(): counted[change] for change in COUNTED}
+def _counted(rule: str, found: Found) -> Shown:
+    counts = found.counts(rule)
+    return {"rule": rule, **{change.name.lower(): counts[change] for change in Change}}
 
 
-def _shown(shift: Shift) -> dict[str, Any]:
+def _shown(shift: Shift, event: Event) -> Shown:
     return {
         "rule": shift.rule,
         "change": shift.change.name.lower(),
-        "event": shift.event.id,
-        "type": f"{shift.event.source}/{shift.event.type}",
-        "subject": shift.event.subject,
-        "before": shift.before,
-        "after": shift.after,
+        "event": event.id,
+        "type": f"{event.source}/{event.type}",
+        "subject": event.subject,
+        "before": said(shift.before),
+        "after": said(shift.after),
     }
 
 
 def _print(backtest: Backtest, found: Found) -> None:
     rows = [
-        (pair.name, *(str(count) for count in _counts(pair.name, found.shifts).values()))
+        (pair.name, *(str(count) for count in found.counts(pair.name).values()))
         for pair in backtest.pairs
     ]
-    console().print(table(("rule", *(change.value for change in COUNTED)), rows, whole={"rule"}))
+    console().print(table(("rule", *Change), rows, whole={"rule"}))
+    shown = defaultdict[tuple[str, str], list[Shown]](list)
+    for one in found.shown:
+        shown[one["rule"], one["change"]].append(one)
     for pair in backtest.pairs:
-        for change in COUNTED[:-1]:
-            _print_examples([s for s in found.shifts if (s.rule, s.change) == (pair.name, change)])
+        for change, count in found.counts(pair.name).items():
+            _print_examples(change, shown[pair.name, change.name.lower()], count)
     unread = f", {found.unread} can't be read today" if found.unread else ""
     click.echo(f"{found.asked} events asked{unread}; nothing was started")
+    if found.cut:
+        click.echo("there are older ones, which weren't asked: --limit says how many are")
     click.echo("not judged: limits, dedupe, loops, and what was learned of our own actors")
 
 
-def _print_examples(shifts: Sequence[Shift]) -> None:
-    for shift in shifts[:EXAMPLES]:
-        event = shift.event
-        what = f"{event.source}/{event.type} {event.subject or ''}".rstrip()
-        click.echo(plain(f"{shift.rule}: {shift.change}: {event.id} {what}"))
-        click.echo(plain(f"    today: {shift.before}"))
-        click.echo(plain(f"    then:  {shift.after}"))
-    if len(shifts) > EXAMPLES:
-        click.echo(f"    and {len(shifts) - EXAMPLES} more")
+def _print_examples(change: Change, shown: Sequence[Shown], count: int) -> None:
+    for one in shown:
+        what = f"{one['type']} {one['subject'] or ''}".rstrip()
+        click.echo(plain(f"{one['rule']}: {change}: {one['event']} {what}"))
+        click.echo(plain(f"    today: {one['before']}"))
+        click.echo(plain(f"    then:  {one['after']}"))
+    if shown and count > len(shown):
+        click.echo(f"    and {count - len(shown)} more")

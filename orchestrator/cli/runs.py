@@ -163,7 +163,16 @@ def _spent(run: dict[str, Any]) -> str:
         return f"{run['turns']} turns, no model: what is called stands in the rule"
     spent = run["spent"]
     tokens = f"{spent['input_tokens']} in ({spent['cached_tokens']} from the cache), {spent['output_tokens']} out"
-    return f"{run['turns']} turns, {tokens}, USD {spent['usd']:.4f}"
+    return (
+        f"{run['turns']} turns, {tokens}, USD {spent['usd']:.4f}{_lost(spent['assumed_attempts'])}"
+    )
+
+
+def _lost(attempts: int) -> str:
+    if not attempts:
+        return ""
+    many = "attempt" if attempts == 1 else "attempts"
+    return f", of which {attempts} {many} charged as assumed: no whole answer came, or none that says what it used"
 
 
 def _call(call: dict[str, Any]) -> list[str]:
@@ -227,7 +236,14 @@ def _next(run: dict[str, Any]) -> list[str]:
     elif waits and waits["kind"] == "people":
         told += [_request(one) for one in waits["requests"]]
     elif waits:
-        told.append(f"waits for you: `doorbell runs resume {run['id']}` when it is mended")
+        told.append(f"waits for you: {_mending(run, waits['reason'])}")
     if to_apply(run):
         told.append(f"`doorbell runs apply {run['id']}` makes what was proposed, exactly")
     return [*told, run["temporal_url"]] if run["temporal_url"] else told
+
+
+def _mending(run: dict[str, Any], reason: str) -> str:
+    word = f"`doorbell runs resume {run['id']}`"
+    if "budget: " in reason:
+        return f"raise `budget:` in playbooks/{run['playbook']}.md, then {word}"
+    return f"{word} when it is mended"

@@ -88,9 +88,10 @@ def _playbook(configuration: Configuration, name: str) -> Playbook:
 
 
 async def _earlier(stores: Stores, entry: Entry, wanted: Wanted) -> Conversation | None:
-    """The run that was named, or else the newest one that this event opened with this playbook."""
-    if wanted.against is not None:
-        return _whole(await run_named(stores, wanted.against))
+    """The run that was named, if only for its answers, or else the newest that this event opened with this playbook."""
+    named = wanted.against or wanted.recording
+    if named is not None:
+        return _whole(await run_named(stores, named))
     opened = await stores.ledger.read(_opened_by, entry.id)
     mine = [one for one in opened if one.playbook == wanted.playbook and one.pruned_at is None]
     return max(mine, key=lambda one: one.opened_at, default=None)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from orchestrator.cli.naming import source_named
 from orchestrator.cli.options import (
     DOTENV,
     config_option,
@@ -155,13 +156,11 @@ def _sample(name: str, path: Path) -> Given:
 def _source(settings: Settings, name: str | None, given: Given) -> Source:
     """The source that was named, or that the file is of. Raises `OperatorError`."""
     configured = configuration_reader(settings.config, environment(DOTENV))()
-    wanted = name or given.source or _speaking(configured.sources, given.sender) or DEFAULT
-    source = configured.sources.get(wanted)
-    if source is None:
-        raise OperatorError(
-            f"source {wanted!r} is not configured in {str(settings.config)!r}, or its secret is unset"
-        )
-    return source
+    speaking = _speaking(configured.sources, given.sender)
+    if speaking not in configured.sources:
+        speaking = _speaking(configured.shut, given.sender)
+    wanted = name or given.source or speaking or DEFAULT
+    return source_named(configured, wanted)
 
 
 def _speaking(sources: Mapping[str, Source], sender: str | None) -> str | None:

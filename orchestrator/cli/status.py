@@ -79,7 +79,7 @@ def _text(told: dict[str, Any]) -> str:
         f"temporal  {temporal['address']}, {'reachable' if temporal['reachable'] else 'NOT reachable: entries wait'}",
         f"inbox     {told['inbox']['events']} events, {told['inbox']['waiting']} waiting",
         *(
-            f"paused    {one['what']} {one['name']}, by {one['by']}: what it has waits"
+            f"paused    {one['what']} {one['name']}, by {one['by']}: what it has waits, its runs stand still"
             for one in told["inbox"].get("paused", [])
         ),
         f"model     {said}",
@@ -91,7 +91,7 @@ def _text(told: dict[str, Any]) -> str:
         *map(_silence, told.get("silence", [])),
         *map(_recovery, told.get("recovery", [])),
         *map(_subscription, told.get("subscriptions", [])),
-        *_broken("mistake ", configuration.get("broken", [])),
+        *broken_lines("mistake ", configuration.get("broken", [])),
         *(f"warning   {warning}" for warning in configuration["warnings"]),
     ]
     return "\n".join(lines)
@@ -107,11 +107,11 @@ def _in_force(configuration: dict[str, Any]) -> list[str]:
             f"REJECTED  {rejected['digest'][:12]} at {rejected['at']}: {count} mistake{'' if count == 1 else 's'}; "
             "the files above stay in force, whole"
         )
-        said += _broken("mistake ", rejected["broken"])
+        said += broken_lines("mistake ", rejected["broken"])
     return said
 
 
-def _broken(word: str, found: list[dict[str, Any]]) -> list[str]:
+def broken_lines(word: str, found: list[dict[str, Any]]) -> list[str]:
     """Each mistake, and once under the last of one text that text."""
     lines = []
     for one, after in zip(found, [*found, {}][1:], strict=True):

@@ -22,7 +22,7 @@ class Configuration:
     `digest` names exactly these texts. A rule with a mistake is not in `rules`; the sound ones are. `shut` are the
     sources whose secret is unset: nobody can ring them, though they can be read. `others` stand in no file and can be
     read: they are built in, or gone since while deliveries of theirs are kept. `lock` is None where nobody locked the
-    tools. `documents` know where things stand.
+    tools. `documents` know where things stand; `texts` are the files', by the path that a person can open.
     """
 
     digest: str
@@ -39,6 +39,7 @@ class Configuration:
     tokens: Mapping[str, Token] = field(default_factory=dict)
     lock: Lock | None = None
     documents: Mapping[str, Document] = field(default_factory=dict, repr=False, compare=False)
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def readable(self) -> dict[str, Source]:
         """Every source whose deliveries can be read, whether or not it may ring."""

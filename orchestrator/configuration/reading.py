@@ -44,12 +44,11 @@ def read(directory: Path, environment: Mapping[str, str], read_file: ReadFile) -
         return text
 
     configuration = configured(files, environment, noting)
-    texts = {files.named(name): text for name, text in files.texts.items()}
     seen = (configuration.digest, tuple(files.mistakes), beside, dict(environment))
     return Reading(
         configuration=configuration,
         content=files.content(),
-        texts=texts,
+        texts=configuration.texts,
         beside=frozenset(map(Path, beside)),
         made_of=seen,
     )

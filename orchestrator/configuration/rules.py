@@ -174,7 +174,10 @@ def _on(pattern: str, around: Surroundings, at: Place) -> Iterator[Flaw]:
         yield Flaw(at, f"{said}, got {pattern!r}{closest(type_, TYPES)}")
         return
     if not slash or not source or not type_:
-        yield Flaw(at, f"expected source/type, such as github/issues.opened, got {pattern!r}")
+        every = "; every delivery is '*/*'" if pattern == "*" else ""
+        yield Flaw(
+            at, f"expected source/type, such as github/issues.opened, got {pattern!r}{every}"
+        )
     elif not any(like(name, source) for name in known):
         yield Flaw(at, f"unknown source {source!r}{closest(source, around.sources)}")
 

@@ -7,13 +7,21 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from orchestrator.configuration.keys import Shape, Words
-from orchestrator.configuration.quantities import Duration, Per, Positive
+from orchestrator.configuration.quantities import Count, Duration, Per, Positive
 from orchestrator.configuration.shapes import Reference, Text, api_url
 from orchestrator.configuration.trust import OwnActorShape
 from workflows.playbook import Effect
 
 LONGEST_WAIT: Final = timedelta(minutes=1)
-"""Waiting, connecting and the call itself are one attempt, and that may take three minutes."""
+"""Waiting, connecting and the call itself are one attempt, and that may take seven minutes."""
+
+SHORTEST_CALL: Final = timedelta(seconds=1)
+LONGEST_CALL: Final = timedelta(minutes=5)
+"""What takes longer is a task, or answered by an event: for that a run waits without holding a worker."""
+
+LEAST_RESULT: Final = 1_000
+MOST_RESULT: Final = 400_000
+"""Characters, about 100k tokens: half of the window of a common model."""
 
 WAIT: Final = timedelta(seconds=30)
 
@@ -30,6 +38,22 @@ def _bearable(value: timedelta) -> timedelta:
     if value > LONGEST_WAIT:
         raise ValueError(f"expected at most {LONGEST_WAIT.total_seconds():g}s, got more")
     return value
+
+
+def _finite(value: timedelta) -> timedelta:
+    if not SHORTEST_CALL <= value <= LONGEST_CALL:
+        raise ValueError("expected a duration between 1s and 5m, got another")
+    return value
+
+
+def _showable(value: int) -> int:
+    if not LEAST_RESULT <= value <= MOST_RESULT:
+        raise ValueError(f"expected between 1k and 400k characters, got {value}")
+    return value
+
+
+Timeout = Annotated[Duration, AfterValidator(_finite)]
+Shown = Annotated[Count, AfterValidator(_showable)]
 
 
 class OAuthShape(Shape):
@@ -59,13 +83,16 @@ class CallLimitsShape(Shape):
 class ToolShape(Shape):
     """What a server can't be trusted to say about one of its tools, or has no word for.
 
-    `idempotency` is the argument by which it knows a repeated call, `marker` the one whose text gets our marker.
+    `idempotency` is the argument by which it knows a repeated call, `marker` the one whose text gets our marker. A call
+    may take `timeout`, and `result` characters of what it returns are shown; both may stand at the server too.
     """
 
     effect: Effect | None = None
     idempotency: Words | None = None
     marker: Words | Literal[False] | None = None
     limits: CallLimitsShape | None = None
+    timeout: Timeout | None = None
+    result: Shown | None = None
 
 
 class ServerShape(Shape):
@@ -83,3 +110,5 @@ class ServerShape(Shape):
     tools: Mapping[str, ToolShape] = Field(default_factory=dict)
     own_actor: OwnActorShape | Literal[False] | None = None
     limits: CallLimitsShape | None = None
+    timeout: Timeout | None = None
+    result: Shown | None = None

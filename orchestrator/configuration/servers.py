@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from orchestrator.configuration.document import Document, Place
@@ -21,6 +21,7 @@ from orchestrator.errors import Flaw
 from orchestrator.rules.load import closest
 from orchestrator.secrets import REFERENCE, ReadFile, Secret, resolve
 from orchestrator.servers import (
+    Bounds,
     CallLimits,
     HttpServer,
     OAuth,
@@ -107,15 +108,7 @@ def _server(
     reader: _Reader,
     sources: Mapping[str, bool],
 ) -> Server:
-    effects = dict(_effects(shape.tools))
-    idempotency = {tool: said.idempotency for tool, said in shape.tools.items() if said.idempotency}
-    markers = {
-        tool: said.marker or "" for tool, said in shape.tools.items() if said.marker is not None
-    }
-    limits = None if shape.limits is None else _limits(shape.limits)
-    tool_limits = {
-        tool: _limits(said.limits) for tool, said in shape.tools.items() if said.limits is not None
-    }
+    said = _said_of_tools(name, shape, sources)
     if shape.url is not None:
         return HttpServer(
             name=name,
@@ -123,36 +116,34 @@ def _server(
             bearer=_bearer(shape, reader, name),
             oauth=_oauth(shape, reader, name),
             headers=reader.texts(shape.headers, (name, "headers")),
-            effects=effects,
-            idempotency=idempotency,
-            markers=markers,
-            own_actor=_own_actor(name, shape, sources),
-            limits=limits,
-            tool_limits=tool_limits,
+            **said,
         )
-    if shape.openapi is not None:
-        bearer, headers = (
-            _bearer(shape, reader, name),
-            reader.texts(shape.headers, (name, "headers")),
-        )
-        child = childhood(shape, files.texts, bearer, headers)
-        command, env, directory = child.command, child.env, files.root
-        effects = {**child.effects, **effects}
-    else:
+    if shape.openapi is None:
         command, env = _command(shape.command or []), reader.texts(shape.env, (name, "env"))
         directory = Path() if shape.directory is None else files.root / shape.directory
+        return StdioServer(name=name, command=command, env=env, directory=directory, **said)
+    bearer = _bearer(shape, reader, name)
+    headers = reader.texts(shape.headers, (name, "headers"))
+    child = childhood(shape, files.texts, bearer, headers)
+    said["effects"] = {**child.effects, **said["effects"]}
     return StdioServer(
-        name=name,
-        command=command,
-        env=env,
-        directory=directory,
-        effects=effects,
-        idempotency=idempotency,
-        markers=markers,
-        own_actor=_own_actor(name, shape, sources),
-        limits=limits,
-        tool_limits=tool_limits,
+        name=name, command=child.command, env=child.env, directory=files.root, **said
     )
+
+
+def _said_of_tools(name: str, shape: ServerShape, sources: Mapping[str, bool]) -> dict[str, Any]:
+    """What is said of a server's calls and of its tools', whichever way it is reached."""
+    tools = shape.tools.items()
+    return {
+        "effects": dict(_effects(shape.tools)),
+        "idempotency": {tool: one.idempotency for tool, one in tools if one.idempotency},
+        "markers": {tool: one.marker or "" for tool, one in tools if one.marker is not None},
+        "own_actor": _own_actor(name, shape, sources),
+        "limits": None if shape.limits is None else _limits(shape.limits),
+        "tool_limits": {tool: _limits(one.limits) for tool, one in tools if one.limits is not None},
+        "bounds": _bounds(shape),
+        "tool_bounds": {tool: _bounds(one) for tool, one in tools},
+    }
 
 
 def _bearer(shape: ServerShape, reader: _Reader, name: str) -> Secret | None:
@@ -184,6 +175,11 @@ def _limits(said: CallLimitsShape) -> CallLimits:
     return CallLimits(concurrent=said.concurrent, pace=pace, wait=said.wait.total_seconds())
 
 
+def _bounds(said: ServerShape | ToolShape) -> Bounds:
+    timeout = None if said.timeout is None else said.timeout.total_seconds()
+    return Bounds(timeout=timeout, result=said.result)
+
+
 def _effects(tools: Mapping[str, ToolShape]) -> Iterator[tuple[str, Effect]]:
     for tool, said in tools.items():
         if said.effect is not None:
@@ -197,7 +193,8 @@ def _said(shape: ServerShape, at: Place) -> Iterator[Flaw]:
     for tool, said in shape.tools.items():
         here: Place = (*at, "tools", tool)
         if not said.model_fields_set:
-            expected = "expected at least one of `effect`, `idempotency`, `limits`, `marker`"
+            keys = ", ".join(f"`{key}`" for key in sorted(ToolShape.model_fields))
+            expected = f"expected at least one of {keys}"
             yield Flaw(here, f"{expected} of {tool!r}, got none", key=True)
         if said.idempotency and said.effect not in {None, Effect.WRITE}:
             text = f"a tool that knows a repeated call by its key is a `write`, not {str(said.effect)!r}: take one out"

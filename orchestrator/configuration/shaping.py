@@ -71,14 +71,23 @@ def _flaw(shape: type[Shape], found: ErrorDetails, at: Place) -> Flaw:
             return Flaw((*at, *loc[:-1]), f"the key {last!r} is missing", key=True)
         case "value_error":
             return Flaw((*at, *loc), found["msg"].removeprefix("Value error, "))
+        case "too_short":
+            came = found["ctx"]["actual_length"]
+            return Flaw((*at, *loc), f"expected at least 1 item, got {came}")
         case _:
-            said = (
-                found["msg"]
-                .replace("Input should be", "expected")
-                .replace("Input should", "should")
-            )
             came = "" if SECRET_KEYS & set(loc) else f", got {_kind(found['input'])}"
-            return Flaw((*at, *loc), f"{said}{came}")
+            return Flaw((*at, *loc), f"{_expected(shape, found, loc)}{came}")
+
+
+def _expected(shape: type[Shape], found: ErrorDetails, loc: Place) -> str:
+    match found["type"]:
+        case "model_type":
+            return f"expected a mapping with {', '.join(_keys_at(shape, loc))}"
+        case "list_type":
+            return "expected a list"
+        case _:
+            said = found["msg"].replace("Input should be", "expected")
+            return said.replace("Input should", "should")
 
 
 def _keys_at(shape: type[BaseModel], loc: Place) -> list[str]:

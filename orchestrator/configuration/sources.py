@@ -30,12 +30,12 @@ OPTIONS = ("public_url", "verify_token", "origins", "topics")
 
 @dataclass(slots=True)
 class FoundSources(Found[Source]):
-    """`publishes` has the kinds of correlation keys of every source, also of those whose secret is unset: `shut`.
+    """`dialects` has what every source speaks, also one with a mistake or whose secret is unset: `shut`.
 
     `subscribing` are those that ask an MCP server to ring.
     """
 
-    publishes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    dialects: dict[str, Dialect] = field(default_factory=dict)
     shut: dict[str, Source] = field(default_factory=dict)
     subscribing: dict[str, McpShape] = field(default_factory=dict)
 
@@ -70,7 +70,7 @@ def _add(found: FoundSources, name: str, value: object, around: _Surroundings) -
     found.flaws += [*flaws, *more, *_named_wrong(name, at), *_missing(value, at)]
     if shape is None or preset is None or preset.dialect is None:
         return
-    found.publishes[name] = preset.dialect.publishes
+    found.dialects[name] = preset.dialect
     if shape.mcp is not None:
         found.subscribing[name] = shape.mcp
     wrong = [*_options_wrong(shape, preset, at), *_secrets_wrong(shape, preset, at)]

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from orchestrator import retention
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.console.questions import AcceptNamespace, Act, Prune, Shown
 from orchestrator.errors import AskerError, Fault
 from orchestrator.ledger import installation
-from orchestrator.retention import Keep, Pruned
 from orchestrator.stores import Stores
+from orchestrator.tending import retention
+from orchestrator.tending.retention import Keep, Pruned
 
 PATIENCE: Final = 25.0
 """Seconds for an act: whoever asks over HTTP waits for not much longer."""

@@ -9,6 +9,7 @@ from orchestrator.console.questions import (
     Act,
     Approval,
     Approvals,
+    Call,
     Console,
     DeadLetters,
     Delivery,
@@ -50,7 +51,7 @@ class Fenced:
     async def ask(self, question: Question) -> Any:
         """The answer, without what belongs to other rules. Raises AskerError."""
         match question:
-            case Runs() | Run() | Log() | LostRuns() | Approvals() | Approval():
+            case Runs() | Run() | Log() | Call() | LostRuns() | Approvals() | Approval():
                 return await self._of_runs(question)
             case Rules() | Rule() | Playbooks() | Spend() | Status():
                 return await self._of_the_house(question)
@@ -89,7 +90,7 @@ class Fenced:
 
     async def _of_runs(self, question: OfRuns) -> Any:
         match question:
-            case Run() | Log():
+            case Run() | Log() | Call():
                 await self._check_run(question.run)
                 return await self.console.ask(question)
             case Runs():

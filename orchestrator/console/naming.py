@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import NoReturn
 
-from orchestrator.console.questions import LAST
+from orchestrator.console.questions import LAST, Call
 from orchestrator.errors import AskerError, Fault
 from orchestrator.inbox.inbox import Decision, Entry
-from orchestrator.ledger import approvals, conversations
+from orchestrator.ledger import approvals, calls, conversations
 from orchestrator.ledger.approvals import Approval
 from orchestrator.ledger.conversations import Conversation
 from orchestrator.stores import Stores
@@ -40,6 +40,16 @@ async def run_named(stores: Stores, text: str) -> Conversation:
         return exact
     found = await stores.ledger.read(conversations.beginning_with, text) if text else []
     return found[0] if len(found) == 1 else _not_one("run", text, [one.run_id for one in found])
+
+
+async def call_named(stores: Stores, asked: Call) -> calls.Call:
+    """That call of that run. Raises AskerError when there is none, or not exactly one such run."""
+    run_id = (await run_named(stores, asked.run)).run_id
+    known = {one.call_id: one for one in await stores.ledger.read(calls.of_run, run_id)}
+    if asked.call in known:
+        return known[asked.call]
+    named = ", ".join(known) or "none"
+    raise AskerError(Fault.NO_SUCH, f"run {run_id} has no call {asked.call!r}; it has {named}")
 
 
 async def letter_named(stores: Stores, text: str) -> Decision:

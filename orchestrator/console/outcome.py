@@ -51,7 +51,8 @@ class Outcome:
     def over(self) -> bool:
         """Whether nothing more is to be waited for."""
         if self.refused:
-            return True
+            # What an answer came to may stand in the ledger before its decision does.
+            return self.decision is not None
         if self.kind in ANSWERS:
             return self._answered()
         return self.decision is not None and (self.kind not in BEGINS or self.run is not None)

@@ -26,7 +26,8 @@ LAST: Final = "last"
 class Events:
     """Events with what was decided about each, the newest first.
 
-    `before` is the last one of the page before; after the event `after` only what was kept later.
+    `before` is the last one of the page before; after the event `after` only what was kept later. Without `decisions`
+    nobody looks for them, and none is told.
     """
 
     source: str | None = None
@@ -37,6 +38,7 @@ class Events:
     before: str | None = None
     after: str | None = None
     limit: int = LIMIT
+    decisions: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,14 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One tool call of a run, whole: all of its arguments, and all of its result that was stored."""
+
+    run: str
+    call: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LostRuns:
     """Runs that Temporal no longer knew, the newest first."""
 
@@ -153,7 +163,8 @@ class Status:
 
 
 OfTheInbox = Events | Event | Delivery | Why | Refusals | DeadLetters
-OfRuns = Runs | Run | Log | LostRuns | Approvals | Approval
+OfOneRun = Run | Log | Call
+OfRuns = Runs | OfOneRun | LostRuns | Approvals | Approval
 OfTheHouse = Rules | Rule | Playbooks | Spend | Status
 Question = OfTheInbox | OfRuns | OfTheHouse
 

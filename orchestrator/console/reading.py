@@ -9,16 +9,18 @@ from orchestrator import asked, views
 from orchestrator.configuration.broken import broken
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.console import lines, underway
-from orchestrator.console.naming import event_named, request_named, run_named
+from orchestrator.console.naming import call_named, event_named, request_named, run_named
 from orchestrator.console.questions import (
     Approval,
     Approvals,
+    Call,
     DeadLetters,
     Delivery,
     Event,
     Events,
     Log,
     LostRuns,
+    OfOneRun,
     OfRuns,
     OfTheHouse,
     OfTheInbox,
@@ -74,7 +76,7 @@ class Reading:
         match question:
             case Events() | Event() | Delivery() | Why() | Refusals() | DeadLetters():
                 return await self._of_the_inbox(question)
-            case Runs() | Run() | Log() | LostRuns() | Approvals() | Approval():
+            case Runs() | Run() | Log() | Call() | LostRuns() | Approvals() | Approval():
                 return await self._of_runs(question)
             case Rules() | Rule() | Playbooks() | Spend() | Status():
                 return await self._of_the_house(question)
@@ -100,11 +102,8 @@ class Reading:
         match question:
             case Runs():
                 return await self._runs(question)
-            case Run():
-                return await self._run(question.run)
-            case Log():
-                run_id = (await run_named(self.stores, question.run)).run_id
-                return {"lines": await ledger.read(transcript.shown, run_id)}
+            case Run() | Log() | Call():
+                return await self._of_one_run(question)
             case LostRuns():
                 found = await ledger.read(losses.newest, question.limit)
                 return {"lost": [lines.loss_line(one) for one in found]}
@@ -114,6 +113,17 @@ class Reading:
             case Approval():
                 request = await request_named(self.stores, question.code)
                 return await ledger.read(asked.whole, request)
+
+    async def _of_one_run(self, question: OfOneRun) -> Any:
+        ledger = self.stores.ledger
+        match question:
+            case Run():
+                return await self._run(question.run)
+            case Log():
+                run_id = (await run_named(self.stores, question.run)).run_id
+                return {"lines": await ledger.read(transcript.shown, run_id)}
+            case Call():
+                return await ledger.read(lines.call, await call_named(self.stores, question))
 
     async def _of_the_house(self, question: OfTheHouse) -> Any:
         match question:
@@ -143,7 +153,7 @@ class Reading:
         found = await self.stores.inbox.entries(question.limit + 1, sought)
         page = found[: question.limit]
         return {
-            "events": await views.events(self.stores, page),
+            "events": await views.events(self.stores, page, bare=not question.decisions),
             "next": page[-1].id if len(found) > len(page) else None,
         }
 
@@ -224,7 +234,7 @@ class Reading:
         return {
             "rules": [rule_line(rule, waiting, held, now) for rule in configuration.rules],
             "paused": paused,
-            "broken": [one.told() for one in broken(configuration.mistakes, {})],
+            "broken": [one.told() for one in broken(configuration.mistakes, configuration.texts)],
         }
 
     async def _rule(self, name: str) -> Shown:

@@ -16,12 +16,14 @@ from orchestrator.console.questions import (
     Act,
     Approval,
     Approvals,
+    Call,
     DeadLetters,
     Delivery,
     Event,
     Events,
     Log,
     LostRuns,
+    OfOneRun,
     OfRuns,
     OfTheHouse,
     OfTheInbox,
@@ -141,7 +143,7 @@ def place_of(question: Question) -> tuple[str, Params]:
     match question:
         case Events() | Event() | Delivery() | Why() | Refusals() | DeadLetters():
             return _of_the_inbox(question)
-        case Runs() | Run() | Log() | LostRuns() | Approvals() | Approval():
+        case Runs() | Run() | Log() | Call() | LostRuns() | Approvals() | Approval():
             return _of_runs(question)
         case Rules() | Rule() | Playbooks() | Spend() | Status():
             return _of_the_house(question)
@@ -159,6 +161,7 @@ def _of_the_inbox(question: OfTheInbox) -> tuple[str, Params]:
                 "before": question.before,
                 "after": question.after,
                 "limit": question.limit,
+                "decisions": None if question.decisions else "false",
             }
         case Event():
             return f"/events/{_safe(question.event)}", {}
@@ -183,10 +186,8 @@ def _of_runs(question: OfRuns) -> tuple[str, Params]:
                 "before": question.before,
                 "limit": question.limit,
             }
-        case Run():
-            return f"/runs/{_safe(question.run)}", {}
-        case Log():
-            return f"/runs/{_safe(question.run)}/log", {}
+        case Run() | Log() | Call():
+            return _of_one_run(question), {}
         case LostRuns():
             return "/lost-runs", {"limit": _page(question.limit)}
         case Approvals():
@@ -194,6 +195,17 @@ def _of_runs(question: OfRuns) -> tuple[str, Params]:
             return "/approvals", {"every": every, "limit": _page(question.limit)}
         case Approval():
             return f"/approvals/{_safe(question.code)}", {}
+
+
+def _of_one_run(question: OfOneRun) -> str:
+    place = f"/runs/{_safe(question.run)}"
+    match question:
+        case Run():
+            return place
+        case Log():
+            return f"{place}/log"
+        case Call():
+            return f"{place}/calls/{_safe(question.call)}"
 
 
 def _of_the_house(question: OfTheHouse) -> tuple[str, Params]:

@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from orchestrator.rules.rule import Rule
+from workflows.playbook import Stage
 
 
 def clock_of(rule: Rule, now: datetime) -> dict[str, Any] | None:
@@ -30,7 +31,8 @@ def rule_line(
         "on": list(rule.on),
         "schedule": clock_of(rule, now),
         "does": rule.does,
-        "stage": str(rule.stage),
+        # A forward has no preview: it goes on from the first event.
+        "stage": str(rule.stage if rule.forward is None else Stage.LIVE),
         "place": f"{rule.file}:{rule.line}",
         "paused": rule.name in held,
         "waiting": waiting.get(rule.name, 0),

@@ -22,6 +22,9 @@ from orchestrator.sources.source import OPERATOR
 from orchestrator.stores import Stores
 from workflows.messages import CallState, RunState
 
+UNDONE: Final = frozenset({CallState.INTENDED, CallState.SENT, CallState.PENDING})
+"""How an applied call stands that is under way, or whose run was lost: applied again, it goes on."""
+
 LOOK: Final = 0.05
 LONGEST: Final = 30.0
 """Seconds that anybody may wait for what comes of a word."""
@@ -128,6 +131,10 @@ class Saying:
         elif found.state is RunState.ENDED:
             ended = f"run {found.run_id} has ended ({found.outcome}): there is nothing to {verb}"
             raise AskerError(Fault.TOO_LATE, ended)
+        elif verb == "resume" and found.state is not RunState.PARKED:
+            # Kept for later, it would let a run go on that parks for another reason by then.
+            said = f"run {found.run_id} is {found.state}, not parked: there is nothing to resume"
+            raise AskerError(Fault.TOO_LATE, said)
         return found.run_id
 
 
@@ -135,8 +142,22 @@ def refuse_if_nothing_to_apply(run: Shown) -> None:
     """Raise AskerError where no proposal of a run is left."""
     if not to_apply(run):
         proposed = any(call["state"] == CallState.PROPOSED for call in run["tool_calls"])
-        said = "what it proposed has been applied" if proposed else "it has proposed nothing"
+        said = _applied(run) if proposed else "it has proposed nothing"
         raise AskerError(Fault.TOO_LATE, f"run {run['id']}: there is nothing to apply, {said}")
+
+
+def _applied(run: Shown) -> str:
+    """That all has been applied, and which of it came to nothing."""
+    said, well = "what it proposed has been applied", {CallState.DONE, *UNDONE}
+    undone = [
+        f"{call['server']}.{call['tool']}: {call['state']}"
+        for call in run["tool_calls"]
+        if call["turn"] == 0 and call["state"] not in well
+    ]
+    if not undone:
+        return said
+    log, again = f"`doorbell runs log {run['id']}`", f"`doorbell runs retry {run['id']} --again`"
+    return f"{said} ({', '.join(undone)}); {log} says why, {again} begins anew"
 
 
 def to_apply(run: Shown) -> list[Shown]:
@@ -144,7 +165,7 @@ def to_apply(run: Shown) -> list[Shown]:
     applied = {
         call["id"].rpartition(":")[0]
         for call in run["tool_calls"]
-        if call["turn"] == 0 and call["state"] != CallState.PENDING
+        if call["turn"] == 0 and call["state"] not in UNDONE
     }
     proposed = (call for call in run["tool_calls"] if call["state"] == CallState.PROPOSED)
     return [call for call in proposed if call["id"] not in applied]

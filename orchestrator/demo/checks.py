@@ -3,15 +3,22 @@
 The texts are those that people report from the real API, so that what is learned here holds there.
 """
 
+import base64
+import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from orchestrator.agent import pictures
+
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+TOOL_USE_ID = re.compile(r"[a-zA-Z0-9_-]+")
 PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 MODEL = re.compile(r"(claude|scripted)-[a-zA-Z0-9.@_-]+")
 COMBINATORS = ("oneOf", "allOf", "anyOf")
 BREAKPOINTS = 4
+MANY = 20
+SIDE, SIDE_OF_MANY = 8_000, 2_000
 ROLES = ("user", "assistant", "system")
 
 # https://docs.anthropic.com/en/api/messages
@@ -44,6 +51,8 @@ def counting_problem(request: Mapping[str, Any]) -> str | None:
         _tools,
         _roles,
         _contents,
+        _uses,
+        _pictures,
         _pairs,
         _breakpoints,
     )
@@ -147,6 +156,49 @@ def _contents(request: Mapping[str, Any]) -> str | None:
         if any(not str(block["text"]).strip() for block in blocks(message, "text")):
             return "messages: text content blocks must contain non-whitespace text"
     return None
+
+
+def _uses(request: Mapping[str, Any]) -> str | None:
+    for n, message in enumerate(request["messages"]):
+        for m, block in enumerate(blocks(message)):
+            if block.get("type") == "tool_use" and (found := _use(block)):
+                return f"messages.{n}.content.{m}.tool_use.{found}"
+    return None
+
+
+def _use(block: Mapping[str, Any]) -> str | None:
+    if not TOOL_USE_ID.fullmatch(str(block.get("id"))):
+        return "id: String should match pattern '^[a-zA-Z0-9_-]+$'"
+    if not isinstance(block.get("input"), Mapping):
+        return "input: Input should be a valid dictionary"
+    return None
+
+
+def _pictures(request: Mapping[str, Any]) -> str | None:
+    found = [image for message in request["messages"] for image in _images(message)]
+    many = len(found) > MANY
+    most, beside = (SIDE_OF_MANY, " for many-image requests") if many else (SIDE, "")
+    for image in found:
+        source = image.get("source")
+        both = pictures.sides(_bytes(source) if isinstance(source, Mapping) else b"")
+        if both is None:
+            return "Could not process image"
+        if max(both) > most:
+            return f"At least one of the image dimensions exceed max allowed size{beside}: {most} pixels"
+    return None
+
+
+def _images(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from blocks(message, "image")
+    for result in blocks(message, "tool_result"):
+        yield from blocks(result, "image")
+
+
+def _bytes(source: Mapping[str, Any]) -> bytes:
+    try:
+        return base64.b64decode(str(source.get("data")), validate=True)
+    except binascii.Error:
+        return b""
 
 
 def _pairs(request: Mapping[str, Any]) -> str | None:

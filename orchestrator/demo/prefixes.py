@@ -171,6 +171,6 @@ def _length(block: Block) -> int:
         case Text(text):
             return len(text)
         case ToolUse(name, arguments):
-            return len(name) + len(dumps(dict(arguments)))
+            return len(name) + len(dumps(arguments))
         case Raw(given):
             return len(dumps(dict(given)))

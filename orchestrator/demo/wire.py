@@ -37,10 +37,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """A call of one tool; its id is derived from the request it answers."""
+    """A call of one tool; its id is derived from the request it answers.
+
+    Its arguments are streamed as `spelled`, where a model spells them as JSON wouldn't.
+    """
 
     name: str
-    input: Mapping[str, Any] = field(default_factory=dict)
+    input: Any = field(default_factory=dict)
+    spelled: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +201,7 @@ def _block(block: Block, request: Mapping[str, Any], index: int) -> dict[str, An
                 "type": "tool_use",
                 "id": tool_use_id,
                 "name": name,
-                "input": dict(arguments),
+                "input": arguments,
             }
         case Raw(given):
             return dict(given)
@@ -225,9 +229,9 @@ def _deltas(block: Block) -> list[dict[str, str]]:
     match block:
         case Text(text):
             return [{"type": "text_delta", "text": piece} for piece in _pieces(text)]
-        case ToolUse(_, arguments):
+        case ToolUse(_, arguments, spelled):
             # The API opens the arguments with an empty piece.
-            pieces = ["", *_pieces(dumps(dict(arguments)))]
+            pieces = ["", *_pieces(spelled or dumps(arguments))]
             return [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
         case Raw():
             return []
@@ -259,4 +263,5 @@ def _frame(event: str, **fields: Any) -> bytes:
 
 
 def _sse(event: str, body: Mapping[str, Any]) -> bytes:
-    return f"event: {event}\ndata: {dumps(body)}\n\n".encode("utf-8", "surrogatepass")
+    # Half a surrogate pair is escaped, as JSON that can be sent at all spells it.
+    return f"event: {event}\ndata: {dumps(body)}\n\n".encode("utf-8", "backslashreplace")

@@ -77,10 +77,16 @@ def refusal_of(
         return f"{answer.word} {approval.code}: {ours}"
     if who is None:
         return f"{answer.word} {approval.code}: whoever says it isn't in people.yaml, or is a bot"
+    why = short_of(approval, who)
+    return f"{answer.word} {approval.code}: {why}" if why else ""
+
+
+def short_of(approval: Approval, who: Speaker) -> str:
+    """Why the word of somebody we know doesn't count; empty when its run is to hear it."""
     if not who.names & {*approval.by}:
-        return f"{answer.word} {approval.code}: {who.said} may not: expected {' or '.join(approval.by)}"
+        return f"{who.said} may not: expected {' or '.join(approval.by)}"
     if approval.standing is not Standing.OPEN:
-        return f"{answer.word} {approval.code}: too late, it is {approval.standing}"
+        return f"too late, it is {approval.standing}"
     return ""
 
 

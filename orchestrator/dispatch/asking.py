@@ -1,22 +1,24 @@
 """Ask every rule and every open wait about a kept event: all decisions on it, whatever it holds; it writes nothing."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from orchestrator.configuration.people import Speaker, speaker
 from orchestrator.database import Transaction
-from orchestrator.dispatch import answers
+from orchestrator.dispatch import answers, pausing
 from orchestrator.dispatch.answers import Answer
 from orchestrator.dispatch.awaited import Wanted
 from orchestrator.dispatch.causes import caused
 from orchestrator.dispatch.decide import Known, decide, decision_id
 from orchestrator.dispatch.means import Means, bug, event_in
 from orchestrator.dispatch.ours import ours_because
-from orchestrator.dispatch.wanting import run_named, wanted
+from orchestrator.dispatch.wanting import left, run_named, wanted
 from orchestrator.events import Event
 from orchestrator.inbox.inbox import Action, Decision, DecisionState, Entry
 from orchestrator.ledger import approvals, artifacts, own_actors
 from orchestrator.ledger.approvals import Approval, Said
+from orchestrator.rules.rule import Rule
 from orchestrator.rules.rulebook import PAGES, Rulebook
 from orchestrator.sources.source import OPERATOR
 
@@ -65,8 +67,16 @@ async def _answered(
     who = speaker(event, means.configuration().people)
     ours = ours_because(event, own | learned)
     refusal = answers.refusal_of(approval, answer, who, ours)
-    if refusal or approval is None or who is None:
+    if approval is None or who is None or ours is not None:
         return answers.unheard(event, refusal, again)
+    if refusal:
+        decision = answers.unheard(event, refusal, again)
+        said = _said(decision, approval, answer, who, event)
+        short = replace(said, became=f"refused: {answers.short_of(approval, who)}")
+        # Of those we know: a stranger's guess leaves nothing that people are told of, nor does what is delivered again.
+        if again is None and who.said in means.configuration().people:
+            await means.ledger.write(approvals.heard, short)
+        return decision
     decision = answers.heard(event, approval, answer, who, again)
     # Before the decision is: as long as its event counts as undecided, or this stands here, no request expires.
     await means.ledger.write(approvals.heard, _said(decision, approval, answer, who, event))
@@ -90,12 +100,13 @@ async def _known(means: Means, event: Event, again: int | None) -> Known:
     configuration = means.configuration()
     await _kept(means, Rulebook.of(configuration.rules))
     source = means.sources()[event.source]
-    wanting, learned = await means.ledger.read(_looked_up, event)
+    wanting, learned = await means.ledger.read(_looked_up, event, configuration.rules)
     runs: dict[str, str] = {}
     if event.source == OPERATOR:
         runs = await means.ledger.read(run_named, str(event.data.get("run", "")))
     own = source.own_actors | learned
     led = await caused(means, event, own)
+    held = await pausing.unapplied(means, event) if event.source == OPERATOR else ""
     return Known(
         rules=configuration.rules,
         waits=wanting,
@@ -107,14 +118,20 @@ async def _known(means: Means, event: Event, again: int | None) -> Known:
         foreign=led.foreign,
         hops=led.cause.hops,
         chain=led.cause.chain,
+        held=held,
     )
 
 
-def _looked_up(connection: Transaction, event: Event) -> tuple[list[Wanted], frozenset[str]]:
+def _looked_up(
+    connection: Transaction, event: Event, rules: Sequence[Rule]
+) -> tuple[list[Wanted], frozenset[str]]:
     """The waits that may want the event, and whom our servers said they write as: for every event, so in one go."""
-    return wanted(connection, event.keys, event.received_at.timestamp()), own_actors.of_source(
-        connection, event.source
-    )
+    if event.source == OPERATOR:
+        # A person ends no wait; our own row may say of one that its time is up.
+        waiting = left(connection, str(event.data.get("wait", "")), rules)
+    else:
+        waiting = wanted(connection, event.keys, event.received_at.timestamp(), rules)
+    return waiting, own_actors.of_source(connection, event.source)
 
 
 async def _kept(means: Means, book: Rulebook) -> None:

@@ -12,6 +12,8 @@ from orchestrator.events import Event
 from orchestrator.expressions import Expression, ExpressionError
 from orchestrator.rules.operators import like
 from orchestrator.rules.reading import Reading
+from orchestrator.rules.rule import Finding, Trust
+from orchestrator.rules.trust import too_far, uninvited
 
 LATE_TOLD: Final = 3
 """Runs that are named to an event which comes too late for them; the newest."""
@@ -21,7 +23,8 @@ LATE_TOLD: Final = 3
 class Wanted:
     """A wait, as far as deciding needs it: an open one, or one that has `ended` not long ago, said in a word.
 
-    `cel` is what must hold of an event that ends it; empty, every one does.
+    `cel` is what must hold of an event that ends it; empty, every one does. `trust` is what its run's rule asks now of
+    whoever ends it; None where nobody is asked, as where a call's own callback is waited for.
     """
 
     wait_id: str
@@ -35,32 +38,51 @@ class Wanted:
     deadline_at: float
     cel: str = ""
     ended: str = ""
+    trust: Trust | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """A wait that an event is for, and why it doesn't end it; empty where it does."""
+    """A wait that an event is for, and why it doesn't end it; empty where it does. `trace` is what trust says to it."""
 
     wait: Wanted
     but: str = ""
+    trace: tuple[Finding, ...] = ()
 
 
 def weighed(
-    waits: Sequence[Wanted], event: Event, position: int, reading: Reading
+    waits: Sequence[Wanted], reading: Reading, position: int, hops: int = 0, chain: str = ""
 ) -> list[Weighed]:
-    """The open waits this event is for."""
+    """The open waits this event is for; so many runs led to it, by that chain."""
     found: list[Weighed] = []
     woken: set[str] = set()
     for wait in waits:
-        if wait.ended or not wants(wait, event, position):
+        if wait.ended or not wants(wait, reading.event, position):
             continue
-        but = lacking(wait, reading)
-        if not but and wait.workflow_id in woken:
-            but = "it wakes this run by an older wait"
-        elif not but:
+        one = weigh(wait, reading, hops, chain)
+        if not one.but and wait.workflow_id in woken:
+            one = Weighed(wait, "it wakes this run by an older wait")
+        elif not one.but:
             woken.add(wait.workflow_id)
-        found.append(Weighed(wait, but))
+        found.append(one)
     return found
+
+
+def weigh(wait: Wanted, reading: Reading, hops: int, chain: str) -> Weighed:
+    """What an event is to a wait that it is for: whom its rule doesn't trust ends none."""
+    if wait.trust is None:
+        return Weighed(wait, lacking(wait, reading))
+    far, refused = too_far(wait.trust, hops), uninvited(wait.trust, reading.event)
+    if refused is not None:
+        return Weighed(wait, f"{refused.path} refuses {refused.actual}", (refused,))
+    if far is not None:
+        return Weighed(wait, loop(far, chain), (far,))
+    return Weighed(wait, lacking(wait, reading))
+
+
+def loop(far: Finding, chain: str) -> str:
+    """How a chain is told that goes no further."""
+    return f"loop: {far.actual} hops, at most {far.expected}: {chain}"
 
 
 def wants(wait: Wanted, event: Event, position: int) -> bool:

@@ -1,6 +1,7 @@
 """Which runs of ours led to an event: by the marker it repeats, or by a bot's answering at once. It decides nothing.
 
-It is found out once and written down before the event is decided about, so deciding again says the same.
+It is found out once and written down before the event is decided about, so deciding again says the same. Of what we
+did ourselves it is found out as well: a rule may ask for that, and its chain ends like any other.
 """
 
 from dataclasses import dataclass
@@ -9,13 +10,14 @@ from typing import Final
 
 from orchestrator.database import Transaction
 from orchestrator.dispatch.means import Means
-from orchestrator.dispatch.ours import Echo, echoes, ours_because
+from orchestrator.dispatch.ours import Echo, echoes
 from orchestrator.events import Event
 from orchestrator.ledger import causes, conversations
 from orchestrator.ledger.causes import Cause
+from orchestrator.rules.trust import ours
 
 AT_ONCE: Final = timedelta(minutes=10)
-"""So soon after our write on a subject, what a bot does there counts as an answer to it."""
+"""So soon after our write on a subject, what a bot or we do there counts as an answer to it."""
 
 MOST_HOPS: Final = 999
 
@@ -34,16 +36,15 @@ class Caused:
 async def caused(means: Means, event: Event, own_actors: frozenset[str]) -> Caused:
     """What led to the event; for most events that is nothing, and nothing is looked up."""
     echoed = echoes(event.data)
-    bot = event.actor is not None and event.actor.bot
-    if not echoed and not bot:
+    actor = event.actor
+    machine = actor is not None and (actor.bot or ours(own_actors, actor))
+    if not echoed and not machine:
         return Caused()
     foreign = await means.ledger.read(_foreign, echoed)
-    if ours_because(event, own_actors, foreign) is not None:
-        return Caused(foreign=foreign)
     before = await means.ledger.read(causes.of_event, event.id)
     if before is not None:
         return Caused(cause=before, foreign=foreign)
-    cause: Cause = await means.ledger.read(_cause, event, echoed, bot, foreign)
+    cause: Cause = await means.ledger.read(_cause, event, echoed, machine, foreign)
     if cause.hops:
         cause = await means.ledger.write(causes.found, event.id, cause, means.now().timestamp())
     return Caused(cause=cause, foreign=foreign)
@@ -58,12 +59,12 @@ def _cause(
     connection: Transaction,
     event: Event,
     echoed: tuple[Echo, ...],
-    bot: bool,  # noqa: FBT001 - Database.read takes no keywords
+    machine: bool,  # noqa: FBT001 - Database.read takes no keywords
     foreign: frozenset[str],
 ) -> Cause:
     found = [_after(connection, event, echo, foreign) for echo in echoed]
     writer = None
-    if bot and event.subject is not None:
+    if machine and event.subject is not None:
         came = event.received_at.timestamp()
         subject = causes.subject_of(event.source, event.subject)
         writer = causes.last_writer(connection, subject, came - AT_ONCE.total_seconds(), came)

@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from orchestrator.dispatch.awaited import Wanted, Weighed, missed, weighed
+from orchestrator.dispatch.awaited import Wanted, Weighed, loop, missed, weighed
 from orchestrator.dispatch.late import left_alone, too_late
 from orchestrator.dispatch.limits import nobody_else, tallies_of
 from orchestrator.dispatch.ours import ours_because
@@ -28,8 +28,9 @@ from orchestrator.rules.reading import Reading
 from orchestrator.rules.rule import Destination, Finding, Operator, Rule, decisive
 from orchestrator.rules.rulebook import Concerned, Rulebook
 from orchestrator.rules.steps import rendered, title_of
-from orchestrator.rules.trust import guards
+from orchestrator.rules.trust import guards, ourselves, too_far
 from orchestrator.sources.source import OPERATOR
+from orchestrator.templates import TemplateError
 from workflows.flow import Flow, Mode
 from workflows.messages import Kind
 
@@ -55,6 +56,7 @@ class Known:
     `again` is the position of the person's word that redelivers the event: then everything is decided anew, however
     late it is. Otherwise rules leave alone what was first sent longer than `catch_up` before it came.
     `foreign` are runs of other installations; `hops` and `chain` say how many runs of ours led to the event.
+    `held` says what keeps a person's `run.apply` from being carried out.
     """
 
     rules: Sequence[Rule]
@@ -67,6 +69,7 @@ class Known:
     foreign: frozenset[str] = frozenset()
     hops: int = 0
     chain: str = ""
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,8 @@ def decide(event: Event, position: int, known: Known) -> list[Decision]:
     ours = ours_because(event, known.own_actors, known.foreign)
     reading = Reading(event)
     waits = [] if ours else known.waits
-    waited = [about_a_wait(event, one) for one in weighed(waits, event, position, reading)]
+    found = weighed(waits, reading, position, known.hops, known.chain)
+    waited = [about_a_wait(event, one) for one in found]
     woken = [decision for decision in waited if decision.action is Action.RESUME]
     asking = _Asking(
         event=event,
@@ -110,8 +114,8 @@ def decide(event: Event, position: int, known: Known) -> list[Decision]:
         decided.append(_ignored(event, OURSELVES, "", ours))
     reached = asking.taken | {one.workflow_id for one in decided if one.action is Action.START}
     late = [about_a_wait(event, one) for one in missed(waits, event, position, reached)]
-    found = [*waited, *decided, *late]
-    return found if known.again is None else [_numbered(one, known.again) for one in found]
+    every = [*waited, *decided, *late]
+    return every if known.again is None else [_numbered(one, known.again) for one in every]
 
 
 def workflow_id_of(rule_id: str, key: str) -> str:
@@ -181,16 +185,10 @@ def _guards(asking: _Asking, rule: Rule) -> tuple[Finding, ...]:
     known = asking.known
     found = guards(rule, asking.event, known.own_actors)
     if rule.trust.ignore_self and asking.ours:
-        found += (_refusing("ignore_self", "eq", expected=True, actual=asking.ours),)
-    if known.hops > rule.trust.max_hops:
-        found += (_refusing("max_hops", "le", rule.trust.max_hops, known.hops),)
-    return found
-
-
-def _refusing(guard: str, operator: str, expected: Any, actual: Any) -> Finding:
-    return Finding(
-        path=f"trust.{guard}", operator=operator, expected=expected, actual=actual, held=False
-    )
+        mine = ourselves(asking.ours)
+        found = found if mine in found else (*found, mine)
+    far = too_far(rule.trust, known.hops)
+    return found if far is None else (*found, far)
 
 
 def _acted(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
@@ -206,14 +204,14 @@ def _acted(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
 def _forward(asking: _Asking, rule: Rule, to: Destination, trace: tuple[Finding, ...]) -> Decision:
     """Where it goes is looked up again when it goes: the decision only shows it, and holds nothing secret."""
     event, known = asking.event, asking.known
-    key = key_of(rule, event, asking.reading)
+    key, unread = _key(asking, rule)
     return Decision(
         id=decision_id(event.id, rule.id),
         event_id=event.id,
         cause=rule.id,
         rule=rule.name,
         action=Action.FORWARD,
-        reason="matched",
+        reason=f"matched{unread}",
         trace=trace,
         with_={"to": to.label},
         key=key,
@@ -225,7 +223,7 @@ def _forward(asking: _Asking, rule: Rule, to: Destination, trace: tuple[Finding,
 
 def _start(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
     event, known = asking.event, asking.known
-    key = key_of(rule, event, asking.reading)
+    key, unread = _key(asking, rule)
     given = _given(asking, rule)
     alone = rule.mode is Mode.PARALLEL or key is None
     # Redelivered, what runs alone gets a run of its own again.
@@ -238,7 +236,7 @@ def _start(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
         cause=rule.id,
         rule=rule.name,
         action=Action.START,
-        reason="folded: it wakes this very run by its wait" if folded else "matched",
+        reason="folded: it wakes this very run by its wait" if folded else f"matched{unread}",
         trace=trace,
         playbook=title_of(rule.call) if rule.call else rule.playbook,
         with_=given,
@@ -251,6 +249,14 @@ def _start(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
         tallies=() if folded else _tallies(asking, rule, key),
         flow=_flow(rule, alone=alone),
     )
+
+
+def _key(asking: _Asking, rule: Rule) -> tuple[str | None, str]:
+    """The rule's key for this event; where it can't be read there is none, and the reason goes on with why."""
+    try:
+        return key_of(rule, asking.event, asking.reading), ""
+    except TemplateError as error:
+        return None, f"; its key could not be read, so it runs alone: {error}"
 
 
 def _given(asking: _Asking, rule: Rule) -> dict[str, Any]:
@@ -276,7 +282,7 @@ def _not(asking: _Asking, rule: Rule, trace: Sequence[Finding], failed: Finding 
     known = asking.known
     reason = "no match" if failed is None else f"no match: {failed.path}"
     if failed is not None and failed.path == "trust.max_hops":
-        reason = f"loop: {known.hops} hops, at most {rule.trust.max_hops}: {known.chain}"
+        reason = loop(failed, known.chain)
     named = asking.named.copy()
     named.update(_first(rule.id))
     # Made here and not by `_ignored`: an event asks for hundreds of them.
@@ -298,7 +304,7 @@ def about_a_wait(event: Event, weighed: Weighed) -> Decision:
     wait, cause = weighed.wait, f"wait:{weighed.wait.wait_id}"
     if weighed.but:
         waits = "" if weighed.but.startswith("late: ") else f"run {wait.run_id} still waits: "
-        return _ignored(event, cause, wait.rule, f"{waits}{weighed.but}")
+        return _ignored(event, cause, wait.rule, f"{waits}{weighed.but}", weighed.trace)
     return Decision(
         id=decision_id(event.id, cause),
         event_id=event.id,
@@ -316,11 +322,15 @@ def about_a_wait(event: Event, weighed: Weighed) -> Decision:
 
 
 def _person(event: Event, known: Known) -> Decision:
+    if "wait" in event.data:
+        return _lapsed(event, known)
     kinds = {f"run.{kind}": kind for kind in (Kind.RESUME, Kind.APPLY, Kind.CANCEL)}
     run_id = str(event.data.get("run", ""))
     workflow_id = known.runs.get(run_id)
     if event.type not in kinds or workflow_id is None:
         return _ignored(event, PERSON, "", f"there is no run {run_id!r} that could {event.type}")
+    if known.held:
+        return _ignored(event, PERSON, "", known.held)
     return Decision(
         id=decision_id(event.id, PERSON),
         event_id=event.id,
@@ -333,6 +343,15 @@ def _person(event: Event, known: Known) -> Decision:
         lane=f"{workflow_id}!person",
         with_={"run": run_id, "kind": kinds[event.type]},
     )
+
+
+def _lapsed(event: Event, known: Known) -> Decision:
+    """That the time of a wait is up which no turn waits for: the run hears it as it would hear its event."""
+    for wait in known.waits:
+        if wait.deadline_at < event.received_at.timestamp():
+            reason = f"what run {wait.run_id} listened for did not come in time"
+            return replace(about_a_wait(event, Weighed(wait)), reason=reason)
+    return _ignored(event, PERSON, "", "no run listens for that any more")
 
 
 def _ignored(

@@ -6,15 +6,15 @@ The breakers live in memory, one for each scheme, host and port: a restart asks 
 import asyncio
 import ssl
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import httpx2
 from typing_extensions import override
 
+from orchestrator import pauses
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.dispatch.breaker import Breaker
 from orchestrator.dispatch.cloudevent import body_of, headers_of, hops
@@ -242,16 +242,8 @@ def _secrets_of(destination: Destination) -> Iterable[str]:
 
 
 def _retry_after(text: str | None, now: datetime) -> timedelta | None:
-    """What a Retry-After asks for, in seconds or as a date, an hour at most; None for anything else."""
-    if text is None:
+    """What a Retry-After asks for, an hour at most; None where it says nothing."""
+    asked = pauses.asked(text, now)
+    if asked is None:
         return None
-    seconds = text.isascii() and text.isdigit() and len(text) <= 6  # noqa: PLR2004 - eleven days
-    asked = timedelta(seconds=int(text)) if seconds else _until(text, now)
-    return None if asked is None else min(max(asked, timedelta()), LONGEST_RETRY_AFTER)
-
-
-def _until(text: str, now: datetime) -> timedelta | None:
-    with suppress(ValueError, TypeError, OverflowError):
-        at = parsedate_to_datetime(text)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
-    return None
+    return timedelta(seconds=min(asked, LONGEST_RETRY_AFTER.total_seconds()))

@@ -13,7 +13,7 @@ from typing import Final
 from orchestrator.dispatch import deciding, delivering, holding, looking_back, reconciling
 from orchestrator.dispatch.means import Means
 from orchestrator.dispatch.runs import Unreachable
-from orchestrator.inbox.inbox import Lease
+from orchestrator.inbox.inbox import Decision, Lease
 from orchestrator.loops import Step, forever, tried
 
 IDLE: Final = 0.25
@@ -30,6 +30,7 @@ class Dispatcher(Means):
     decided: asyncio.Event = field(default_factory=asyncio.Event)
     onward: asyncio.Event = field(default_factory=asyncio.Event)
     prepared: bool = False
+    asked_until: Decision | None = None
     under_way: set["asyncio.Task[int]"] = field(default_factory=set)
 
     def poke(self) -> None:
@@ -94,9 +95,10 @@ class Dispatcher(Means):
 
     async def reconcile(self) -> int:
         """Settle what runs have taken; send again what was delivered to a run that is gone; free its slot."""
-        asked = await reconciling.reconcile(self)
+        looked = await reconciling.reconcile(self, self.asked_until)
+        self.asked_until = looked.next
         await holding.reconcile(self)
-        return asked
+        return len(looked.running)
 
     async def _forwarded(self, lease: Lease) -> int:
         one = partial(delivering.forward_one, self, lease)

@@ -14,7 +14,7 @@ from orchestrator.rules.rule import Finding, Rule
 from orchestrator.templates import Template, TemplateError
 
 NOBODY: Final = "nobody"
-"""Whose events count together where the sender doesn't say who acted."""
+"""Whose events count together where the sender doesn't say who acted: apart they would be under no limit at all."""
 
 
 def tallies_of(rule: Rule, event: Event, key: str | None, reading: Reading) -> tuple[Tally, ...]:
@@ -30,7 +30,7 @@ def nobody_else(matched: Sequence[str], *, woke: bool) -> Finding:
     return Finding(
         path="backstop",
         operator="none",
-        expected="no other rule matches, and no run waits for it",
+        expected="of the other rules matches, and no run waits for it",
         actual=[*matched, *(["a run that waits"] if woke else [])],
         held=not matched and not woke,
     )
@@ -50,8 +50,8 @@ def _deduped(rule: Rule, event: Event, reading: Reading) -> Iterator[Tally]:
     key = Template.parse(rule.dedupe.key).render(reading.plain)
     if isinstance(key, list | dict) or not str(key).strip():
         raise TemplateError(f"{rule.dedupe.key}: expected a text to compare by, got {key!r}")
-    tally = (str(key), str(key), rule.dedupe.said, 1, rule.dedupe.window)
-    yield _tally(Tallied.DEDUPE, rule, event, *tally)
+    who, window = f"dedupe key {key}", rule.dedupe.window
+    yield _tally(Tallied.DEDUPE, rule, event, str(key), who, rule.dedupe.said, 1, window)
 
 
 def _of_key(rule: Rule, event: Event, key: str | None) -> Iterator[Tally]:
@@ -70,7 +70,7 @@ def _of_actor(rule: Rule, event: Event) -> Iterator[Tally]:
     if rate is None:
         return
     known, shown = actor_named(event.actor)
-    who = f"actor {shown}"
+    who = "events that name no actor" if known == NOBODY else f"actor {shown}"
     name = f"{event.source}\x1f{known}"
     yield _tally(Tallied.ACTOR, rule, event, name, who, rate.said, rate.most, rate.window)
 

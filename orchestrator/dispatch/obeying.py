@@ -6,8 +6,9 @@ It is written in the transaction that marks the word decided, so it happens once
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrator.dispatch import words
+from orchestrator.dispatch import pausing, words
 from orchestrator.dispatch.asking import asked, asked_anew
+from orchestrator.dispatch.decide import PERSON
 from orchestrator.dispatch.means import Means, event_in
 from orchestrator.dispatch.retrying import RETRY, Past, retried
 from orchestrator.dispatch.starting import START, started, workflow_of
@@ -15,7 +16,7 @@ from orchestrator.dispatch.words import Found
 from orchestrator.events import Event
 from orchestrator.inbox.inbox import Decision, Entry
 from orchestrator.inbox.orders import Order, Pausable
-from orchestrator.ledger import calls, conversations
+from orchestrator.ledger import calls, conversations, standstills
 from orchestrator.sources.source import OPERATOR
 
 TO_RUNS: Final = "run."
@@ -49,7 +50,8 @@ async def followed(means: Means, entry: Entry) -> Followed:
         return await _redelivered(means, word, entry.position)
     said = words.ordered(word, await _found(means, word))
     order = None if isinstance(said, str) else said
-    return Followed(decisions=[words.answer(word, said)], order=order)
+    follows = "" if order is None else await pausing.told(means, order)
+    return Followed(decisions=[words.answer(word, said, follows)], order=order)
 
 
 async def _started(means: Means, word: Event) -> Decision:
@@ -95,10 +97,10 @@ async def _found(means: Means, word: Event) -> Found:
         beside = await means.inbox.decisions([decision.event_id])
         return Found(decision=decision, beside=beside[decision.event_id])
     paused = await means.inbox.pauses()
-    # A rule that is gone from the files may still have something to deliver.
-    rules = {rule.name for rule in means.configuration().rules} | set(
-        await means.inbox.undelivered()
-    )
+    # A rule that is gone from the files may still have something to deliver, and runs at work.
+    rules = {rule.name for rule in means.configuration().rules}
+    rules |= set(await means.inbox.undelivered())
+    rules |= set(await means.ledger.read(standstills.rules_at_work)) - {PERSON}
     sources = set(means.sources()) - {OPERATOR}
     return Found(
         rules=(rules | {one.name for one in paused if one.what is Pausable.RULE}) - {""},

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrator.events import Event
-from orchestrator.rules.trust import ours
-from orchestrator.sources.authors import is_news, newest
+from orchestrator.rules.trust import ours, own_write
+from orchestrator.sources.authors import is_news, new_words, newest
 
 _MARKER: Final = (
     r"<!-- doorbell:(?P<run>[0-9a-f]{12}\.[0-9]{1,9})(?:\.[0-9]{1,9}\.(?P<hops>[0-9]{1,3}))? -->"
@@ -39,8 +39,8 @@ def ours_because(
     """
     actor = event.actor
     if actor is not None and ours(own_actors, actor):
-        return f"our own write: {actor.login or actor.id} is one of our actors"
-    marked = MARKER.search(newest_text(event.data))
+        return own_write(actor)
+    marked = MARKER.search(new_words(event.data))
     if marked is None or marked["run"] in foreign:
         return None
     return f"our own write: it ends in the marker of run {marked['run']}"
@@ -48,11 +48,11 @@ def ours_because(
 
 def echoes(data: Any) -> tuple[Echo, ...]:
     """The markers in the text that has just been written, wherever they stand in it, the first few of many."""
-    return tuple(_echoes(newest_text(data)))
+    return tuple(_echoes(new_words(data)))
 
 
 def newest_text(data: Any) -> str:
-    """The text by which a payload is news; empty where it is none."""
+    """The comment or the like by which a payload is news, in GitHub's words; empty where it is none."""
     found = newest(data)
     text = found[1].get("body") if found is not None and is_news(data) else None
     return text if isinstance(text, str) else ""

@@ -54,7 +54,8 @@ def refused(word: Event, past: Past) -> str | None:
     if found is None:
         return f"there is no run {run_id!r}"
     if found.state is not RunState.ENDED:
-        return f"run {run_id} is {found.state}: resume it, or cancel it first"
+        first = "resume it, or cancel it" if found.state is RunState.PARKED else "cancel it"
+        return f"run {run_id} is {found.state}: {first} first"
     if past.there is not None:
         return f"run {past.there} of its key is open: it is told what comes; cancel it first"
     return _gone(past) or _written(word, past.calls)

@@ -4,7 +4,6 @@ Every delivery is a signal-with-start, acknowledged durably by the server: with 
 mailbox, without it starts one. Sending one twice is harmless, because the run claims it in the ledger.
 """
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,7 +25,9 @@ from typing_extensions import override
 from orchestrator.errors import OperatorError
 from orchestrator.inbox.inbox import Action, Decision
 from workflows.carried import RunInput
+from workflows.hops import named
 from workflows.messages import Entry, Kind, Title
+from workflows.plain import plain
 from workflows.run import Run
 
 RPC_DEADLINE = timedelta(seconds=10)
@@ -162,16 +163,6 @@ class TemporalRuns(Runs):
             raise Unreachable(f"Temporal: {error}") from error
         return counted.count
 
-    async def all_running(self) -> AsyncIterator[str]:
-        """The ids of those that run, as the server's index has them: a moment late. Raises as `found`."""
-        try:
-            async for one in self.client.list_workflows(self._ours, rpc_timeout=RPC_DEADLINE):
-                yield one.id
-        except RPCError as error:
-            raise _translated(error) from error
-        except RuntimeError as error:
-            raise Unreachable(f"Temporal: {error}") from error
-
     async def _signal(self, decision: Decision, title: Title) -> None:
         await self.client.start_workflow(
             Run.run,
@@ -182,7 +173,7 @@ class TemporalRuns(Runs):
             task_timeout=TASK_DEADLINE,
             start_signal="deliver",
             start_signal_args=[entry_of(decision)],
-            static_summary=f"{title.rule}: {title.key}"[:190],
+            static_summary=named(title),
             static_details=_details(title),
             search_attributes=_attributes(title),
             rpc_timeout=RPC_DEADLINE,
@@ -190,9 +181,7 @@ class TemporalRuns(Runs):
 
 
 def _details(title: Title) -> str:
-    # A key holds strangers' text: nothing in it may become a link or a heading.
-    key = "".join(char for char in title.key if char not in "`[]()<>\n")
-    return f"**{title.playbook}** for `{key}`, {title.stage}, rung by {title.source}"
+    return f"**{title.playbook}** for {plain(title.key)}, {title.stage}, rung by {title.source}"
 
 
 def _translated(error: RPCError) -> OperatorError:

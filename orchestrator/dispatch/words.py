@@ -66,11 +66,12 @@ def refused(entry: Entry | None, event_id: str) -> str | None:
             return f"{entry.id} is pruned: its body is gone"
 
 
-def answer(event: Event, said: Order | str) -> Decision:
-    """The decision about the word itself: obeyed, or ignored with the reason."""
+def answer(event: Event, said: Order | str, follows: str = "") -> Decision:
+    """The decision about the word itself: obeyed, with what follows from it, or ignored with the reason."""
     if isinstance(said, str):
         return _decision(event, Action.IGNORE, said)
-    return _decision(event, Action.CONTROL, f"{event.type} by {by(event)}")
+    obeyed = f"{event.type} by {by(event)}"
+    return _decision(event, Action.CONTROL, f"{obeyed}: {follows}" if follows else obeyed)
 
 
 def redelivered(event: Event, decisions: Sequence[Decision]) -> Decision:

@@ -13,8 +13,9 @@ A decision's life:   ready -> delivered -> settled  (a `start`, `resume` or `con
 
 All decisions of an event are written in one transaction, before anything acts on them. A decision that must be
 delivered stands in a lane; of each lane only the oldest undelivered one may be claimed, so order is kept and a
-stuck lane blocks only itself. A claim is a lease with a fencing number: settling names the number, and a claim
-that was taken over can no longer settle. What a person has paused is not claimed, and keeps its place.
+stuck lane blocks only itself. Only a `resume` passes a `start` that is held until other runs of its rule end. A claim
+is a lease with a fencing number: settling names the number, and a claim that was taken over can no longer settle. What
+a person has paused is not claimed, and keeps its place.
 
 A person's word is an entry too. What it orders of the inbox happens in the transaction that marks it decided.
 

@@ -169,16 +169,29 @@ class Lanes:
                 yield row
 
     def _is_held(self, row: Row) -> bool:
-        note = row["note"] or ""
-        held = note.startswith(HELD) and note.endswith(OPEN) and row["leased_until"] is None
-        ready = row["state"] == DecisionState.READY
-        return ready and held and not self._blocked(row) and not self._paused(row)
+        free = _is_at_a_limit(row) and row["leased_until"] is None
+        return free and not self._blocked(row) and not self._paused(row)
 
     def _blocked(self, row: Row) -> bool:
         return row["lane"] is not None and any(
-            other["state"] == DecisionState.READY and other["lane_number"] < row["lane_number"]
-            for other in self.in_lane(row["lane"])
+            not (row["action"] == Action.RESUME and self._is_passed(other))
+            for other in self._up_to(row)
+            if other["lane_number"] < row["lane_number"]
         )
+
+    def _is_passed(self, row: Row) -> bool:
+        """Whether a wake-up need not wait for it: a start that is held until other runs end, or behind one."""
+        return row["action"] == Action.START and any(map(_is_at_a_limit, self._up_to(row)))
+
+    def _up_to(self, row: Row) -> list[Row]:
+        ready = [one for one in self.in_lane(row["lane"]) if one["state"] == DecisionState.READY]
+        return [one for one in ready if one["lane_number"] <= row["lane_number"]]
+
+
+def _is_at_a_limit(row: Row) -> bool:
+    note = row["note"] or ""
+    ready = row["state"] == DecisionState.READY
+    return ready and note.startswith(HELD) and note.endswith(OPEN)
 
 
 def _leased(row: Row, until: datetime) -> Lease:

@@ -3,6 +3,7 @@
 They are carried out in the transaction that marks the person's own entry decided: once, or not at all.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,6 +24,21 @@ class Pause:
     name: str
     by: str
     at: datetime
+
+    def holds(self, *, rule: str, source: str) -> bool:
+        """Whether it holds a run that this rule opened for an event of this source."""
+        return self.name == (rule if self.what is Pausable.RULE else source)
+
+    @property
+    def ends_with(self) -> str:
+        """The command that ends it."""
+        prefix = "source:" if self.what is Pausable.SOURCE else ""
+        return f"doorbell rules unpause {prefix}{self.name}"
+
+
+def holding(pauses: Sequence[Pause], *, rule: str, source: str) -> Pause | None:
+    """The pause that holds such a run, if one does; a rule's before a source's."""
+    return next((one for one in pauses if one.holds(rule=rule, source=source)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The transactions that lease, settle and bury decisions; they know lanes and what is paused, and act on nothing.
 
 A lane's number is taken under the lane row's lock, so numbers become visible in their order. Of each lane only
-the lowest undelivered number can be leased. Settling is a compare-and-set on the fence of the newest claim.
+the lowest undelivered number can be leased; but a wake-up passes starts that stand behind their rule's limit. Settling
+is a compare-and-set on the fence of the newest claim.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Select,
     and_,
     bindparam,
@@ -29,6 +31,7 @@ from orchestrator.inbox import rows
 from orchestrator.inbox.inbox import Action, DecisionState, EntryState, Lease
 from orchestrator.inbox.orders import Pausable
 from orchestrator.inbox.schema import DECISIONS, ENTRIES, LANES, PAUSES
+from orchestrator.inbox.sought import HELD, OPEN
 
 _NEXT: Final = {"last": LANES.c.last + 1}
 NEXT_NUMBER: Final = {
@@ -195,10 +198,14 @@ def backlog(connection: Connection, source: str) -> int:
 
 def _heads(now: datetime, limit: int) -> Select[Any]:
     ahead = DECISIONS.alias("ahead")
+    passed = and_(
+        DECISIONS.c.action == Action.RESUME, ahead.c.action == Action.START, _behind_a_limit(ahead)
+    )
     blocked = exists().where(
         ahead.c.lane == DECISIONS.c.lane,
         ahead.c.state == DecisionState.READY,
         ahead.c.lane_number < DECISIONS.c.lane_number,
+        ~passed,
     )
     return (
         select(DECISIONS)
@@ -206,6 +213,18 @@ def _heads(now: datetime, limit: int) -> Select[Any]:
         .order_by(DECISIONS.c.number)
         .limit(limit)
         .with_for_update(skip_locked=True)
+    )
+
+
+def _behind_a_limit(ahead: FromClause) -> ColumnElement[bool]:
+    """Whether it, or a start before it in its lane, is held until other runs end: a wake-up is held by no limit."""
+    held = DECISIONS.alias("held")
+    return exists().where(
+        held.c.lane == ahead.c.lane,
+        held.c.state == DecisionState.READY,
+        held.c.lane_number <= ahead.c.lane_number,
+        held.c.note.startswith(HELD),
+        held.c.note.endswith(OPEN),
     )
 
 

@@ -146,7 +146,7 @@ def edit(
 
 
 def heard(connection: Connection, said: Said) -> None:
-    """Write a word down, before its decision is."""
+    """Write a word down, before its decision is, and what it came to, where that is known already."""
     leave(
         connection,
         approval_words,
@@ -157,6 +157,8 @@ def heard(connection: Connection, said: Said) -> None:
         person=said.person,
         at=said.at,
     )
+    if said.became is not None:
+        became(connection, said.decision_id, said.became)
 
 
 def became(connection: Connection, decision_id: str, what: str) -> None:

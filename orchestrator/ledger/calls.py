@@ -5,7 +5,7 @@
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -149,6 +149,16 @@ def add(connection: Connection, run_id: str, call_id: str, texts: Sequence[str])
     connection.execute(update(calls).where(_is(run_id, call_id)).values(content=words))
 
 
+def withhold(
+    connection: Connection, run_id: str, turn: int, withheld: Callable[[Call], Call]
+) -> None:
+    """Show less of what the calls of a turn came to; their artifacts stay whole."""
+    for call in of_run(connection, run_id):
+        if call.turn == turn and call.content is not None:
+            shown = json.dumps(withheld(call).content, ensure_ascii=False)
+            connection.execute(update(calls).where(_is(run_id, call.call_id)).values(content=shown))
+
+
 def apply(connection: Connection, run_id: str, at: float) -> list[Call]:
     """Turn each proposal into a call beside it, once, and return those that still have to be made.
 
@@ -170,6 +180,12 @@ def apply(connection: Connection, run_id: str, at: float) -> list[Call]:
 def one(connection: Connection, run_id: str, call_id: str) -> Call:
     """The call of that id. Raises sqlalchemy's NoResultFound."""
     return _call(connection.execute(select(calls).where(_is(run_id, call_id))).one())
+
+
+def server_of(connection: Connection, run_id: str, call_id: str) -> str | None:
+    """Whose tool a call calls; None where there is no such call."""
+    found = select(calls.c.server).where(_is(run_id, call_id))
+    return connection.execute(found).scalar_one_or_none()
 
 
 def before(connection: Connection, call: Call) -> int:

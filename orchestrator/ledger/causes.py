@@ -74,6 +74,18 @@ def last_writer(connection: Connection, subject: str, since: float, until: float
     ).scalar_one_or_none()
 
 
+def writers(connection: Connection, subject: str, since: float, most: int) -> list[str]:
+    """The runs that wrote on a subject since then, so many of them, the newest first."""
+    found = (
+        select(subject_writes.c.run_id)
+        .where(subject_writes.c.subject == subject, subject_writes.c.at > since)
+        .group_by(subject_writes.c.run_id)
+        .order_by(func.max(subject_writes.c.at).desc(), subject_writes.c.run_id)
+        .limit(most)
+    )
+    return list(connection.scalars(found))
+
+
 def may_write(
     connection: Connection, writing: Writing, most: int, since: float, at: float
 ) -> int | None:

@@ -158,6 +158,23 @@ def record(
     return not ended and tuple(before or ()) != (state, reason)
 
 
+def reopen(connection: Connection, run_id: str, at: float) -> Conversation | None:
+    """It goes on after all: something came in the moment of its end, so Temporal threw away the task that ended it.
+
+    Returns it as it had ended; None where it hadn't.
+    """
+    before = find(connection, run_id)
+    reopened = connection.execute(
+        update(conversations)
+        .where(conversations.c.run_id == run_id, conversations.c.state == RunState.ENDED)
+        .values(state=RunState.RUNNING, reason="", outcome=None, ended_at=None)
+    )
+    if not reopened.rowcount:
+        return None
+    slots.follow(connection, run_id, at)
+    return before
+
+
 def withdraw(connection: Connection, decision_id: str, at: float) -> None:
     """Something newer came before this decision's conversation had begun: it has ended, if it was opened at all."""
     found = by_decision(connection, decision_id)
@@ -227,13 +244,19 @@ def by_decision(connection: Connection, decision_id: str) -> Conversation | None
 
 
 def by_events(connection: Connection, event_ids: Sequence[str]) -> dict[tuple[str, str], str]:
-    """(event id, workflow id) -> run id, for every conversation these events reached."""
+    """(event id, workflow id) -> run id, for every conversation these events reached, the newest where several are.
+
+    Which one a decision opened stands there too, under (decision id, workflow id): a redelivered event opens another.
+    """
+    found = conversations.c
     rows = connection.execute(
-        select(conversation_events.c.event_id, conversations.c.workflow_id, conversations.c.run_id)
-        .join(conversations, conversations.c.run_id == conversation_events.c.run_id)
+        select(conversation_events.c.event_id, found.workflow_id, found.run_id, found.decision_id)
+        .join(conversations, found.run_id == conversation_events.c.run_id)
         .where(conversation_events.c.event_id.in_(event_ids))
-    )
-    return {(row.event_id, row.workflow_id): row.run_id for row in rows}
+        .order_by(found.opened_at, found.number)
+    ).all()
+    reached = {(row.event_id, row.workflow_id): row.run_id for row in rows}
+    return reached | {(row.decision_id, row.workflow_id): row.run_id for row in rows}
 
 
 def open_in(connection: Connection, workflow_id: str) -> str | None:

@@ -1,11 +1,15 @@
-"""What is known of the installation itself: which Temporal namespace its runs live on. It looks at no server."""
+"""What is known of the installation itself: on which Temporal namespace its runs live, and since when rules hear what.
 
-from sqlalchemy import Connection, select, update
+It looks at no server, and at no rule.
+"""
+
+from sqlalchemy import Connection, delete, select, update
 
 from orchestrator.ledger.schema import installation
 from orchestrator.ledger.upsert import leave
 
 NAMESPACE = "temporal namespace"
+HEARD = "rules hear "
 
 
 def namespace(connection: Connection) -> str | None:
@@ -28,3 +32,19 @@ def accept(connection: Connection, found: str, at: float) -> None:
         .where(installation.c.name == NAMESPACE, installation.c.value != found)
         .values(value=found, at=at)
     )
+
+
+def heard_since(connection: Connection, kind: str) -> float | None:
+    """Since when rules hear of this kind of notice, in seconds; None while none does."""
+    wanted = select(installation.c.at).where(installation.c.name == f"{HEARD}{kind}")
+    return connection.execute(wanted).scalar_one_or_none()
+
+
+def hear(connection: Connection, kind: str, at: float) -> None:
+    """From now on there is a rule that hears of it."""
+    leave(connection, installation, name=f"{HEARD}{kind}", value=kind, at=at)
+
+
+def hear_no_more(connection: Connection, kind: str) -> None:
+    """No rule hears of it any more."""
+    connection.execute(delete(installation).where(installation.c.name == f"{HEARD}{kind}"))

@@ -163,7 +163,7 @@ def _loss(row: Row[Any]) -> Loss:
 
 
 def _lost(connection: Connection, run_id: str, at: float) -> Sequence[Call] | None:
-    """Its calls, each with an end; None if nothing is to be done, or not yet."""
+    """Its calls, each with an end, or to be applied once more; None if nothing is to be done, or not yet."""
     found = conversations.find(connection, run_id)
     if found is None or found.state is RunState.ENDED:
         return None
@@ -171,8 +171,11 @@ def _lost(connection: Connection, run_id: str, at: float) -> Sequence[Call] | No
     if any(_under_way(call, at) for call in made):
         return None
     for call in made:
-        if call.state in OPEN:
-            # By compare-and-set: a worker that is still at it can't send it any more.
+        if _is_unsent_proposal(call):
+            # A worker that is still at it can't send it any more, and whoever applies it again counts on from here.
+            calls.take(connection, run_id, call.call_id, call.attempt + 1, again=False)
+        elif call.state in OPEN:
+            # By compare-and-set, with the same end.
             calls.finish(connection, run_id, call.call_id, _ended(call), at)
     return calls.of_run(connection, run_id)
 
@@ -180,6 +183,12 @@ def _lost(connection: Connection, run_id: str, at: float) -> Sequence[Call] | No
 def _under_way(call: Call, at: float) -> bool:
     until = call.deadline_at
     return call.state in OPEN and until is not None and at <= until + MARGIN
+
+
+def _is_unsent_proposal(call: Call) -> bool:
+    """Whether a person wanted it, no turn waits for it, and nothing of it has left: it can be applied again."""
+    applied = call.call_id.endswith(calls.APPLIED)
+    return applied and call.state is CallState.INTENDED and call.sent_at is None
 
 
 def _ended(call: Call) -> Result:

@@ -35,6 +35,7 @@ from orchestrator.ledger.schema import (
     waits,
 )
 from orchestrator.ledger.standings import table as standings
+from orchestrator.ledger.standstills import table as standstills
 
 
 def m001_ledger(connection: Connection) -> None:
@@ -120,6 +121,11 @@ def m016_ledger_inputs(connection: Connection) -> None:
     LEDGER.create_all(connection, tables=[inputs, rounds])
 
 
+def m017_ledger_standstills(connection: Connection) -> None:
+    """Keep which turns and calls a pause holds up."""
+    LEDGER.create_all(connection, tables=[standstills])
+
+
 MIGRATIONS = (
     m001_ledger,
     m002_ledger_notes,
@@ -137,6 +143,7 @@ MIGRATIONS = (
     m014_ledger_hands,
     m015_ledger_handles,
     m016_ledger_inputs,
+    m017_ledger_standstills,
 )
 
 

@@ -1,13 +1,13 @@
 """What is forgotten of conversations that ended long ago: what was said in them.
 
-That they were, how they ended and what they cost stays. Nothing goes of an open conversation, nor of one with a call
-that somebody applied and that isn't done yet.
+That they were, how they ended and what they cost stays. Nothing goes of an open conversation, nor of one that still
+listens for an event, nor of one with a call that somebody applied and that isn't done yet, or was done lately.
 """
 
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, delete, exists, select, update
+from sqlalchemy import Connection, Select, and_, delete, exists, or_, select, update
 
 from orchestrator.ledger.handles import table as handles
 from orchestrator.ledger.inputs import inputs, rounds
@@ -23,6 +23,8 @@ from orchestrator.ledger.schema import (
     turns,
     waits,
 )
+from orchestrator.ledger.standstills import table as standstills
+from orchestrator.ledger.waits import LISTENING
 from workflows.messages import CallState, RunState
 
 LAPSED: Final = '[{"type": "text", "text": "This proposal lapsed: nobody applied it in time."}]'
@@ -37,19 +39,21 @@ def sources(connection: Connection) -> list[str]:
 
 def prunable(connection: Connection, source: str, before: float, limit: int) -> list[str]:
     """Conversations of a source that ended before then, the oldest first."""
-    wanted = _prunable(select(conversations.c.run_id)).where(
+    wanted = _prunable(select(conversations.c.run_id), before).where(
         conversations.c.source == source, conversations.c.ended_at < before
     )
     return list(connection.scalars(wanted.order_by(conversations.c.ended_at).limit(limit)))
 
 
-def prune(connection: Connection, run_ids: Sequence[str], at: float) -> int:
-    """Forget what was said in these; returns in how many."""
-    wanted = _prunable(select(conversations.c.run_id)).where(conversations.c.run_id.in_(run_ids))
+def prune(connection: Connection, run_ids: Sequence[str], before: float, at: float) -> int:
+    """Forget what was said in these, unless somebody applied a call since then; returns in how many."""
+    wanted = _prunable(select(conversations.c.run_id), before).where(
+        conversations.c.run_id.in_(run_ids)
+    )
     free = list(connection.scalars(wanted))
     _said(connection, free)
     _called(connection, free)
-    for table in (clearings, handles, inputs, rounds, notices, waits):
+    for table in (clearings, handles, inputs, rounds, notices, standstills, waits):
         connection.execute(delete(table).where(table.c.run_id.in_(free)))
     connection.execute(
         update(conversations)
@@ -102,12 +106,15 @@ def _ended() -> Any:
     return and_(conversations.c.state == RunState.ENDED, conversations.c.pruned_at.is_(None))
 
 
-def _prunable(statement: Select[Any]) -> Select[Any]:
+def _prunable(statement: Select[Any], before: float) -> Select[Any]:
     applied = exists().where(
         and_(
             calls.c.run_id == conversations.c.run_id,
             calls.c.turn == 0,
-            calls.c.done_at.is_(None),
+            or_(calls.c.done_at.is_(None), calls.c.done_at >= before),
         )
     )
-    return statement.where(_ended(), ~applied)
+    listens = exists().where(
+        and_(waits.c.run_id == conversations.c.run_id, waits.c.state.in_(LISTENING))
+    )
+    return statement.where(_ended(), ~applied, ~listens)

@@ -4,7 +4,7 @@ A wait is committed before anybody looks for its event. `looked` says that the i
 that came before the wait; until then the dispatcher searches again (mechanics: rendezvous).
 
     prepared --> open --> resolved | expired | interrupted | closed
-                   `--> left (its call has an answer; the event is still heard) --> resolved | closed
+                   `--> left (its call has an answer; the event is still heard) --> resolved | expired | closed
 """
 
 import hashlib
@@ -22,8 +22,11 @@ from orchestrator.ledger.upsert import leave
 OPEN: Final = "open"
 LEFT: Final = "left"
 PREPARED: Final = "prepared"
+CLOSED: Final = "closed"
 LISTENING: Final = (OPEN, LEFT)
 """The states in which an event is wanted."""
+
+PAGE: Final = 100
 
 REMEMBERED: Final = 7 * 86_400.0
 """Seconds for which it is known of a wait that has ended who waited for what."""
@@ -78,6 +81,23 @@ def begin(connection: Connection, wait: Wait) -> Wait:
     return one(connection, wait.wait_id)
 
 
+def renew(connection: Connection, wait: Wait) -> None:
+    """Expect it anew from here on, where a run that is gone left it behind and its call was never sent."""
+    connection.execute(
+        update(waits)
+        .where(waits.c.wait_id == wait.wait_id, waits.c.state.in_((OPEN, PREPARED, CLOSED)))
+        .values(
+            state=wait.state,
+            key=wait.key,
+            since=wait.since,
+            opened_at=wait.opened_at,
+            deadline_at=wait.deadline_at,
+            looked=False,
+            ended_at=None,
+        )
+    )
+
+
 def open_(
     connection: Connection, wait_id: str, key: str, opened_at: float, deadline_at: float
 ) -> Wait:
@@ -129,7 +149,7 @@ def close(connection: Connection, run_id: str, at: float) -> None:
             waits.c.state.in_((*LISTENING, PREPARED)),
             waits.c.call_id.not_like(f"%{APPLIED}"),
         )
-        .values(state="closed", ended_at=at)
+        .values(state=CLOSED, ended_at=at)
     )
 
 
@@ -154,12 +174,68 @@ def known(connection: Connection, keys: Sequence[str], at: float) -> list[Wait]:
     return [_wait(row) for row in rows]
 
 
-def unlooked(connection: Connection, limit: int = 100) -> list[Wait]:
-    """Open waits for which nobody has searched the inbox yet."""
+def unlooked(connection: Connection, after: str = "", limit: int = PAGE) -> list[Wait]:
+    """Open waits for which nobody has searched the inbox yet, in the order of their ids, those after one."""
     rows = connection.execute(
-        select(waits).where(waits.c.state.in_(LISTENING), waits.c.looked.is_(False)).limit(limit)
+        select(waits)
+        .where(waits.c.state.in_(LISTENING), waits.c.looked.is_(False), waits.c.wait_id > after)
+        .order_by(waits.c.wait_id)
+        .limit(limit)
     )
     return [_wait(row) for row in rows]
+
+
+def left_over(
+    connection: Connection, before: float, after: str = "", limit: int = PAGE
+) -> list[Wait]:
+    """Waits beyond their turn whose time was up before then, in the order of their ids, those after one."""
+    rows = connection.execute(
+        select(waits)
+        .where(
+            # Both, because the index over the states begins with it.
+            waits.c.looked.in_((True, False)),
+            waits.c.state == LEFT,
+            waits.c.deadline_at < before,
+            waits.c.wait_id > after,
+        )
+        .order_by(waits.c.wait_id)
+        .limit(limit)
+    )
+    return [_wait(row) for row in rows]
+
+
+def of_applied(
+    connection: Connection, before: float, after: str = "", limit: int = PAGE
+) -> list[Wait]:
+    """What calls are to hear that people applied before then and that no turn waits for yet, those after one."""
+    rows = connection.execute(
+        select(waits)
+        .where(
+            # Both, because the index over the states begins with it.
+            waits.c.looked.in_((True, False)),
+            waits.c.state.in_((OPEN, PREPARED)),
+            waits.c.call_id.like(f"%{APPLIED}"),
+            waits.c.opened_at < before,
+            waits.c.wait_id > after,
+        )
+        .order_by(waits.c.wait_id)
+        .limit(limit)
+    )
+    return [_wait(row) for row in rows]
+
+
+def strand(connection: Connection, wait: Wait, state: str, at: float) -> bool:
+    """Nobody will say any more what becomes of it; False where somebody has since it was read."""
+    ended = connection.execute(
+        update(waits)
+        .where(
+            waits.c.wait_id == wait.wait_id,
+            waits.c.state == wait.state,
+            waits.c.opened_at == wait.opened_at,
+        )
+        .values(state=state, ended_at=at if state == CLOSED else None)
+    )
+    return ended.rowcount == 1
 
 
 def looked(connection: Connection, wait_ids: Sequence[str]) -> None:

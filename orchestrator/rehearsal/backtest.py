@@ -6,11 +6,12 @@ Only rules are asked: runs that wait, limits, and what earlier events led to are
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from pathlib import PurePath
 from typing import Any
 
 from orchestrator.dispatch.decide import Known, decide
 from orchestrator.events import Event
+from orchestrator.inbox.inbox import Action, Decision
 from orchestrator.rehearsal.testing import Answer, answered
 from orchestrator.rules.rule import Rule
 from orchestrator.rules.rulebook import Rulebook
@@ -38,50 +39,34 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shift:
-    """What changes for one rule and one event; `before` and `after` say it in words."""
+    """What changes for one rule and one event."""
 
     rule: str
     change: Change
-    event: Event
-    before: str
-    after: str
+    before: Answer | None
+    after: Answer | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Backtest:
-    """The rules to compare, and everything else that both sides are asked with."""
+    """The rules to compare, the whole rulebooks that they stand in, and what both sides are asked with."""
 
     pairs: Sequence[Pair]
+    today: Rulebook
+    candidate: Rulebook
     sources: Mapping[str, Source]
 
-    @cached_property
-    def today(self) -> Rulebook:
-        """The rules in force, indexed once."""
-        return Rulebook(pair.today for pair in self.pairs if pair.today is not None)
-
-    @cached_property
-    def candidate(self) -> Rulebook:
-        """The candidates, indexed once."""
-        return Rulebook(pair.candidate for pair in self.pairs if pair.candidate is not None)
-
     def shifts(self, event: Event) -> Iterator[Shift]:
-        """What changes with this event, for every rule that would act on it on either side."""
-        before = self._answers(event, self.today)
-        after = self._answers(event, self.candidate)
+        """What becomes of this event, for every rule that would act on it on either side."""
+        before = self._decided(event, self.today)
+        after = self._decided(event, self.candidate)
         for pair in self.pairs:
             left = None if pair.today is None else before.get(pair.today.id)
             right = None if pair.candidate is None else after.get(pair.candidate.id)
-            change = _change(left, right)
-            if change is not None:
-                yield Shift(
-                    rule=pair.name,
-                    change=change,
-                    event=event,
-                    before=_said(left),
-                    after=_said(right),
-                )
+            if _acts(left) or _acts(right):
+                yield _shift(pair.name, left, right)
 
-    def _answers(self, event: Event, rules: Rulebook) -> dict[str, Answer]:
+    def _decided(self, event: Event, rules: Rulebook) -> dict[str, Decision]:
         source = self.sources[event.source]
         known = Known(
             rules=rules,
@@ -91,7 +76,31 @@ class Backtest:
             configuration="",
             catch_up=source.catch_up,
         )
-        return {one.cause: answered(one) for one in decide(event, 1, known)}
+        return {one.cause: one for one in decide(event, 1, known)}
+
+
+def backtest_of(
+    today: Sequence[Rule], candidate: Sequence[Rule], file: str, sources: Mapping[str, Source]
+) -> Backtest:
+    """Today's rules, and the same with the candidate's in the place of those of its file and of its names.
+
+    Compared are these, and a backstop that stays: it acts where no other rule does.
+    """
+    names = {word for rule in candidate for word in (rule.name, rule.id)}
+    goes = {
+        rule.id
+        for rule in today
+        if PurePath(rule.file).name == file or not names.isdisjoint((rule.name, rule.id))
+    }
+    stays = [rule for rule in today if rule.id not in goes]
+    last = [rule for rule in stays if rule.backstop]
+    replaced = [rule for rule in today if rule.id in goes]
+    return Backtest(
+        pairs=pairs_of([*replaced, *last], [*candidate, *last]),
+        today=Rulebook(today),
+        candidate=Rulebook([*stays, *candidate]),
+        sources=sources,
+    )
 
 
 def pairs_of(today: Sequence[Rule], candidate: Sequence[Rule]) -> list[Pair]:
@@ -108,28 +117,8 @@ def pairs_of(today: Sequence[Rule], candidate: Sequence[Rule]) -> list[Pair]:
     return [*pairs, *(Pair(name=rule.name, today=rule, candidate=None) for rule in left)]
 
 
-def _change(before: Answer | None, after: Answer | None) -> Change | None:
-    acted, acts = _acts(before), _acts(after)
-    if acted is None and acts is None:
-        return None
-    if acted is None:
-        return Change.STARTS
-    if acts is None:
-        return Change.STOPS
-    if acted.key != acts.key:
-        return Change.KEY
-    return Change.SAME if _does(acted) == _does(acts) else Change.OTHERWISE
-
-
-def _acts(answer: Answer | None) -> Answer | None:
-    return answer if answer is not None and answer.action is not None else None
-
-
-def _does(answer: Answer) -> tuple[str | None, str | None, Mapping[str, Any]]:
-    return answer.action, answer.playbook, answer.with_
-
-
-def _said(answer: Answer | None) -> str:
+def said(answer: Answer | None) -> str:
+    """What a rule does with an event, or why nothing."""
     if answer is None:
         return "no rule asked"
     if answer.action is None:
@@ -137,3 +126,28 @@ def _said(answer: Answer | None) -> str:
     what = " ".join(word for word in (answer.action, answer.playbook) if word)
     given = f" with {dict(answer.with_)}" if answer.with_ else ""
     return f"{what}{given}, key {answer.key or '-'}"
+
+
+def _acts(decision: Decision | None) -> bool:
+    return decision is not None and decision.action is not Action.IGNORE
+
+
+def _shift(rule: str, left: Decision | None, right: Decision | None) -> Shift:
+    before = None if left is None else answered(left)
+    after = None if right is None else answered(right)
+    return Shift(rule=rule, change=_change(before, after), before=before, after=after)
+
+
+def _change(before: Answer | None, after: Answer | None) -> Change:
+    """How they differ, where at least one of them acts."""
+    if before is None or before.action is None:
+        return Change.STARTS
+    if after is None or after.action is None:
+        return Change.STOPS
+    if before.key != after.key:
+        return Change.KEY
+    return Change.SAME if _does(before) == _does(after) else Change.OTHERWISE
+
+
+def _does(answer: Answer) -> tuple[str | None, str | None, Mapping[str, Any]]:
+    return answer.action, answer.playbook, answer.with_

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from orchestrator.configuration.document import Place
 from orchestrator.configuration.sources import kind_of
 from orchestrator.errors import Flaw
+from orchestrator.rehearsal.documented import unknown
 from orchestrator.rules.load import closest
 from orchestrator.rules.operators import is_glob, like
 from orchestrator.sources.source import Source
@@ -31,6 +32,7 @@ def _senders(callback: Callback, sources: Mapping[str, Source], at: Place) -> It
         if not ringing:
             near = "" if is_glob(named) else closest(named, sources)
             yield Flaw((*at, "for"), f"nobody rings as {named!r}{near}: the call waits to its end")
+        yield from (Flaw((*at, "for"), said) for said in unknown(pattern, ringing))
         for source in ringing:
             published = source.dialect.publishes
             if kind is not None and kind not in published:

@@ -76,7 +76,7 @@ def clash(
 ) -> Clash | None:
     """Why the condition never holds beside other leaves, None where it may."""
     parts = list(demanded(condition, at))
-    leaves = [*beside, *(one for one in parts if isinstance(one, Placed))]
+    leaves = [*beside, *(one for one in parts if isinstance(one, Placed)), *_denied(condition, at)]
     found = _among(leaves)
     if found is not None:
         return found
@@ -96,6 +96,34 @@ def values_of(path: str, leaves: Sequence[Placed]) -> list[Any] | None:
     if not finite:
         return None
     return [value for value in _values(finite[0]) if all(_holds(leaf, [value]) for leaf in here)]
+
+
+def _denied(condition: Condition, at: Place) -> Iterator[Placed]:
+    """What every `not` demands, turned round."""
+    match condition:
+        case All(conditions=inner, listed=listed):
+            for index, each in enumerate(inner):
+                yield from _denied(each, (*at, "all", index) if listed else at)
+        case Not(inner):
+            yield from _turned(inner, (*at, "not"))
+        case Leaf() | Cel() | Any_():
+            pass
+
+
+def _turned(condition: Condition, at: Place) -> Iterator[Placed]:
+    """What must hold for the condition not to, where that can be said of single leaves."""
+    match condition:
+        case Leaf(path, operator) if operator in FINITE:
+            place = (*at, path, operator.value)
+            for value in _values(condition):
+                yield Placed(place, Leaf(path, Operator.NE, value))
+        case All(conditions=(only,), listed=listed):
+            yield from _turned(only, (*at, "all", 0) if listed else at)
+        case Any_(conditions=inner):
+            for index, each in enumerate(inner):
+                yield from _turned(each, (*at, index))
+        case Leaf() | Cel() | All() | Not():
+            pass
 
 
 def _among(leaves: Sequence[Placed]) -> Clash | None:

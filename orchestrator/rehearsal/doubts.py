@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import combinations
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -11,20 +11,29 @@ from orchestrator.configuration.configuration import Configuration
 from orchestrator.errors import Flaw, Mistake
 from orchestrator.rehearsal.callbacks import callback_doubts
 from orchestrator.rehearsal.conditions import Placed, clash, demanded, overlap
+from orchestrator.rehearsal.documented import unknown
 from orchestrator.rehearsal.fields import Sample, field_flaws
-from orchestrator.rehearsal.trusting import shut_out
+from orchestrator.rehearsal.trusting import names_nobody, shut_out
+from orchestrator.rehearsal.vouching import contradictions, strangers_shut_out
+from orchestrator.rehearsal.writing import unlimited, written_with
 from orchestrator.rules.load import closest
 from orchestrator.rules.operators import is_glob, like, same
 from orchestrator.rules.paths import is_wide
 from orchestrator.rules.rule import Leaf, Operator, Rule
-from orchestrator.rules.steps import Step
+from orchestrator.rules.trust import WANTS
 from orchestrator.sources.github import GithubDialect
-from orchestrator.sources.github_shapes import SHAPES
 from orchestrator.sources.source import Source
-from workflows.playbook import Effect, Playbook, Stage
+from workflows.playbook import Playbook, Stage
 
 DEAR: Final = Decimal(50)
-"""US dollars for one run that are more likely a slip of the pen."""
+CHEAP: Final = Decimal("0.001")
+"""US dollars for one run: more, or less, is more likely a slip of the pen."""
+
+LONG: Final = 1_000
+"""Turns of one run, in the same way."""
+
+RIVALS: Final = 3
+"""Rules a rule is told of that may write the same: a thousand on one event would be half a million pairs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +53,19 @@ def doubts(configuration: Configuration, samples: Sequence[Sample]) -> Doubts:
         own = [source for name, source in sources.items() if _rings(rule, name)]
         playbook = configuration.playbooks.get(rule.playbook or "")
         mistakes += _placed(configuration, rule, [*_never(rule, own), *_untrusted(rule, own)])
-        unknown = [*_unknown_events(rule, own), *field_flaws(rule, playbook, samples)]
-        warnings += _placed(configuration, rule, [*unknown, *_capped(rule, playbook)])
+        doubted = [*_unknown_events(rule, own), *field_flaws(rule, playbook, samples)]
+        capped = [*_capped(rule, playbook), *_of_nobody(rule, own)]
+        warnings += _placed(configuration, rule, [*doubted, *capped])
+        mistakes += _placed(configuration, rule, strangers_shut_out(rule, own))
+        warnings += _placed(configuration, rule, contradictions(rule, own))
     for playbook in configuration.playbooks.values():
         file = f"playbooks/{playbook.name}.md"
         doubtful = [*_budget(playbook), *callback_doubts(playbook, sources)]
+        doubtful += unlimited(configuration, playbook)
         warnings += [configuration.documents[file].mistake(one) for one in doubtful]
-    for one, other in combinations(_writers(configuration), 2):
-        warnings += _placed(configuration, other.rule, _rivals(one, other))
+    writers = list(_writers(configuration))
+    for place, writer in enumerate(writers):
+        warnings += _placed(configuration, writer.rule, _rivals(writers[:place], writer))
     return Doubts(mistakes=tuple(sorted(set(mistakes))), warnings=tuple(sorted(set(warnings))))
 
 
@@ -117,31 +131,27 @@ def _untrusted(rule: Rule, sources: Sequence[Source]) -> Iterator[Flaw]:
     found = shut_out(rule, sources)
     if found is not None:
         finding = found.finding
+        listed = finding.operator != WANTS
+        wanted = f"{finding.operator} {finding.expected}" if listed else finding.expected
         yield Flaw(
             (rule.name, *found.place),
-            f"this rule can never match: it asks for {found.who}, whom {finding.path} shuts out "
-            f"(expected {finding.expected!r})",
+            f"this rule can never match: it asks for {found.who}, whom {finding.path} shuts out"
+            f" (it wants: {wanted})",
         )
 
 
 def _unknown_events(rule: Rule, sources: Sequence[Source]) -> Iterator[Flaw]:
     for index, pattern in enumerate(rule.on):
-        source, _, type_ = pattern.partition("/")
-        ours = [one for one in sources if like(one.name, source)]
-        event = type_.partition(".")[0]
-        github = bool(ours) and all(isinstance(one.dialect, GithubDialect) for one in ours)
-        if github and not is_glob(event) and event not in SHAPES:
-            near = closest(event, SHAPES)
-            hint = near if "did you mean" in near else ""
-            said = f"GitHub has no event {event!r} that is known here{hint}"
-            yield Flaw((rule.name, "on", index), said)
+        yield from (Flaw((rule.name, "on", index), said) for said in unknown(pattern, sources))
 
 
 def _budget(playbook: Playbook) -> Iterator[Flaw]:
     budget, count = playbook.budget, sum(map(len, playbook.tools.values()))
     checks = (
         (budget.usd == 0, "usd", "no run can pay for its first turn with 0 dollars"),
+        (0 < budget.usd < CHEAP, "usd", f"hardly a turn costs as little as {budget.usd} dollars"),
         (budget.usd > DEAR, "usd", f"one run may spend {budget.usd} dollars: is that meant?"),
+        (budget.turns > LONG, "turns", f"one run may take {budget.turns} turns: is that meant?"),
         (
             budget.tokens < playbook.max_tokens,
             "tokens",
@@ -175,6 +185,21 @@ def _capped(rule: Rule, playbook: Playbook | None) -> Iterator[Flaw]:
                 yield Flaw((rule.name, "limits", f"{unit}_per_{of_what}"), said)
 
 
+def _of_nobody(rule: Rule, sources: Sequence[Source]) -> Iterator[Flaw]:
+    """Limits of an actor for events that never name one: all of them count as one's."""
+    day = rule.caps.actor_day
+    limits = {
+        "per_actor": rule.limits.per_actor,
+        "usd_per_actor_day": day.usd,
+        "tokens_per_actor_day": day.tokens,
+    }
+    for source in sources:
+        if names_nobody(source.dialect):
+            said = f"events of {source.name!r} name no actor, so all of them together count as one actor's"
+            for key in (name for name, asked in limits.items() if asked is not None):
+                yield Flaw((rule.name, "limits", key), said)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Writer:
     """A live rule, the tools it may write with, and what must hold for it to do so."""
@@ -187,7 +212,7 @@ class _Writer:
 
 def _writers(configuration: Configuration) -> Iterator[_Writer]:
     for rule in configuration.rules:
-        tools = frozenset(_writes(configuration, rule))
+        tools = frozenset(written_with(configuration, rule))
         if tools and rule.stage is Stage.LIVE:
             leaves = tuple(one for one in demanded(rule.when) if isinstance(one, Placed))
             equal = {
@@ -198,13 +223,15 @@ def _writers(configuration: Configuration) -> Iterator[_Writer]:
             yield _Writer(rule=rule, tools=tools, leaves=leaves, equal=equal)
 
 
-def _rivals(one: _Writer, other: _Writer) -> Iterator[Flaw]:
-    """Two live rules that may write with the same tool on the same event."""
-    both = one.tools & other.tools
-    if both and _meet(one, other):
-        tools, rule = ", ".join(sorted(both)), one.rule
-        said = f"this rule and {rule.name!r} ({rule.file}:{rule.line}) are live, and both may write with {tools}"
-        yield Flaw((other.rule.name, "on"), f"{said} on the same event", key=True)
+def _rivals(before: Sequence[_Writer], writer: _Writer) -> Iterator[Flaw]:
+    """The live rules before this one that may write with the same tool on the same event."""
+    found = (one for one in before if one.tools & writer.tools and _meet(one, writer))
+    for number, one in enumerate(islice(found, RIVALS + 1)):
+        tools, rule = ", ".join(sorted(one.tools & writer.tools)), one.rule
+        other = f"{rule.name!r} ({rule.file}:{rule.line}) are live, and both"
+        who = other if number < RIVALS else f"more than {RIVALS} others are live, and all"
+        said = f"this rule and {who} may write with {tools} on the same event"
+        yield Flaw((writer.rule.name, "on"), said, key=True)
 
 
 def _meet(one: _Writer, other: _Writer) -> bool:
@@ -218,26 +245,3 @@ def _meet(one: _Writer, other: _Writer) -> bool:
     if not any(overlap(mine, yours) for mine in one.rule.on for yours in other.rule.on):
         return False
     return clash(other.rule.when, beside=one.leaves) is None
-
-
-def _writes(configuration: Configuration, rule: Rule) -> set[str]:
-    """The tools of its playbook that are known to write; what else does is known to servers alone."""
-    if rule.call:
-        # Nobody sees what they answer: what isn't declared to read is called in order to write.
-        return {step.tool for step in rule.call if not _reads(configuration, step)}
-    playbook = configuration.playbooks.get(rule.playbook or "")
-    if playbook is None:
-        return set()
-    said = {
-        f"{server}.{tool}"
-        for server, tools in playbook.tools.items()
-        for tool in tools
-        if server in configuration.servers
-        and configuration.servers[server].effects.get(tool, Effect.READ) is not Effect.READ
-    }
-    return {*playbook.writes, *said}
-
-
-def _reads(configuration: Configuration, step: Step) -> bool:
-    server = configuration.servers.get(step.server)
-    return server is not None and server.effects.get(step.name) is Effect.READ

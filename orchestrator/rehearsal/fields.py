@@ -1,16 +1,19 @@
 """Templates and paths of rules held against sample payloads: what no sample has, and what comes out unfit; pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, Final
 
+from orchestrator.dispatch.limits import tallies_of
 from orchestrator.errors import Flaw
 from orchestrator.events import Event
 from orchestrator.playbooks import MEANING, fits
 from orchestrator.rehearsal.conditions import asked
 from orchestrator.rules.match import key_of, on_matches
 from orchestrator.rules.paths import steps_of, values_at
+from orchestrator.rules.reading import Reading
 from orchestrator.rules.rule import Operator, Rule
 from orchestrator.templates import TemplateError, render_tree, templates_of
 from workflows.playbook import Playbook
@@ -40,8 +43,10 @@ def field_flaws(rule: Rule, playbook: Playbook | None, samples: Sequence[Sample]
         return
     yield from _misspelt(rule, fitting)
     if rule.key is not None:
-        lacking = list(_lacking(rule.key, (rule.name, "key"), fitting))
-        yield from lacking or _unmade_key(rule, fitting)
+        yield from _of_a_key(rule.key, (rule.name, "key"), partial(key_of, rule), fitting)
+    if rule.dedupe is not None:
+        at = (rule.name, "dedupe", "key")
+        yield from _of_a_key(rule.dedupe.key, at, partial(_second_key, rule), fitting)
     for name, value in rule.with_.items():
         place = (rule.name, "with", name)
         lacking = list(_lacking(value, place, fitting))
@@ -87,15 +92,23 @@ def _misspelt(rule: Rule, samples: Sequence[Sample]) -> Iterator[Flaw]:
             yield Flaw((rule.name, *one.place), said)
 
 
-def _unmade_key(rule: Rule, samples: Sequence[Sample]) -> Iterator[Flaw]:
-    said = [_key_error(rule, sample) for sample in samples]
-    if all(said):
-        yield Flaw((rule.name, "key"), f"no sample gives a key: {said[0]} ({_of(samples)})")
+def _of_a_key(
+    text: str, at: tuple[str, ...], make: Callable[[Event], object], samples: Sequence[Sample]
+) -> Iterator[Flaw]:
+    lacking = list(_lacking(text, at, samples))
+    yield from lacking
+    said = [_error(make, sample.event) for sample in samples]
+    if not lacking and all(said):
+        yield Flaw(at, f"no sample gives a key: {said[0]} ({_of(samples)})")
 
 
-def _key_error(rule: Rule, sample: Sample) -> str | None:
+def _second_key(rule: Rule, event: Event) -> object:
+    return tallies_of(rule, event, None, Reading(event))
+
+
+def _error(make: Callable[[Event], object], event: Event) -> str | None:
     try:
-        key_of(rule, sample.event)
+        make(event)
     except TemplateError as error:
         return str(error)
     return None

@@ -1,14 +1,15 @@
 """The tests that live in rules: each example asked of its rule, and what differs from what was expected; pure.
 
-A rule is asked alone, of a run that nobody waits for: what waits, limits and earlier events would change isn't asked.
+A rule is asked alone, a backstop after all others, of a run that nobody waits for: what waits, limits and earlier
+events would change isn't asked.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orchestrator.dispatch.decide import Known, decide
+from orchestrator.dispatch.decide import BROKEN, Known, decide
 from orchestrator.errors import OperatorError, Refused
 from orchestrator.events import Event
 from orchestrator.inbox.inbox import Action, Decision
@@ -26,8 +27,12 @@ CALLS = "call"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
-    """What examples are asked with; `fixture` reads a file below the configuration, and raises `OperatorError`."""
+    """What examples are asked with: all rules, because a backstop hangs on what the others do.
 
+    `fixture` reads a file below the configuration, and raises `OperatorError`.
+    """
+
+    rules: Sequence[Rule]
     sources: Mapping[str, Source]
     fixture: Callable[[str], bytes]
     now: datetime
@@ -63,7 +68,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a rule alone says to an event. `action` is None where it does nothing."""
+    """What a rule says to an event. `action` is None where it does nothing."""
 
     action: str | None
     reason: str
@@ -90,7 +95,7 @@ def judged(rule: Rule, example: Example, around: Around) -> Verdict:
         return _verdict(rule, example, differences=(refused,))
     except OperatorError as error:
         return _verdict(rule, example, broken=str(error))
-    answer = answer_of(rule, event, source)
+    answer = answer_of(rule, event, source, around.rules)
     return _verdict(
         rule,
         example,
@@ -101,9 +106,10 @@ def judged(rule: Rule, example: Example, around: Around) -> Verdict:
     )
 
 
-def answer_of(rule: Rule, event: Event, source: Source) -> Answer:
-    """What the rule alone says to the event."""
-    known = Known(rules=[rule], waits=[], own_actors=source.own_actors, runs={}, configuration="")
+def answer_of(rule: Rule, event: Event, source: Source, rules: Sequence[Rule]) -> Answer:
+    """What the rule says to the event, alone, or as the backstop of these rules."""
+    beside = rules if rule.backstop else [rule]
+    known = Known(rules=beside, waits=[], own_actors=source.own_actors, runs={}, configuration="")
     decided = [one for one in decide(event, 1, known) if one.cause == rule.id]
     if decided:
         return answered(decided[0])
@@ -159,8 +165,10 @@ def _named(rule: Rule) -> list[str]:
 
 def _differences(example: Example, answer: Answer) -> Iterator[Difference]:
     expected, came = example.expected, answer.action is not None
-    if expected.match is not came:
-        said = "true" if came else f"false: {answer.reason}"
+    # A mistake in a template is no condition that failed: nobody means it who expects no match.
+    broken = answer.reason.startswith(BROKEN) and expected.failed is None
+    if expected.match is not came or broken:
+        said = "true" if came else f"{'true, but' if broken else 'false:'} {answer.reason}"
         yield Difference(what="match", expected=str(expected.match).lower(), actual=said)
         return
     failed = None if answer.failed is None else answer.failed.path

@@ -1,4 +1,7 @@
-"""Rules whose trust shuts out everybody their `when` asks for; pure, and only what is certain is said."""
+"""Whom a rule can mean: trust that shuts out everybody it asks for, and senders that name nobody at all.
+
+Pure, and only what is certain is said.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,16 +11,23 @@ from typing import Any, Final
 from orchestrator.events import Actor, Event
 from orchestrator.rehearsal.conditions import Placed, demanded, values_of
 from orchestrator.rules.rule import Finding, Rule
-from orchestrator.rules.trust import trusted
+from orchestrator.rules.trust import BY_ID, named, trusted
+from orchestrator.sources.cloudevents import CloudEventsDialect
+from orchestrator.sources.declared import DeclaredDialect
 from orchestrator.sources.github import GithubDialect
+from orchestrator.sources.mcp_events import McpEventsDialect
 from orchestrator.sources.paths import Pick, Pointer
 from orchestrator.sources.source import Dialect, Source
-from orchestrator.sources.tabled import TableDialect
+from orchestrator.sources.standard_webhooks import StandardWebhooksDialect
+from orchestrator.sources.tabled import TableDialect, Who
 
 APP: Final = "[bot]"
 """How the login of a GitHub App ends."""
 
-NOBODY: Final = Actor(id="0", login="somebody nobody has heard of")
+BY_ALL: Final = frozenset({"trust.deny", "trust.ignore_self"})
+BY_NAME: Final = frozenset({"trust.bots", "trust.allow"})
+"""Guards that say no to somebody of whom nothing but the login is known; these only where they name no ids."""
+
 LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -56,16 +66,25 @@ def acting(dialect: Dialect) -> Acting:
             return Acting(login=None)
 
 
+def names_nobody(dialect: Dialect) -> bool:
+    """Whether no event of this dialect says who acted."""
+    match dialect:
+        case TableDialect(actor=who):
+            return who == Who()
+        case DeclaredDialect(actor=actor) | McpEventsDialect(actor=actor):
+            return actor is None
+        case _:
+            return isinstance(dialect, CloudEventsDialect | StandardWebhooksDialect)
+
+
 def _shut_out(rule: Rule, source: Source) -> ShutOut | None:
     leaves = [one for one in demanded(rule.when) if isinstance(one, Placed)]
     where = acting(source.dialect)
     asked = next((one for one in leaves if _asks_who(one, where)), None)
     actors = list(_actors(rule, leaves, where, apps=isinstance(source.dialect, GithubDialect)))
-    if asked is None or not actors or _guard(rule, source, NOBODY) is not None:
-        return None
     findings = [_guard(rule, source, actor) for actor in actors]
-    first = findings[0]
-    if first is None or None in findings:
+    first = next(iter(findings), None)
+    if asked is None or first is None or None in findings:
         return None
     who = ", ".join(actor.login or "a bot" for actor in actors)
     return ShutOut(place=asked.place, who=who, finding=first)
@@ -87,6 +106,7 @@ def _actors(rule: Rule, leaves: Sequence[Placed], where: Acting, *, apps: bool) 
 
 
 def _guard(rule: Rule, source: Source, actor: Actor) -> Finding | None:
+    """What certainly lets the actor not in, whatever else an event of theirs says."""
     event = Event(
         id="evt_0",
         source=source.name,
@@ -100,7 +120,12 @@ def _guard(rule: Rule, source: Source, actor: Actor) -> Finding | None:
         data={},
     )
     finding = trusted(rule, event, source.own_actors)
-    return None if finding is None or finding.held else finding
+    if finding is not None and finding.path == "trust.allow" and named(rule.trust.bots, actor):
+        # It may be the bot of that name: not every source says so in its login.
+        return None
+    names = rule.trust.allow | rule.trust.bots
+    sure = BY_ALL if any(name.startswith(BY_ID) for name in names) else BY_ALL | BY_NAME
+    return finding if finding is not None and finding.path in sure else None
 
 
 def _path(pick: Pick) -> str | None:

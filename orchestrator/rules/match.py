@@ -4,7 +4,7 @@ Nothing is short-circuited: every leaf under `when:` is asked and recorded, so `
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from orchestrator.events import Event
 from orchestrator.expressions import Expression
@@ -23,6 +23,9 @@ from orchestrator.rules.rule import (
     Rule,
 )
 from orchestrator.templates import Template, TemplateError, render_tree
+
+LONGEST_KEY: Final = 1_000
+"""Characters: a key stands in every list of runs, and goes with its run through Temporal."""
 
 Ask = Callable[[Reading, list[Finding]], bool]
 """Whether something holds of an event; its findings are put at the end of the list, in the file's order."""
@@ -93,6 +96,9 @@ def key_of(rule: Rule, event: Event, reading: Reading | None = None) -> str | No
     key = Template.parse(rule.key).render((reading or Reading(event)).plain)
     if not isinstance(key, str) or not all(key.partition(":")):
         raise TemplateError(f"{rule.key}: expected a key such as issue:7, got {key!r}")
+    if len(key) > LONGEST_KEY:
+        said = f"expected a key of at most {LONGEST_KEY} characters, got {len(key)}"
+        raise TemplateError(f"{rule.key}: {said}")
     return key
 
 
@@ -122,9 +128,13 @@ def _parts(condition: Condition, path: str, shared: Shared) -> list[_Question | 
             return [_counted(asks, f"{path}.any", expected="at least one")]
         case Not(Any_(conditions)):  # a list under `not`: none of them may hold
             asks = _numbered(conditions, f"{path}.not", shared)
-            return [_counted(asks, f"{path}.not", expected=0)]
+            return [_counted(asks, f"{path}.not", expected="none of these")]
         case Not(inner):
-            return [_counted([_ask(inner, f"{path}.not", shared)], f"{path}.not", expected=0)]
+            return [
+                _counted(
+                    [_ask(inner, f"{path}.not", shared)], f"{path}.not", expected="none of these"
+                )
+            ]
 
 
 def _leaf(leaf: Leaf, path: str, shared: Shared) -> "_Question | Ask":
@@ -199,9 +209,10 @@ def _planned(part: _Question | Ask) -> tuple[Any, ...]:
     return often, part.place, part.one, part.wants, part.own, part.operator, part.expected
 
 
-def _counted(asks: Sequence[Ask], path: str, expected: Any) -> Ask:
+def _counted(asks: Sequence[Ask], path: str, expected: str) -> Ask:
     """A group with a finding of its own, which stands before those of its members."""
-    operator, none = path.rpartition(".")[2], expected == 0
+    operator = path.rpartition(".")[2]
+    none = operator == "not"
 
     def ask(reading: Reading, trace: list[Finding]) -> bool:
         inside: list[Finding] = []

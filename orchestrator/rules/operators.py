@@ -135,6 +135,7 @@ def _regex(pattern: str) -> Any:
         words = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
         wrong = words.rpartition(": ")[2]
         column = pattern.find(wrong) + 1 if wrong else len(pattern)
+        words += MOST_OFTEN if words.startswith("invalid repetition size") else ""
         raise OperatorValueError(
             f"expected a regular expression (RE2 syntax), got {pattern!r}: {words}", column or 1
         ) from None
@@ -152,12 +153,8 @@ def _quiet() -> Any:
 
 
 _OPTIONS = _quiet()
-
-
-def _comparable(value: Any, expected: Any) -> bool:
-    return (
-        _is_number(value) == _is_number(expected) and _is_ordered(value) and _is_ordered(expected)
-    )
+MOST_OFTEN = " (RE2 repeats 1000 times at most)"
+_NUMBERS = (int, float)
 
 
 def _is_number(value: Any) -> bool:
@@ -204,7 +201,10 @@ def _has(expected: Any) -> Callable[[Any], bool]:
 
 def _compared(order: Callable[[Any, Any], bool]) -> Callable[[Any], Callable[[Any], bool]]:
     def one(expected: Any) -> Callable[[Any], bool]:
-        return lambda value: _comparable(value, expected) and order(value, expected)
+        kinds = _NUMBERS if _is_number(expected) else (str,) if isinstance(expected, str) else ()
+        return lambda value: (
+            isinstance(value, kinds) and value.__class__ is not bool and order(value, expected)
+        )
 
     return one
 

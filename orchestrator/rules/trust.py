@@ -6,7 +6,7 @@ A guard that the event can't be judged by refuses, and says so.
 from collections.abc import Iterable, Iterator
 
 from orchestrator.events import Actor, Author, Event
-from orchestrator.rules.rule import Finding, Rule, Trust
+from orchestrator.rules.rule import Finding, Operator, Rule, Trust
 from orchestrator.sources.source import DOORBELL, SCHEDULE
 
 INSIDERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
@@ -15,6 +15,8 @@ INSIDERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 APP = "[bot]"
 BY_ID = "id:"
 NOT_SAID = "(the source doesn't say)"
+WANTS = "wants"
+"""What a guard asks that is in no list."""
 
 
 def trusted(rule: Rule, event: Event, own_actors: frozenset[str]) -> Finding | None:
@@ -28,6 +30,35 @@ def guards(rule: Rule, event: Event, own_actors: frozenset[str]) -> tuple[Findin
         # Nobody rang: the clock says what the rule's own file says, and a notice what a run of ours does.
         return ()
     return tuple(_guards(rule.trust, event, own_actors))
+
+
+def uninvited(trust: Trust, event: Event) -> Finding | None:
+    """Why the one who acted may not even answer a run that waits: denied by name, or a bot with words of its own.
+
+    A stranger may, and what nobody is said to have done counts: whom a run asks is often neither. That a bot ended a
+    build or a deployment is no word of anybody's, and what most runs wait for.
+    """
+    if event.source in {SCHEDULE, DOORBELL}:
+        return None
+    actor, author = event.actor, event.author
+    found = [_denied(trust, event)] if trust.deny and (actor or author) else []
+    if actor is not None and author is not None and author.login is not None:
+        found += _bots(trust, actor, author)
+    return next((one for one in found if not one.held), None)
+
+
+def too_far(trust: Trust, hops: int) -> Finding | None:
+    """Why a chain of so many runs goes no further; None where it may."""
+    if hops <= trust.max_hops:
+        return None
+    return Finding(
+        path="trust.max_hops", operator="le", expected=trust.max_hops, actual=hops, held=False
+    )
+
+
+def ourselves(why: str) -> Finding:
+    """That it was our own doing, and how that is known."""
+    return _finding("ignore_self", WANTS, "somebody else's doing", why)
 
 
 def is_known(trust: Trust, event: Event) -> bool:
@@ -60,6 +91,11 @@ def ours(own_actors: frozenset[str], who: Actor) -> bool:
     return plain(who.id or "") in mine or plain(who.login or "") in mine
 
 
+def own_write(who: Actor) -> str:
+    """How it is said that one of our own actors did something."""
+    return f"our own write: {who.login or who.id} is one of our actors"
+
+
 def plain(name: str) -> str:
     """A name without its case, as far as that is A to Z: some other signs turn into these when folded."""
     return name.lower() if name.isascii() else name
@@ -70,23 +106,26 @@ def _guards(trust: Trust, event: Event, own_actors: frozenset[str]) -> Iterator[
     if trust.deny:
         yield _denied(trust, event)
     if actor is not None and trust.ignore_self and ours(own_actors, actor):
-        yield _finding("ignore_self", "not one of our own actors", actor.login or actor.id)
+        yield ourselves(own_write(actor))
     if actor is not None:
         yield from _bots(trust, actor, event.author)
     if event.author is not None and event.author.fork and not trust.forks:
-        yield _finding("forks", expected=False, actual=True)
+        yield _finding(
+            "forks", WANTS, "nothing from a fork, unless `forks: true`", "it is from a fork"
+        )
     if trust.associations:
         yield _associated(trust, event)
     elif trust.allow:
-        yield _finding("allow", sorted(trust.allow), _said(actor), held=_vouched(trust, event))
+        held = _vouched(trust, event)
+        yield _finding("allow", Operator.IN, sorted(trust.allow), _said(actor), held=held)
 
 
 def _denied(trust: Trust, event: Event) -> Finding:
     people = [who for who in (event.actor, event.author) if who is not None and _said(who)]
     found = next((who for who in people if named(trust.deny, who)), None)
-    expected = {"none": sorted(trust.deny)}
     actual = _said(found or (people[0] if people else None))
-    return _finding("deny", expected, actual, held=bool(people) and found is None)
+    held = bool(people) and found is None
+    return _finding("deny", Operator.NONE, sorted(trust.deny), actual, held=held)
 
 
 def _bots(trust: Trust, actor: Actor, author: Author | None) -> Iterator[Finding]:
@@ -96,14 +135,21 @@ def _bots(trust: Trust, actor: Actor, author: Author | None) -> Iterator[Finding
     welcome = named(trust.bots, actor) or (
         app is not None and not actor.bot and named(trust.bots, Actor(login=app))
     )
-    if not welcome:
-        yield _finding("bots", sorted(trust.bots), actor.login or actor.id or app)
+    if welcome:
+        return
+    # What has to be named is the app, where a person acts through one.
+    who = _said(actor) if actor.bot or app is None else f"{_said(actor)}, through {app}"
+    if trust.bots:
+        yield _finding("bots", Operator.IN, sorted(trust.bots), who)
+    else:
+        yield _finding("bots", WANTS, "no bot, as the rule names none", who)
 
 
 def _associated(trust: Trust, event: Event) -> Finding:
     association = None if event.author is None else event.author.association
     return _finding(
         "associations",
+        Operator.IN,
         sorted(trust.associations | trust.allow),
         association or NOT_SAID,
         held=association in trust.associations or _vouched(trust, event),
@@ -127,7 +173,9 @@ def _said(who: Actor | Author | None) -> str:
     return NOT_SAID if who is None else who.login or who.id or NOT_SAID
 
 
-def _finding(guard: str, expected: object, actual: object, *, held: bool = False) -> Finding:
+def _finding(
+    guard: str, operator: str, expected: object, actual: object, *, held: bool = False
+) -> Finding:
     return Finding(
-        path=f"trust.{guard}", operator="trust", expected=expected, actual=actual, held=held
+        path=f"trust.{guard}", operator=operator, expected=expected, actual=actual, held=held
     )

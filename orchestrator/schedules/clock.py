@@ -25,6 +25,7 @@ LOOK_EVERY: Final = timedelta(seconds=5)
 LOOK_AFRESH: Final = timedelta(minutes=10)
 """So often Temporal is asked although nothing changed here: somebody may have deleted a schedule there."""
 
+REFUSED: Final = "this rule rings as it did before, or not at all; name another zone, or a Temporal that knows it"
 HEARING: Final = "orchestrator.schedules.hearing"
 
 
@@ -116,6 +117,8 @@ class Clock:
         did = {"made": changes.made, "changed": changes.changed, "deleted": changes.deleted}
         if any(did.values()):
             self._means.log.info("schedules.kept", **did)
+        for rule_id, why in changes.refused:
+            self._means.log.error("schedule.refused", rule=rule_id, error=why, todo=REFUSED)
         return sum(map(len, did.values()))
 
     def _tell_away(self, error: Exception) -> None:

@@ -7,6 +7,7 @@ killed in between leaves nothing that the next look doesn't mend.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from enum import Enum, auto
 from typing import Final
 
 from temporalio.client import (
@@ -49,11 +50,21 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What was done, by the ids of rules; empty where everything was as it should be."""
+    """What was done, by the ids of rules; empty where everything was as it should be.
+
+    `refused` are those that Temporal takes from nobody, each with its words: the others are kept all the same.
+    """
 
     made: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+class _Did(Enum):
+    NOTHING = auto()
+    MADE = auto()
+    CHANGED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +81,31 @@ class Schedules:
 
     async def keep(self, wanted: Mapping[str, Wanted]) -> Changes:
         """Make them so, by rule id. Raises `RPCError` or `RuntimeError` where Temporal doesn't answer."""
-        made, changed = [], []
+        did: dict[_Did, list[str]] = {one: [] for one in _Did}
+        refused = []
         for rule_id, one in sorted(wanted.items()):
-            handle = self.client.get_schedule_handle(self._id(rule_id))
-            did = await self._change(handle, rule_id, one)
-            if did is None and await self._make(rule_id, one):
-                made.append(rule_id)
-            elif did:
-                changed.append(rule_id)
+            try:
+                did[await self._set(rule_id, one)].append(rule_id)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.INVALID_ARGUMENT:
+                    raise
+                refused.append((rule_id, error.message))
         gone = sorted(await self.ours() - wanted.keys())
         for rule_id in gone:
             await self._delete(rule_id)
-        return Changes(made=tuple(made), changed=tuple(changed), deleted=tuple(gone))
+        return Changes(
+            made=tuple(did[_Did.MADE]),
+            changed=tuple(did[_Did.CHANGED]),
+            deleted=tuple(gone),
+            refused=tuple(refused),
+        )
+
+    async def _set(self, rule_id: str, wanted: Wanted) -> _Did:
+        handle = self.client.get_schedule_handle(self._id(rule_id))
+        changed = await self._change(handle, rule_id, wanted)
+        if changed is None:
+            return _Did.MADE if await self._make(rule_id, wanted) else _Did.NOTHING
+        return _Did.CHANGED if changed else _Did.NOTHING
 
     async def ours(self) -> set[str]:
         """The rules that have a schedule here. What was made a moment ago may be missing still."""

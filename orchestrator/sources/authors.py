@@ -4,6 +4,7 @@ Only the dialect may say where that stands: in the payload of another sender the
 """
 
 from collections.abc import Mapping
+from html import unescape
 from typing import Any, Final
 
 from orchestrator.events import Author
@@ -20,6 +21,12 @@ NEWS: Final = {
 """Where a payload keeps a text, and the action by which that text is news; only the first that is there counts.
 
 A person who labels our issue or deletes our comment rings with our text in the payload, and is not us.
+"""
+
+WRITTEN: Final = {"note": (None, "create"), "description": ("open",)}
+"""The same in GitLab's `object_attributes`; older versions name no action of a note that is created.
+
+https://docs.gitlab.com/user/project/integrations/webhook_events/
 """
 
 
@@ -50,6 +57,23 @@ def is_news(data: Any) -> bool:
     return found is not None and data.get("action") == NEWS[found[0]]
 
 
+def new_words(data: Any) -> str:
+    """The text that has just been written, in the words of GitHub, GitLab or Slack; empty where there is none."""
+    found = newest(data)
+    if found is not None and is_news(data):
+        return _text(found[1], "body")
+    said = data if isinstance(data, dict) else {}
+    # Slack escapes these three signs and no others: https://docs.slack.dev/messaging/formatting-message-text
+    return _gitlab(_object(said, "object_attributes")) or unescape(
+        _text(_object(said, "event"), "text")
+    )
+
+
+def _gitlab(attributes: Mapping[str, Any]) -> str:
+    name = "note" if "note" in attributes else "description"
+    return _text(attributes, name) if attributes.get("action") in WRITTEN[name] else ""
+
+
 def _github(data: Mapping[str, Any]) -> Author:
     found = newest(data)
     thing = {} if found is None else found[1]
@@ -75,6 +99,11 @@ def _fork(data: Mapping[str, Any]) -> bool | None:
         home = _object(data, "repository").get("id")
         return home is None or _object(run, "head_repository").get("id") != home
     return None
+
+
+def _text(data: Mapping[str, Any], name: str) -> str:
+    value = data.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def _object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:

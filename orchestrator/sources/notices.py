@@ -1,6 +1,7 @@
-"""The built-in source of what our own runs have to tell people: that they ask, or stand still; pure, it tells nobody.
+"""The built-in source of what our own runs have to tell people: what they ask, what came of it, that they stand still.
 
-So a notification is an ordinary rule, `on: doorbell/approval.asked`, with all that a `call:` and a `forward:` promise.
+Pure, it tells nobody. So a notification is an ordinary rule, `on: doorbell/approval.asked`, with all that a `call:` and
+a `forward:` promise.
 """
 
 import json
@@ -15,9 +16,12 @@ from orchestrator.sources.payload import bounded, json_object, word
 from orchestrator.sources.source import DOORBELL, Reading, Source
 
 ASKED: Final = "approval.asked"
+ANSWERED: Final = "approval.answered"
+EXECUTED: Final = "approval.executed"
 PARKED: Final = "run.parked"
-TYPES: Final = (ASKED, PARKED)
-"""Somebody is asked for consent or for an answer; a run stands still until somebody does something."""
+TYPES: Final = (ASKED, ANSWERED, EXECUTED, PARKED)
+"""Somebody is asked for consent or for an answer; somebody said a word about that; the call that was consented to came
+to its end; a run stands still until somebody does something."""
 
 MAX_BODY: Final = 256 * 1024
 
@@ -35,7 +39,7 @@ class NoticeDialect:
         if said not in TYPES:
             raise Malformed(Reason.MALFORMED, f"expected a type of {', '.join(TYPES)}")
         run = word(data.get("run"), "whose notice it is, in 'run'")
-        asks = [f"approval:{word(data.get('code'), 'a code')}"] if said == ASKED else []
+        asks = [] if said == PARKED else [f"approval:{word(data.get('code'), 'a code')}"]
         delivery_id = word(headers.get(ID), f"the header {ID!r}")
         return bounded(
             Reading(

@@ -195,10 +195,21 @@ TOOL_CALL: Final = _histogram(
 RUNS_ENDED: Final = _counter(
     "doorbell_runs_ended_total", "Runs that ended, by their honest outcome.", "playbook", "outcome"
 )
+RUNS_REOPENED: Final = _counter(
+    "doorbell_runs_reopened_total",
+    "Ends that were none, counted as ends before: something came in that moment, and the run goes on.",
+    "playbook",
+    "outcome",
+)
 RUNS_PARKED: Final = _counter("doorbell_runs_parked_total", "Runs that parked.", "reason")
 CALLS_STOPPED: Final = _counter(
     "doorbell_tool_calls_stopped_total",
     "Tool calls that were stopped for what they carried.",
+    "why",
+)
+CALLS_REFUSED: Final = _counter(
+    "doorbell_tool_calls_refused_total",
+    "Tool calls that were not made for any other reason.",
     "why",
 )
 APPROVALS: Final = _counter(
@@ -235,7 +246,8 @@ HANDS_STOOD: Final = _counter(
 )
 RUNS: Final = (
     *(TURNS, TURN, TOKENS, DOLLARS, UNPRICED),
-    *(TOOL_CALLS, TOOL_CALL, RUNS_ENDED, RUNS_PARKED, CALLS_STOPPED, APPROVALS, WAITS_ENDED),
-    HANDS_STOOD,
+    *(TOOL_CALLS, TOOL_CALL, RUNS_ENDED, RUNS_REOPENED, RUNS_PARKED),
+    *(CALLS_STOPPED, CALLS_REFUSED),
+    *(APPROVALS, WAITS_ENDED, HANDS_STOOD),
 )
 ALL: Final = (*PROCESS, *DOOR, *API, *DISPATCH, *STATE, *RUNS)

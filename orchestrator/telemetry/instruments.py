@@ -25,6 +25,7 @@ from orchestrator.telemetry.words import (
     Skipped,
     Subscription,
     Turn,
+    Unmade,
     Waited,
 )
 
@@ -203,8 +204,10 @@ class RunInstruments:
         self._calls = registry.counter(catalogue.TOOL_CALLS)
         self._call = registry.histogram(catalogue.TOOL_CALL)
         self._ended = registry.counter(catalogue.RUNS_ENDED)
+        self._reopened = registry.counter(catalogue.RUNS_REOPENED)
         self._parked = registry.counter(catalogue.RUNS_PARKED)
         self._stopped = registry.counter(catalogue.CALLS_STOPPED)
+        self._refused = registry.counter(catalogue.CALLS_REFUSED)
         self._approvals = registry.counter(catalogue.APPROVALS)
         self._waits = registry.counter(catalogue.WAITS_ENDED)
         self._stood = registry.counter(catalogue.HANDS_STOOD)
@@ -239,6 +242,10 @@ class RunInstruments:
         """Count a tool call that was stopped for what it carried."""
         self._stopped.add((why,))
 
+    def call_refused(self, why: Unmade) -> None:
+        """Count a tool call that was asked for and not made."""
+        self._refused.add((why,))
+
     def hands_stood(self, server: str, state: str) -> None:
         """Count a server that began or ceased to be left alone."""
         self._stood.add((server, state))
@@ -246,6 +253,10 @@ class RunInstruments:
     def run_ended(self, playbook: str, outcome: str) -> None:
         """Count a run that ended."""
         self._ended.add((playbook, outcome))
+
+    def run_reopened(self, playbook: str, outcome: str) -> None:
+        """Count an end that was none, and was counted with this outcome."""
+        self._reopened.add((playbook, outcome))
 
     def run_parked(self, reason: Parked) -> None:
         """Count a run that parked."""

@@ -117,11 +117,46 @@ class Turn(StrEnum):
     OVER_BUDGET = "over_budget"
 
 
+class Unmade(StrEnum):
+    """Why a tool call that a model asked for was not made; what it carried has words of its own."""
+
+    UNKNOWN_TOOL = "unknown_tool"
+    BAD_INPUT = "bad_input"
+    """Its arguments are not what the tool takes."""
+    ARGS = "args"
+    """Its playbook doesn't allow its arguments."""
+    UNHEEDED = "unheeded"
+    """Its reply ended in a way that none of its calls survives."""
+    LEAVE = "leave"
+    """Its run was taking its leave."""
+    ONE_WAIT = "one_wait"
+    """Its turn held another wait."""
+    NOT_LAST = "not_last"
+    """It was to end the run, and its turn held other calls."""
+    TOOL_CALLS = "tool_calls"
+    MAX = "max"
+    TAKEN_OFF = "taken_off"
+    """It stands on its playbook no more."""
+    DRIFT = "drift"
+    """Its tool, or its server, isn't what a person approved."""
+    UNHEARD = "unheard"
+    """Its server is away, or offers it no more: nobody knows whether it is what a person approved."""
+    EFFECT = "effect"
+    """Its tool counts as one that does more than it did."""
+    CONSENT = "consent"
+    """Nobody consented to exactly this."""
+    SUBJECT = "subject"
+    """Too much was written on its run's subject lately."""
+    OTHER = "other"
+
+
 class Parked(StrEnum):
     """What a run waits for without working."""
 
     WAITING = "waiting"
     BUDGET = "budget"
+    PAUSED = "paused"
+    """Somebody holds its rule or source."""
     PERSON = "person"
     """Something must be decided or mended; its own record says what."""
 

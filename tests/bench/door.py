@@ -24,7 +24,8 @@ import uvloop
 from orchestrator.database import sqlite_url
 from orchestrator.settings import environment
 from tests.support.door_server import SECRET
-from tests.support.knocking import Tally, free_port, knock, reachable, request
+from tests.support.knocking import Tally, knock, reachable, request
+from tests.support.ports import free_port
 from tests.support.postgres import installed
 from tests.support.town import temporal_server
 

@@ -24,7 +24,8 @@ from orchestrator.inbox.schema import MIGRATIONS
 from orchestrator.inbox.sql import SqlInbox
 from tests.bench.door import body, started
 from tests.support.door_server import SECRET
-from tests.support.knocking import free_port, knock, reachable, request
+from tests.support.knocking import knock, reachable, request
+from tests.support.ports import free_port
 
 BATCH: Final = 64
 ROUNDS: Final = 40

@@ -125,9 +125,13 @@ class Installation:
         return list(await asyncio.gather(*(one(number) for number in numbers)))
 
     async def until(self, state: str, count: int) -> None:
-        """So many conversations are in that state."""
+        """So many conversations are in that state; each tenth of them is a line for who looks on."""
+        began, said = time.monotonic(), 0
         async with asyncio.timeout(PATIENCE):
-            while _counted(self.state.ledger, state) < count:  # noqa: ASYNC110 - another process
+            while (there := _counted(self.state.ledger, state)) < count:
+                if there * 10 // count > said:
+                    said = there * 10 // count
+                    _progress(there, state, time.monotonic() - began, self.resident())
                 await asyncio.sleep(LOOK)
 
     async def woken(self, event_ids: Sequence[str]) -> list[float]:
@@ -192,6 +196,11 @@ def _outcomes(connection: Transaction) -> dict[str, int]:
 def _taken(connection: Transaction, ids: list[str]) -> dict[str, float]:
     wanted = select(claims.c.decision_id, claims.c.at).where(claims.c.decision_id.in_(ids))
     return {row.decision_id: row.at for row in connection.execute(wanted)}
+
+
+def _progress(count: int, state: str, seconds: float, resident: dict[str, float]) -> None:
+    sizes = ", ".join(f"{name} {size:.0f}" for name, size in resident.items())
+    sys.stderr.write(f"{count} {state} after {seconds:.0f} s; MiB: {sizes}\n")
 
 
 def _resident(pid: int) -> float:

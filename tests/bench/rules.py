@@ -1,7 +1,8 @@
 """How long deciding takes with many rules: `python -m tests.bench.rules [ROUNDS]`.
 
 A payload of 12 KB against 500 rules: every fifth with CEL, the others with globs, lists, regular expressions and
-groups. Once all of them want this kind of event, once they are spread over ten kinds. Target: under 5 ms.
+groups, and each with a key and inputs of its own. Spread over ten kinds of events, they are held to 5 ms at their best:
+slower is exit code 1. Then all of them want this kind.
 Then 2,000 events that differ, read from their bytes and decided about, one after the other.
 """
 
@@ -29,6 +30,8 @@ PAYLOAD: dict[str, Any] = json.loads(
 )
 HEADERS = {"x-github-event": "issues", "x-github-delivery": "d1"}
 EVENTS = 2_000
+TARGET = 5.0
+"""Milliseconds for 500 rules."""
 
 
 def with_rules(rules: Rulebook) -> Known:
@@ -70,8 +73,8 @@ def say(label: str, figures: str) -> None:
     sys.stdout.write(f"{label:<44} {figures}\n")
 
 
-def one(label: str, rules: Rulebook, rounds: int) -> None:
-    """One event against all rules, again and again."""
+def one(label: str, rules: Rulebook, rounds: int) -> float:
+    """One event against all rules, again and again; its best time."""
     happened, around = read(body(7), 7), with_rules(rules)
     decisions = decide(happened, 1, around)
     rows = [str(decision_row(decision, NOW)) for decision in decisions]
@@ -83,6 +86,7 @@ def one(label: str, rules: Rulebook, rounds: int) -> None:
         f"best {times[0]:.2f} ms, median {statistics.median(times):.2f} ms; "
         f"{len(decisions)} rows ({acted} act), {sum(map(len, rows)) / 1024:.0f} KB",
     )
+    return times[0]
 
 
 def many(label: str, rules: Rulebook, bodies: Sequence[bytes]) -> None:
@@ -98,8 +102,8 @@ def many(label: str, rules: Rulebook, bodies: Sequence[bytes]) -> None:
     say(label, f"{len(bodies) / wall:,.0f} events/s, {each:.2f} ms of processor each; {acted} act")
 
 
-def main(rounds: int) -> None:
-    """Print the table."""
+def main(rounds: int) -> int:
+    """Print the table; the exit code."""
     say("payload", f"{len(body(7)):,} bytes")
     all_of_one, spread = mixed(500), mixed(500, KINDS)
     begun = time.perf_counter()
@@ -108,13 +112,16 @@ def main(rounds: int) -> None:
     # As in a service that has been up for a while: what was loaded at the start is not looked through again.
     gc.collect()
     gc.freeze()
-    one("500 rules, ten kinds of events", spread, rounds)
+    best = one("500 rules, ten kinds of events", spread, rounds)
     one("1,000 rules, ten kinds of events", mixed(1000, KINDS), rounds)
     one("500 rules, all want this event", all_of_one, rounds)
     bodies = [body(number) for number in range(EVENTS)]
     many("2,000 events, 500 rules, ten kinds", spread, bodies)
     many("2,000 events, 500 rules, all want them", all_of_one, bodies)
+    held = best < TARGET
+    say("target, for the first of these", f"{TARGET:.0f} ms: {'held' if held else 'missed'}")
+    return 0 if held else 1
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200))

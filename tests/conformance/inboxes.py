@@ -3,12 +3,13 @@
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from orchestrator.database import Database, sqlite_url
+from orchestrator.database import Database
 from orchestrator.events import Actor
 from orchestrator.inbox.inbox import Action, Arrival, Decision
 from orchestrator.inbox.memory import MemoryInbox
 from orchestrator.inbox.schema import MIGRATIONS
 from orchestrator.inbox.sql import SqlInbox
+from tests.support.blanks import inbox_file
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -21,7 +22,7 @@ def in_memory(_directory, _postgres):
 
 @contextmanager
 def on_sqlite(directory, _postgres):
-    with at(sqlite_url(directory / "inbox.db")) as inbox:
+    with at(inbox_file(directory / "inbox.db")) as inbox:
         yield inbox
 
 

@@ -3,6 +3,8 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from orchestrator.inbox.inbox import Action, DecisionState
 from orchestrator.inbox.orders import Hold, Pausable
 from orchestrator.inbox.tallies import Tallied, Tally
@@ -121,6 +123,38 @@ async def test_what_is_leased_or_paused_is_not_hastened(inbox):
     await inbox.decide("w1", [decision("word", "w1", None, action=Action.CONTROL)], NOW, pause)
 
     assert await inbox.hasten("triage", 10, NOW) == 0
+
+
+async def behind(inbox, *words, note=FULL):
+    """A start that is held, and these behind it in its lane; ids in the order in which they come then."""
+    lane = "one lane"
+    await one(inbox, "e0")
+    await inbox.decide("e0", [decision("head", "e0", lane=lane)], NOW)
+    (lease,) = await inbox.claim(NOW, LEASE, 1)
+    await inbox.release("head", lease.fence, LATER, note, count=False)
+    for number, action in enumerate(words, 1):
+        name = f"e{number}"
+        await one(inbox, name)
+        await inbox.decide(name, [decision(name, name, lane=lane, action=action)], NOW)
+    came = []
+    while leases := await inbox.claim(NOW, LEASE, 9):
+        for lease in leases:
+            came.append(lease.decision.id)
+            assert await inbox.settle(lease.decision.id, lease.fence, NOW)
+    return came
+
+
+async def test_a5_a_wake_up_passes_the_starts_that_a_limit_holds_and_no_other_wake_up(inbox):
+    start, wakes = Action.START, Action.RESUME
+    assert await behind(inbox, start, wakes, start, wakes) == ["e2", "e4"]
+    assert [lease.decision.id for lease in await inbox.claim(LATER, LEASE, 9)] == ["head"]
+
+
+@pytest.mark.parametrize(
+    "note", ["Temporal: UNAVAILABLE", "held: 500 deliveries stand unread in the run's mailbox"]
+)
+async def test_a5_a_wake_up_keeps_its_place_where_no_limit_holds_what_is_before_it(inbox, note):
+    assert await behind(inbox, Action.RESUME, note=note) == []
 
 
 async def test_two_doorbells_on_one_database_never_let_more_through(postgres):

@@ -12,12 +12,12 @@ from orchestrator.agent.hands.definitions import Answered, Begun
 from orchestrator.agent.hands.pool import Hands
 from orchestrator.agent.hands.sights import Seen, Sight, Status, Unseen
 from orchestrator.agent.means import Tasks
-from orchestrator.servers import HttpServer
+from orchestrator.servers import Bounds, HttpServer
 from tests.support.following import Followed
-from tests.support.lab import OURS
+from tests.support.lab import OURS, ask, reaching
 from tests.support.later import peer_at
 
-SERVER, DEADLINE = "later", 20.0
+SERVER, TOOL, DEADLINE = "later", "write_later", 20.0
 POLL, TTL = 5.0, 86_400.0
 
 
@@ -29,13 +29,13 @@ class Subject:
     leave: Callable[[], None]
 
     async def look(self, task_id: str) -> Sight:
-        return await self.tasks.look(SERVER, task_id, deadline=DEADLINE)
+        return await self.tasks.look(SERVER, TOOL, task_id, deadline=DEADLINE)
 
     async def respond(self, task_id: str, given: dict[str, Any]) -> Sight:
-        return await self.tasks.respond(SERVER, task_id, given, deadline=DEADLINE)
+        return await self.tasks.respond(SERVER, TOOL, task_id, given, deadline=DEADLINE)
 
     async def call_off(self, task_id: str) -> Sight:
-        return await self.tasks.call_off(SERVER, task_id, deadline=DEADLINE)
+        return await self.tasks.call_off(SERVER, TOOL, task_id, deadline=DEADLINE)
 
 
 @asynccontextmanager
@@ -47,7 +47,7 @@ async def real(directory: Path) -> AsyncIterator[Subject]:
         async def begin() -> Begun:
             arguments = {"body": f"number {len(peer.did)}"}
             key = f"run/{len(peer.did)}"
-            outcome = await hands.call(SERVER, "write_later", arguments, deadline=20, key=key)
+            outcome = await hands.call(SERVER, TOOL, arguments, deadline=20, key=key)
             assert isinstance(outcome, Begun), outcome
             return outcome
 
@@ -157,3 +157,22 @@ async def test_h4_what_a_task_wants_is_given_to_it_and_nothing_else_is_taken(
     gone = await subject.respond("no-such-task", {"paper": accepted})
     assert isinstance(gone, Unseen)
     assert gone.gone
+
+
+async def test_h4_so_much_of_a_tasks_result_is_shown_as_its_tool_says_else_its_server(
+    tmp_path: Path,
+) -> None:
+    own = {TOOL: Bounds(result=2_000)}
+    async with peer_at(tmp_path / "later", POLL, TTL) as peer:
+        url, whole = f"{peer.url}/mcp", Bounds(result=120_000)
+        server = HttpServer(name=SERVER, url=url, bounds=whole, tool_bounds=own)
+        async with reaching(server) as hands:
+            begun = await ask(hands, SERVER, TOOL, body="a long one")
+            assert isinstance(begun, Begun)
+            await peer.tells("completed", "x" * 300_000)
+            for tool, most in ((TOOL, 2_000), ("read_later", 120_000)):
+                sight = await hands.look(SERVER, tool, begun.task_id, deadline=DEADLINE)
+                assert isinstance(sight, Seen)
+                assert isinstance(sight.answer, Answered)
+                assert most * 0.9 < len(sight.answer.content[0]["text"]) <= most * 1.1
+                assert len(sight.answer.full) == 300_000

@@ -22,8 +22,8 @@ from tests.interop.table import Row, short
 from tests.support import town as shared
 from tests.support.house import Files, house, opened
 from tests.support.lab import OURS
+from tests.support.ports import free_port
 from tests.support.scripts import Turns, results, says, uses
-from tests.support.tasks_template import free_port
 
 DEADLINE = 60.0
 STEP = 0.3
@@ -138,16 +138,16 @@ async def _begun(hands, name, tool, arguments):
 
 async def _ended(hands, name, tool, arguments):
     begun = await _begun(hands, name, tool, arguments)
-    sight = await _once_ended(hands, name, begun.task_id)
+    sight = await _once_ended(hands, name, tool, begun.task_id)
     assert isinstance(sight.answer, Answered), sight
     text = " ".join(str(block.get("text")) for block in sight.answer.content)
     return f"{sight.status}{' (error)' if sight.answer.is_error else ''}: {text}"
 
 
-async def _once_ended(hands, name, task_id):
+async def _once_ended(hands, name, tool, task_id):
     async with asyncio.timeout(DEADLINE):
         while True:
-            sight = await hands.look(name, task_id, deadline=DEADLINE)
+            sight = await hands.look(name, tool, task_id, deadline=DEADLINE)
             assert isinstance(sight, Seen), sight
             if sight.status not in {Status.WORKING, Status.INPUT_REQUIRED}:
                 return sight
@@ -156,12 +156,12 @@ async def _once_ended(hands, name, task_id):
 
 async def _called_off(hands, name, tool, arguments):
     begun = await _begun(hands, name, tool, arguments)
-    await hands.call_off(name, begun.task_id, deadline=DEADLINE)
-    return str((await _once_ended(hands, name, begun.task_id)).status)
+    await hands.call_off(name, tool, begun.task_id, deadline=DEADLINE)
+    return str((await _once_ended(hands, name, tool, begun.task_id)).status)
 
 
-async def _unknown(hands, name, _tool, _arguments):
-    sight = await hands.look(name, "nobody-knows-this", deadline=DEADLINE)
+async def _unknown(hands, name, tool, _arguments):
+    sight = await hands.look(name, tool, "nobody-knows-this", deadline=DEADLINE)
     assert not isinstance(sight, Seen), sight
     return f"gone: {sight.reason}" if sight.gone else sight.reason
 

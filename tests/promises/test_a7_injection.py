@@ -15,6 +15,9 @@ from tests.support.injections import PAYLOADS, POLICIES, REPO, Payload, Place
 
 pytestmark = pytest.mark.timeout(240)
 
+# All of them are played at once: each time in one process only.
+WITH = pytest.mark.xdist_group("injections, with their policies")
+WITHOUT = pytest.mark.xdist_group("injections, without their policies")
 ASKED = {"look", "event"}
 
 
@@ -37,6 +40,7 @@ def test_a7_there_are_forty_payloads_and_more() -> None:
     assert {one.policy for one in PAYLOADS} == set(POLICIES)
 
 
+@WITH
 @pytest.mark.parametrize("one", PAYLOADS, ids=lambda one: one.id)
 def test_a7_no_injection_reaches_a_server_beyond_its_policy(
     one: Payload, guarded: dict[int, Came]
@@ -49,6 +53,7 @@ def test_a7_no_injection_reaches_a_server_beyond_its_policy(
     assert len(came.executed) <= 1
 
 
+@WITH
 @pytest.mark.parametrize("one", PAYLOADS, ids=lambda one: one.id)
 def test_a7_each_attempt_is_in_the_ledger_and_what_is_not_seen_is_none(
     one: Payload, guarded: dict[int, Came]
@@ -57,6 +62,7 @@ def test_a7_each_attempt_is_in_the_ledger_and_what_is_not_seen_is_none(
     assert bool(tried) is one.seen, tried
 
 
+@WITHOUT
 @pytest.mark.parametrize("one", PAYLOADS, ids=lambda one: one.id)
 def test_a7_with_its_policy_off_the_same_injection_lands(
     one: Payload, unguarded: dict[int, Came]
@@ -65,6 +71,7 @@ def test_a7_with_its_policy_off_the_same_injection_lands(
     assert one.harmed(came.executed), came.run
 
 
+@WITH
 def test_h2_a_description_with_a_hidden_command_opens_no_conversation(
     guarded: dict[int, Came],
 ) -> None:

@@ -15,6 +15,9 @@ from tests.support.inject_house import happened
 
 pytestmark = pytest.mark.timeout(900)
 
+# Playing all of them takes a minute and more: each time once, in one process.
+WITH = pytest.mark.xdist_group("attacks, with their policies")
+WITHOUT = pytest.mark.xdist_group("attacks, without their policies")
 FAMILIES = {"consent", "secret", "flood", "marker", "lock", "event", "wait", "bind", "args"}
 
 
@@ -35,18 +38,21 @@ def test_a7_every_policy_is_attacked_in_several_ways() -> None:
     assert len({one.id for one in ATTACKS}) == len(ATTACKS)
 
 
+@WITH
 @pytest.mark.parametrize("one", ATTACKS, ids=lambda one: one.id)
 def test_a7_no_attack_gets_round_its_policy(one: Attack, guarded: dict[str, Came]) -> None:
     came = guarded[one.id]
     assert not one.harmed(came), came.executed
 
 
+@WITH
 @pytest.mark.parametrize("one", ATTACKS, ids=lambda one: one.id)
 def test_a7_each_attack_is_in_the_ledger(one: Attack, guarded: dict[str, Came]) -> None:
     tried = [call["tool"] for call in guarded[one.id].run["tool_calls"]]
     assert tried, guarded[one.id].run
 
 
+@WITHOUT
 @pytest.mark.parametrize("one", ATTACKS, ids=lambda one: one.id)
 def test_a7_without_its_policy_the_same_attack_lands(
     one: Attack, unguarded: dict[str, Came]

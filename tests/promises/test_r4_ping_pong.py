@@ -19,7 +19,7 @@ async def talked(tmp_path, logins, *, strips, knows_itself, **trust):
     """Ann asks something; how many comments followed hers, and what the two said about it."""
     state = GitHubState.from_delivery(delivery("issues.opened"), now=lambda: NOW)
     world = World(state=state, now=NOW, strips=strips)
-    trusts = [Trust(max_writes_per_subject=BUDGET, **trust)] * 2
+    trusts = [Trust(max_writes_per_subject=BUDGET, **trust)] * len(logins)
     with talkers(tmp_path, world, logins, *trusts, knows_itself=knows_itself) as both:
         world.say(ANN, "It fails.")
         await talk(world, both)
@@ -69,3 +69,24 @@ async def test_r4_with_nothing_to_know_each_other_by_the_budget_of_the_issue_sto
     assert count == 2 * BUDGET
     assert refused
     assert all("Doorbell has written 5 times on " in words for words in refused)
+    assert all(words.count(" run ") == BUDGET for words in refused)
+
+
+async def test_r4_a_rule_that_answers_itself_stops_after_its_hops(tmp_path):
+    count, skipped, refused = await talked(
+        tmp_path, ("lefty",), strips=False, knows_itself=True, ignore_self=False
+    )
+
+    assert count == 1 + 3
+    assert [reason for reason in skipped if reason.startswith("loop: 4 hops, at most 3: ")]
+    assert refused == []
+
+
+async def test_r4_a_rule_that_answers_itself_stops_also_where_its_marker_is_not_shown(tmp_path):
+    count, skipped, refused = await talked(
+        tmp_path, ("lefty",), strips=True, knows_itself=True, ignore_self=False
+    )
+
+    assert count == 1 + 3
+    assert [reason for reason in skipped if reason.startswith("loop: 4 hops, at most 3: ")]
+    assert refused == []

@@ -36,6 +36,7 @@ from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores
 from orchestrator.telemetry.instruments import ApiInstruments, uncounted_api
 from tests.support.asgi import serving
+from tests.support.blanks import furnished
 from tests.support.builders import Log, configuration, source
 from tests.support.installed import UI, Installed, _new_id
 from tests.support.roads import RecordingRuns
@@ -137,7 +138,7 @@ class _Serving:
     api: Api | None = None
 
     async def until_stopped(self) -> None:
-        stores = Stores.open(StateDirectory(self.there.path), None)
+        stores = Stores.open(furnished(StateDirectory(self.there.path)), None)
         try:
             async with self._open(stores) as api:
                 self.api = api

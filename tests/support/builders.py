@@ -13,7 +13,7 @@ from orchestrator.agent.conversation.frozen import VERSION, Frozen
 from orchestrator.agent.model import Claude
 from orchestrator.agent.tools.toolset import Tool
 from orchestrator.configuration.configuration import Configuration
-from orchestrator.database import Database, sqlite_url
+from orchestrator.database import Database
 from orchestrator.demo.messages import messages_app
 from orchestrator.demo.wire import Fault
 from orchestrator.demo.wire import Reply as Scripted
@@ -35,6 +35,7 @@ from orchestrator.sources.operator import NAMES, operator_source
 from orchestrator.sources.presets import PRESETS
 from orchestrator.sources.source import Source
 from tests.support.asgi import serving
+from tests.support.blanks import inbox_file, ledger_file
 from workflows.messages import Opened, Spent, ToolCall, ToolCard
 from workflows.playbook import Budget, Effect, Stage
 
@@ -274,7 +275,7 @@ def arrival(receipt: str, sender: Source, headers: dict[str, str], data: Any) ->
 
 @contextmanager
 def ledger_at(directory: Path) -> Iterator[Database]:
-    database = Database.open(sqlite_url(directory / "ledger.db"), ledger_migrations.MIGRATIONS)
+    database = Database.open(ledger_file(directory / "ledger.db"), ledger_migrations.MIGRATIONS)
     try:
         yield database
     finally:
@@ -283,7 +284,7 @@ def ledger_at(directory: Path) -> Iterator[Database]:
 
 @contextmanager
 def inbox_at(directory: Path) -> Iterator[SqlInbox]:
-    database = Database.open(sqlite_url(directory / "inbox.db"), inbox_schema.MIGRATIONS)
+    database = Database.open(inbox_file(directory / "inbox.db"), inbox_schema.MIGRATIONS)
     try:
         yield SqlInbox(database)
     finally:

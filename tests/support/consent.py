@@ -150,8 +150,12 @@ def office_at(
     policy: Approve = POLICY,
     people: Sequence[Person] = (ANN, ZOE_Q),
     servers: Mapping[str, HttpServer] | None = None,
+    **offered: Any,
 ) -> Iterator[Office]:
-    """One whose run was opened and intends one call, `github.comment`, which people must consent to."""
+    """One whose run was opened and intends one call, `github.comment`, which people must consent to.
+
+    `offered` is what else is said of that tool.
+    """
     clock, runs = Clock(), RecordingRuns()
     files = replace(
         configuration(),
@@ -182,7 +186,7 @@ def office_at(
         office = Office(inbox, ledger, clock, files, dispatcher, means, runs)
         with ledger.engine.begin() as connection:
             conversations.begin(connection, opening(), AT)
-            pin = pins.dump(frozen(tool(approve=policy, bound={"owner": "acme"})))
+            pin = pins.dump(frozen(tool(approve=policy, bound={"owner": "acme"}, **offered)))
             digest = artifacts.put(connection, pin, "application/json", AT)
             conversations.freeze(connection, RUN, digest, "m")
             given = intent(CALL, arguments={"body": "Hello", "owner": "acme"})

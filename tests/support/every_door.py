@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from orchestrator.database import Database, sqlite_url
+from orchestrator.database import Database
 from orchestrator.doorbell import listening as listening_module
 from orchestrator.doorbell.app import build
 from orchestrator.doorbell.health import Readiness
@@ -30,6 +30,7 @@ from orchestrator.sources.preset import Options, bound, handshake_of
 from orchestrator.sources.presets import PRESETS
 from orchestrator.sources.source import Source
 from orchestrator.templates import Template
+from tests.support.blanks import inbox_file
 from tests.support.senders import NOW, SENDERS, TOPIC, URL
 from tests.support.told import told
 
@@ -73,7 +74,7 @@ async def _status() -> Mapping[str, str]:
 
 async def serve(directory: Path, port: int) -> None:
     """Serve until SIGTERM."""
-    database = Database.open(sqlite_url(directory / "inbox.db"), MIGRATIONS)
+    database = Database.open(inbox_file(directory / "inbox.db"), MIGRATIONS)
     inbox = SqlInbox(database)
     known = sources()
 

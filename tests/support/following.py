@@ -85,7 +85,7 @@ class Followed(Tasks):
             self.tasks[newest] = TOLD[how](text)
 
     @override
-    async def look(self, server: str, task_id: str, *, deadline: float) -> Sight:
+    async def look(self, server: str, tool: str, task_id: str, *, deadline: float) -> Sight:
         self.looked += 1
         if self.away:
             return Unseen(reason=self.away)
@@ -102,7 +102,7 @@ class Followed(Tasks):
 
     @override
     async def respond(
-        self, server: str, task_id: str, given: Mapping[str, Any], *, deadline: float
+        self, server: str, tool: str, task_id: str, given: Mapping[str, Any], *, deadline: float
     ) -> Sight:
         found = self.tasks.get(task_id)
         if not self.away and found is not None and found.status is Status.INPUT_REQUIRED:
@@ -111,12 +111,12 @@ class Followed(Tasks):
             left = {key: one for key, one in found.requests.items() if key not in given}
             status = Status.INPUT_REQUIRED if left else Status.WORKING
             self.tasks[task_id] = Seen(status=status, requests=left)
-        return await self.look(server, task_id, deadline=deadline)
+        return await self.look(server, tool, task_id, deadline=deadline)
 
     @override
-    async def call_off(self, server: str, task_id: str, *, deadline: float) -> Sight:
+    async def call_off(self, server: str, tool: str, task_id: str, *, deadline: float) -> Sight:
         if not self.away and task_id in self.tasks:
             self.called_off.append(task_id)
             if self.tasks[task_id].status not in ENDED:
                 self.tasks[task_id] = TOLD["cancelled"]("called off by the client")
-        return await self.look(server, task_id, deadline=deadline)
+        return await self.look(server, tool, task_id, deadline=deadline)

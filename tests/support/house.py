@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,9 @@ from orchestrator.sources.schedule import schedule_source
 from orchestrator.sources.source import DOORBELL, OPERATOR, SCHEDULE
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores, configuration_reader
+from orchestrator.telemetry.instruments import RunInstruments, uncounted_runs
 from tests.support.asgi import serving
+from tests.support.blanks import furnished
 from tests.support.scripts import Pauses
 from tests.support.town import SUPPORT, Town
 
@@ -146,6 +148,7 @@ class House:
     model_url: str
     database: str | None = None
     key: str | None = "scripted"
+    counts: RunInstruments = field(default_factory=uncounted_runs)
     rung: int = 0
 
     @property
@@ -261,6 +264,8 @@ class House:
             configuration=self.read,
             now=time.time,
             scripted=True,
+            pauses=self.stores.inbox.pauses,
+            counts=self.counts,
         )
         try:
             async with worker.worker_of(self.client, self.queue, means):
@@ -316,7 +321,7 @@ async def house(
     assert not read().mistakes, read().mistakes
     async with AsyncExitStack() as stack:
         state = StateDirectory(directory / "state")
-        stores = Stores.open(state, database)
+        stores = Stores.open(state if database else furnished(state), database)
         stack.callback(stores.close)
         app = messages_app(script, now=lambda: datetime.now(UTC), sleep=pauses.sleep, window=window)
         model_url = await stack.enter_async_context(serving(app))

@@ -157,8 +157,10 @@ def grow_up(environment: dict[str, str]) -> None:
     """Be the worker."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    os.environ.clear()  # noqa: TID251 - it is a process of its own
-    os.environ.update(environment)  # noqa: TID251 - as above
+    # Whom HTTP clients trust stays: of the system's many authorities each client would read all.
+    trusted = {name: one for name, one in os.environ.items() if name == "SSL_CERT_FILE"}  # noqa: TID251 - it is a process of its own
+    os.environ.clear()  # noqa: TID251 - as above
+    os.environ.update(trusted | environment)  # noqa: TID251 - as above
     if "HOLD" in environment:
         HOLD.file, HOLD.instant = Path(environment["HOLD"]), environment["HOLD_AT"]
     if "MUTE" in environment:

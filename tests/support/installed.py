@@ -32,6 +32,7 @@ from orchestrator.sources.source import Source
 from orchestrator.state import Addresses, StateDirectory
 from orchestrator.stores import Stores
 from tests.support.asgi import serving
+from tests.support.blanks import furnished
 from tests.support.builders import AT, NOW, RUN, charge, intent, known, opening
 from tests.support.told import told
 from workflows.messages import CallState, Outcome, RunState
@@ -63,7 +64,7 @@ class Installed:
 
     def use(self, act: Callable[[Stores], Awaitable[T]]) -> T:
         """Do something with the stores, as another process would: opened and closed around it."""
-        stores = Stores.open(StateDirectory(self.path), None)
+        stores = Stores.open(furnished(StateDirectory(self.path)), None)
 
         async def done() -> T:
             return await act(stores)

@@ -1,7 +1,6 @@
 """A fast, bounded sender of signed GitHub deliveries over kept-alive connections, for bursts and benches."""
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,13 +27,6 @@ def request(body: bytes, secret: bytes, delivery: str, event: str = "issues") ->
         f"x-hub-signature-256: {signature}\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 async def reachable(port: int, patience: float = 10.0) -> None:

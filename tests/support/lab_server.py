@@ -18,7 +18,7 @@ from mcp.types import CallToolResult, ImageContent, ToolAnnotations
 from pydantic import BaseModel
 
 LOG = Path(sys.argv[1])
-PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(16)).decode()
+PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1").decode()
 
 lab = MCPServer("lab", version="1.2.3")
 

@@ -21,7 +21,8 @@ from orchestrator.ledger import handles
 from orchestrator.ledger.handles import Handle
 from tests.support.house import Files, House, commented, house
 from tests.support.lab import SUPPORT, until
-from tests.support.town import Town, free_port
+from tests.support.ports import free_port
+from tests.support.town import Town
 
 PLAYBOOK = """\
 ---

@@ -3,9 +3,6 @@
 python -m tests.temporal.test_replay            records those that have no history yet
 """
 
-import json
-import re
-import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +11,12 @@ from orchestrator.demo.wire import Reply, ToolUse
 from orchestrator.ledger import approvals
 from orchestrator.sources.source import OPERATOR
 from tests.support.deploying import DEPLOY, deploying
+from tests.support.histories import histories
 from tests.support.house import PLAYBOOK, Files, House, commented, house, opened
 from tests.support.later import later
 from tests.support.scripts import Part, Request, Turns, says, use, uses, wait, words
 from tests.support.sleepers import asleep
+from tests.support.standstills import STANDSTILLS
 from tests.support.town import Town, kill
 
 READ = uses(use("read_thing"))
@@ -256,25 +255,9 @@ async def _followed(directory: Path, shared: Town) -> list[str]:
 APART: dict[str, Callable[[Path, Town], Awaitable[list[str]]]] = {
     "called_back": _called_back,
     "followed": _followed,
+    **STANDSTILLS,
 }
 """Lives in houses of another kind."""
-
-
-async def histories(home: House) -> list[str]:
-    """Of all parts of the only workflow there is, once it is over."""
-    workflow_id = (await home.runs())[0]["workflow_id"]
-    await home.client.get_workflow_handle(workflow_id).result()
-    found = [one async for one in home.client.list_workflows(f"WorkflowId = '{workflow_id}'")]
-    parts = sorted(found, key=lambda one: one.start_time)
-    handles = [home.client.get_workflow_handle(workflow_id, run_id=one.run_id) for one in parts]
-    return [nameless((await handle.fetch_history()).to_json()) for handle in handles]
-
-
-def nameless(history: str) -> str:
-    """The history without the name of the machine it was recorded on."""
-    told = re.sub(r'"identity": "[^"]*"', '"identity": "worker"', history)
-    told = told.replace(socket.gethostname(), "host")
-    return json.dumps(json.loads(told), separators=(",", ":")) + "\n"
 
 
 async def _waits(home: House, turns: int) -> bool:

@@ -21,14 +21,21 @@ KINDS = (
 
 
 def mixed(count: int, kinds: tuple[str, ...] = KINDS[:1]) -> Rulebook:
-    """So many rules, spread over these kinds of events; about one in a hundred of those asked acts."""
+    """So many rules, spread over these kinds of events; about one in a hundred of those asked acts.
+
+    Each has a key and inputs of its own, as real ones have.
+    """
     return Rulebook(
         rule(
             f"r{number}",
             on=(kinds[number % len(kinds)],),
             when=_read(_when(number)),
-            key="issue:{{ event.repository.full_name }}#{{ event.issue.number }}",
-            with_={"number": "{{ event.issue.number }}", "title": "{{ event.issue.title }}"},
+            key=f"case-{number}:" + "{{ event.repository.full_name }}#{{ event.issue.number }}",
+            with_={
+                "number": "{{ event.issue.number }}",
+                "title": f"{number}: " + "{{ event.issue.title }}",
+                "labels": "{{ event.issue.labels | map(attribute='name') | first }}" + f"-{number}",
+            },
         )
         for number in range(count)
     )

@@ -67,7 +67,7 @@ max_tokens: 1000
 inputs: {number: integer}
 tools: {lab: [write_thing]}
 writes: {lab.write_thing: {max: 1}}
-budget: {tokens: 300k, turns: 5, tool_calls: 5}
+budget: {tokens: 300k, turns: 50, tool_calls: 5}
 ---
 You look after issue {{ with.number }}.
 """

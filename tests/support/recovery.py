@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from orchestrator.database import Database, sqlite_url
+from orchestrator.database import Database
 from orchestrator.doorbell.app import build
 from orchestrator.doorbell.health import Readiness
 from orchestrator.doorbell.receive import door
@@ -20,6 +20,7 @@ from orchestrator.secrets import Secret
 from orchestrator.sources.presets import PRESETS
 from orchestrator.sources.source import Recover, Source
 from tests.support.asgi import serving
+from tests.support.blanks import inbox_file
 from tests.support.github_hooks import SECRET, TOKEN, Hook, Hooks, github_hooks
 from tests.support.told import told
 
@@ -129,7 +130,7 @@ def replace_recovering(old: Recovering, changed: Source) -> Recovering:
 @asynccontextmanager
 async def road(directory: Any, **changes: Any) -> AsyncIterator[Road]:
     """All of it, on SQLite and real sockets; `changes` are the source's."""
-    database = Database.open(sqlite_url(directory / "inbox.db"), MIGRATIONS)
+    database = Database.open(inbox_file(directory / "inbox.db"), MIGRATIONS)
     inbox, lines, limit = SqlInbox(database), Lines(), [None]
     try:
         async with github_hooks() as peer, _standing(inbox, peer, lines, changes, limit) as made:

@@ -20,6 +20,7 @@ from orchestrator.sources.operator import operator_source
 from orchestrator.sources.source import OPERATOR
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores
+from tests.support.blanks import furnished
 from tests.support.builders import Log, configuration, source
 from tests.support.installed import Installed, door_at
 from tests.support.roads import RecordingRuns
@@ -61,7 +62,7 @@ async def _serve(
     ready: threading.Event,
     stop: threading.Event,
 ) -> None:
-    state = StateDirectory(there.path)
+    state = furnished(StateDirectory(there.path))
     stores = Stores.open(state, None)
     operator = operator_source(Secret("file:s", state.operator_secret()))
     sources = {"github": source(), OPERATOR: operator}

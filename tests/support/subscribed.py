@@ -7,7 +7,6 @@ async with tickets(tmp_path) as desk, post(tmp_path, desk.url) as there:
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from orchestrator.configuration.files import Files
 from orchestrator.configuration.load import configured
 from orchestrator.configuration.reading import Reading
 from orchestrator.configuration.reloading import Loaded
-from orchestrator.database import Database, sqlite_url
+from orchestrator.database import Database
 from orchestrator.doorbell.receive import Keeps, door
 from orchestrator.inbox import subscriptions
 from orchestrator.inbox.group_commit import GroupCommit, RefusalLog
@@ -36,7 +35,9 @@ from orchestrator.recovery.indoors import indoors
 from orchestrator.subscribing.heeding import Heeding
 from orchestrator.subscribing.subscribing import Subscribing
 from tests.support.asgi import serving
+from tests.support.blanks import inbox_file
 from tests.support.builders import Log
+from tests.support.ports import free_port
 from tests.support.told import told
 
 SECRET = "a root of thirty-two random bytes"
@@ -154,7 +155,7 @@ async def post(
     """The door at a port, and a loop that does a step when it is told to."""
     port = port or free_port()
     url = f"http://127.0.0.1:{port}/hooks/tickets"
-    database = Database.open(sqlite_url(directory / "inbox.db"), MIGRATIONS)
+    database = Database.open(inbox_file(directory / "inbox.db"), MIGRATIONS)
     inbox = SqlInbox(database)
     there = Post(
         database=database,
@@ -171,12 +172,6 @@ async def post(
                 yield there
     finally:
         database.close()
-
-
-def free_port() -> int:
-    """A port that nobody has just now."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 async def _wire(there: Post, commit: Keeps, refusals: RefusalLog, asks: AsksForEvents) -> None:

@@ -4,7 +4,7 @@ Each has its own inbox, ledger and dispatcher; of a run only its one write is pl
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -142,9 +142,9 @@ def _opened(connection: Transaction, decision: Decision, subject: str, at: float
 
 @contextmanager
 def talkers(
-    directory: Path, world: World, logins: tuple[str, str], *trusts: Trust, knows_itself: bool
-) -> Iterator[tuple[Talker, Talker]]:
-    """Both, each under its login."""
+    directory: Path, world: World, logins: Sequence[str], *trusts: Trust, knows_itself: bool
+) -> Iterator[tuple[Talker, ...]]:
+    """All of them, each under its login."""
     with ExitStack() as stack:
         yield tuple(
             stack.enter_context(_talker(directory, world, login, number, trust, knows_itself))
@@ -170,11 +170,11 @@ def _talker(
         yield Talker(road, hands, trust)
 
 
-async def talk(world: World, both: tuple[Talker, Talker], most: int = 200) -> None:
+async def talk(world: World, talking: Sequence[Talker], most: int = 200) -> None:
     """Everybody hears every comment, until nobody says anything any more or they have heard `most`."""
     for _ in range(most):
         if not world.rung:
             return
         payload = world.rung.pop(0)
-        for name, talker in zip("ab", both, strict=True):
-            await talker.listen(name, payload)
+        for number, talker in enumerate(talking):
+            await talker.listen("ab"[number], payload)

@@ -1,7 +1,6 @@
 """The template server over HTTP and stdio, against the shop; its replicas share a file."""
 
 import asyncio
-import socket
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -86,11 +85,6 @@ def over_stdio(env, *extensions, flags=(), name="template"):
         command=sys.executable, args=["-m", f"mcp_servers.{name}", *flags], env=env, cwd=ROOT
     )
     return Client(stdio_client(child), extensions=list(extensions), read_timeout_seconds=30)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 @asynccontextmanager

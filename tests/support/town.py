@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from orchestrator import embedded, tether
 from orchestrator.state import alive
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SUPPORT = ROOT / "tests" / "support"
@@ -148,13 +148,6 @@ async def kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     while alive(pid):  # noqa: ASYNC110 - it is not our child
         await asyncio.sleep(LOOK)
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
 
 
 async def _listening(port: int) -> None:

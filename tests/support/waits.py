@@ -88,7 +88,7 @@ class Awaiting:
         """What the dispatcher decides about an event that does not end the wait."""
         entry = await self.inbox.entry(receipt)
         assert entry is not None
-        wanted = await self.ledger.read(as_wanted, await self.wait())
+        wanted = await self.ledger.read(as_wanted, await self.wait(), ())
         decision = about_a_wait(event_of(entry, {}), Weighed(wanted, why))
         await self.inbox.decide(receipt, [decision], NOW)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.knocking import free_port
+from tests.support.ports import free_port
 from tests.support.senders import Signed
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.house import STDIO, Files, House, house, opened
+from orchestrator.ledger import calls
+from tests.support.house import HTTP, STDIO, Files, House, house, opened
 from tests.support.scripts import Turns, results, says, use, uses
 from tests.support.town import Town, kill
 
@@ -33,6 +34,7 @@ async def test_a2_a_write_whose_worker_is_killed_after_it_left_is_never_sent_aga
     assert "outcome of this call is unknown" in answer(script)
     assert [call["state"] for call in run["tool_calls"]] == ["unknown"]
     assert run["outcome"] == "needs_attention"
+    assert run["reason"] == "writes of which nobody knows: 1"
 
 
 async def killed_at(home: House, instant: str) -> None:
@@ -87,3 +89,23 @@ async def test_a2_an_attempt_that_was_only_slow_can_no_longer_send_what_the_next
             await home.until(hold.with_suffix(".refused").exists, "the refusal")
     assert home.executed() == ["write_thing Thank you."]
     assert [call["attempts"] for call in run["tool_calls"]] == [2]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "state"),
+    [("timeout: 30s", "done"), ("tools: {slow_write: {timeout: 1s}}", "unknown")],
+)
+async def test_a2_a_write_may_take_as_long_as_its_server_or_tool_says_and_no_longer(
+    tmp_path: Path, town: Town, bounds: str, state: str
+) -> None:
+    """This worker gives every other call 2 seconds."""
+    script = Turns([uses(use("slow_write", seconds=4)), says()])
+    files = Files(servers=f"{HTTP}  {bounds}\n")
+    async with house(tmp_path, town, script, files, working=False) as home:
+        await home.ring(opened())
+        async with home.worker():
+            run = await home.ended()
+        (call,) = await home.stores.ledger.read(calls.of_run, run["id"])
+    assert home.executed() == ["slow_write"]
+    assert call.state == state
+    assert round(call.deadline_at - call.sent_at) == (30 if state == "done" else 1)

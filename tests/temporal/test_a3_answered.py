@@ -11,7 +11,7 @@ import pytest
 from orchestrator.demo.wire import Cut, Fault, ToolUse
 from tests.support.house import PLAYBOOK, STDIO, Files, house, opened
 from tests.support.scripts import Turns, results, says, use, uses, wait
-from tests.support.town import Town
+from tests.support.town import SUPPORT, Town
 from workflows.messages import CallRequest
 
 pytestmark = pytest.mark.temporal
@@ -73,6 +73,24 @@ async def test_a3_a_server_that_dies_in_the_middle_of_a_write_is_an_unknown_outc
     assert home.executed("dies") == ["dies"]
     assert "outcome of this call is unknown" in str(results(script.asked[-1]))
     assert run["outcome"] == "needs_attention"
+    assert run["reason"] == "writes of which nobody knows: 1"
+
+
+async def test_a8_a_write_that_failed_and_was_never_made_good_is_named_as_what_needs_attention(
+    tmp_path: Path, town: Town
+) -> None:
+    playbook = PLAYBOOK.replace("slow_write]", "slow_write], broken: [boom]")
+    broken = f"broken:\n  command: [python, {SUPPORT / 'lab_server.py'}, {tmp_path / 'lab.log'}]\n"
+    script = Turns([uses(ToolUse("broken__boom", {})), says()])
+    files = Files(servers=STDIO + broken, playbook=playbook)
+    async with house(tmp_path, town, script, files) as home:
+        await home.ring(opened())
+        run = await home.ended()
+    assert [call["state"] for call in run["tool_calls"]] == ["failed"]
+    assert (run["outcome"], run["reason"]) == (
+        "needs_attention",
+        "meant and not written: broken.boom",
+    )
 
 
 async def test_a3_a_mute_server_is_an_answer_in_words_for_a_read_and_for_a_write(

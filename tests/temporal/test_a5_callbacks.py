@@ -1,12 +1,16 @@
 """A5: an ordinary tool made call-now-fetch-later: after the call its run sleeps until the webhook that answers it."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
-from orchestrator.demo.wire import ToolUse
+from orchestrator.demo.wire import Reply, ToolUse
+from orchestrator.tending import lapsing
 from tests.support.deploying import DEPLOY, PLAYBOOK, RULE, Deploying, acme, deploying
+from tests.support.house import House
 from tests.support.scripts import Turns, results, says, uses, wait, words
 from tests.support.town import Town, kill
 from workflows import parking
@@ -133,6 +137,38 @@ async def test_a5_what_interrupts_a_callback_is_heard_and_the_callback_is_handed
     assert run["events"][1:] == [other, last]
     assert "Something else came first" in answers(script)[0]
     assert words(script.asked[-1]).count('"state":"success"') == 1
+
+
+@pytest.mark.parametrize("then", [COMMENT, says(delay=2.0)], ids=["waits", "at work"])
+async def test_a5_a_conversation_that_is_open_is_told_that_what_was_interrupted_never_came(
+    tmp_path: Path, town: Town, then: Reply
+) -> None:
+    script = Turns([uses(DEPLOY), then, says()])
+    async with deploying(tmp_path, town, script, rule=FAN_OUT) as there:
+        home = there.home
+        await there.starts()
+        await home.one("waiting")
+        await there.knock(("issues", acme("issues.labeled")))
+        await home.until(lambda: script.asked_for(1), "the turn after the interruption")
+        if then is COMMENT:
+            await home.one("waiting")
+        assert await lapses(home, timedelta(hours=1)) == 0
+        await home.until(lambda: lapses(home, timedelta(hours=3)), "the end of its time")
+        run = await home.ended()
+        assert await lapses(home, timedelta(hours=3)) == 0
+        late = await there.says("success")
+        assert "ignore: late" in await decided(there, late)
+        ends = await there.ends()
+    assert sorted(ends) == (["expired", "interrupted"] if then is COMMENT else ["expired"])
+    assert words(script.asked[-1]).count("did not come within 2:00:00") == 1
+    assert (run["outcome"], run["turns"]) == ("completed", 3)
+
+
+async def lapses(home: House, later: timedelta) -> int:
+    """How much of what the house waits for has no time left by then."""
+    stores, log = home.stores, structlog.get_logger("house")
+    now = datetime.now(UTC) + later
+    return await lapsing.lapse_some(stores.inbox, stores.ledger, now, home.dispatcher.poke, log)
 
 
 async def test_a5_a_wait_outlives_a_continue_as_new(

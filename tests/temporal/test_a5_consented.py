@@ -136,7 +136,7 @@ async def test_a5_a_proposal_that_is_applied_after_its_conversation_hears_its_ev
         run = await there.home.ended()
         await there.home.say("apply", run["id"])
         call = await applied(there, "A person applied this")
-        assert "github/deployment_status.* for deployment:" in str(call.content)
+        assert 'github/deployment_status.* for "deployment:' in str(call.content)
         await there.says("in_progress")
         last = await there.says("success")
         call = await applied(there, "This event answers the call")

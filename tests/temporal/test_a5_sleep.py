@@ -54,7 +54,7 @@ async def test_a5_a_wait_ends_with_the_event_of_which_its_condition_holds(
     ("call", "said"),
     [
         (choosy(when="event.comment.body =="), "The condition under `when` can't be read"),
-        (choosy(key="issue:acme/secret#1"), "'issue:acme/secret#1' is none of them"),
+        (choosy(key="issue:acme/secret#1"), '"issue:acme/secret#1" is none of the keys'),
         (sleep("2026-02-31T10:00:00Z"), "There is no such moment"),
         (sleep("1s"), "It is 20"),
     ],

@@ -226,9 +226,11 @@ async def test_a6_what_is_asked_outlives_a_continue_as_new_and_events_wait_for_t
         await home.ring(opened())
         (request,) = await asked(home)
         run = await home.one("waiting")
-        for number in range(8):
-            await home.ring(opened(action="labeled", note=f"note {number};"))
+        notes = [
+            await home.ring(opened(action="labeled", note=f"note {number};")) for number in range(8)
+        ]
         await home.until(lambda: _parts(home, run["workflow_id"]), "a continue-as-new")
+        await home.until(lambda: _delivered(home, notes), "the notes in the mailbox")
         await say(home, "approve", request.code)
         run = await home.ended()
         assert await asked(home) == [await _settled(home, request)]
@@ -367,6 +369,11 @@ async def _waits_for(home: House, code: str) -> bool:
 
 async def _decided(home: House, event_id: str) -> bool:
     return bool((await home.stores.inbox.decisions([event_id]))[event_id])
+
+
+async def _delivered(home: House, event_ids: list[str]) -> bool:
+    found = await home.stores.inbox.decisions(event_ids)
+    return all(listed and all(one.delivered_at for one in listed) for listed in found.values())
 
 
 async def _standing(home: House, standing: str) -> bool:

@@ -10,7 +10,6 @@ import httpx2
 import pytest
 import structlog
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RetryConfig
 
 from orchestrator.dispatch.runs import TemporalRuns
@@ -18,6 +17,7 @@ from orchestrator.doorbell.receive import door
 from orchestrator.inbox.group_commit import GroupCommit, RefusalLog
 from orchestrator.service import Ringing
 from orchestrator.signatures import github
+from orchestrator.temporal import CONVERTER
 from tests.support.asgi import serving
 from tests.support.house import SECRET, House, commented, house, opened
 from tests.support.scripts import Turns, says, use, uses, wait
@@ -61,9 +61,7 @@ async def knock(home: House, payload: dict[str, object], name: str, delivery: st
 async def impatient(town: Town) -> Client:
     """A client that gives up after a moment, where the usual one tries for 10 s."""
     brief = RetryConfig(max_elapsed_time_millis=200, max_retries=1)
-    return await Client.connect(
-        town.temporal.address, data_converter=pydantic_data_converter, retry_config=brief
-    )
+    return await Client.connect(town.temporal.address, data_converter=CONVERTER, retry_config=brief)
 
 
 async def held_back(home: House) -> list[int]:

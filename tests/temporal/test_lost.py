@@ -17,10 +17,12 @@ from orchestrator import embedded
 from orchestrator.cli.runs import runs
 from orchestrator.dispatch.runs import Found, TemporalRuns
 from orchestrator.ledger import installation
-from orchestrator.sweeping import GRACE, Sweeper
+from orchestrator.tending.sweeping import GRACE, Sweeper
+from tests.support.deploying import DEPLOY, deploying
+from tests.support.deploying import RULE as DEPLOYS
 from tests.support.house import House, house, opened
 from tests.support.scripts import Turns, says, use, uses, wait
-from tests.support.town import Town
+from tests.support.town import Town, kill
 
 pytestmark = pytest.mark.temporal
 
@@ -103,6 +105,30 @@ async def test_one_that_somebody_terminated_in_temporal_stays_ended(
         await home.client.get_workflow_handle(run["workflow_id"]).terminate("enough")
         assert await sweeper(home).sweep() == 1
         assert await states(home) == [("ended", "cancelled")]
+
+
+@pytest.mark.timeout(180)
+async def test_a5_what_an_applied_call_was_to_hear_ends_with_the_run_that_made_it(
+    tmp_path: Path, town: Town
+) -> None:
+    script, preview = Turns([uses(DEPLOY), says()]), DEPLOYS.replace("STAGE", "preview")
+    async with deploying(tmp_path, town, script, rule=preview, working=False) as there:
+        home, hold = there.home, tmp_path / "hold"
+        await there.starts()
+        async with home.worker():
+            run = await home.ended()
+        hold.touch()
+        await home.say("apply", run["id"])
+        async with home.worker(HOLD=str(hold), HOLD_AT="answered") as first:
+            await home.until(hold.with_suffix(".held").exists, "the instant")
+            await sweeper(home).sweep()
+            assert await there.ends() == ["prepared"]
+            await kill(first)
+        await home.client.get_workflow_handle(run["workflow_id"]).terminate("enough")
+        await sweeper(home).sweep()
+        assert await there.ends() == ["closed"]
+        late = await there.says("success")
+        assert {one.partition(":")[0] for one in await there.reasons(late)} == {"ignore"}
 
 
 async def test_the_namespace_is_known_by_an_identity_of_its_own(tmp_path: Path, town: Town) -> None:

@@ -1,5 +1,7 @@
 """Whoever is asked is told by an ordinary rule, with real tools; no run is held up by it, or ends otherwise."""
 
+import json
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,15 +10,17 @@ import structlog
 
 from orchestrator.agent.text.redacting import nothing
 from orchestrator.ledger import approvals, conversations
-from orchestrator.notifying import Notifying
+from orchestrator.ledger.approvals import Approval
 from orchestrator.sources.source import DOORBELL, OPERATOR
 from orchestrator.telemetry.instruments import uncounted
-from tests.support.house import PLAYBOOK, RULE, Files, House, house, opened
+from orchestrator.tending.notifying import Notifying
+from tests.support.house import PLAYBOOK, RULE, Files, House, commented, house, opened
 from tests.support.scripts import Turns, says, use, uses
-from tests.support.town import Town
+from tests.support.town import Town, kill
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(90)]
 
+BOB = 2
 PEOPLE = "bob: {github: 2, operator: bob}\n"
 ASKING = PLAYBOOK.replace(
     "lab.write_thing: {max: 5}", "lab.write_thing: {max: 5, approve: {by: [bob]}}"
@@ -29,11 +33,15 @@ tell-people:
   call: [{tool: TOOL, args: {body: "Issue {{ event.with.number }}: {{ event.text }}"}}]
   stage: live
 """
+HEARS = TELL.replace(
+    "[doorbell/approval.asked, doorbell/run.parked]",
+    "[doorbell/approval.answered, doorbell/approval.executed]",
+)
 SCRIPT = (uses(use("write_thing", body="Thank you.")), says())
 
 
-def files(tool: str = "lab.write_thing", playbook: str = ASKING) -> Files:
-    return Files(playbook=playbook, people=PEOPLE, rule=RULE + TELL.replace("TOOL", tool))
+def files(tool: str = "lab.write_thing", playbook: str = ASKING, tell: str = TELL) -> Files:
+    return Files(playbook=playbook, people=PEOPLE, rule=RULE + tell.replace("TOOL", tool))
 
 
 def notifying(home: House) -> Notifying:
@@ -61,6 +69,40 @@ async def told(home: House) -> dict[str, object]:
 
     (found,) = await home.until(look, "what became of the notice")
     return dict(found)
+
+
+async def asked(home: House) -> Approval:
+    """What people are asked, once the rule that tells them what became of it is heard."""
+    await notifying(home).step()
+    await home.ring(opened())
+    await home.one("waiting")
+    (request,) = await home.stores.ledger.read(approvals.newest, 9)
+    return request
+
+
+async def comment(home: House, text: str, by: int = BOB) -> str:
+    """Somebody's comment on the issue."""
+    sender = {"login": f"user-{by}", "id": by, "type": "User"}
+    payload = commented(text) | {"sender": sender}
+    payload["comment"] = {"id": 1, "body": text, "user": sender, "author_association": "NONE"}
+    return await home.ring(payload, "issue_comment")
+
+
+async def news(home: House, count: int) -> list[tuple[str, str]]:
+    """So many notices, once it is known of each that people were told: which, and the first line of each."""
+    telling = notifying(home)
+
+    async def look() -> bool:
+        await telling.step()
+        first = (await home.runs())[0]
+        return sum(one["failed"] is False for one in first["notices"]) >= count
+
+    await home.until(look, f"{count} notices")
+    assert await telling.step() == 0
+    rows = [one for one in await home.stores.inbox.entries(50) if one.source == DOORBELL]
+    found = [await home.stores.inbox.entry(one.id) for one in reversed(rows)]
+    said = [json.loads(one.body) for one in found if one is not None]
+    return [(one["type"], one["text"].splitlines()[0]) for one in said]
 
 
 async def answered(home: House, code: str) -> None:
@@ -132,3 +174,88 @@ async def test_r5_a_run_that_parks_over_its_budget_tells_so_with_its_summary(
     assert b"turns budget: 1 of 1 used" in entry.body
     assert b"I have read it. I have written nothing." in entry.body
     assert row.type == "run.parked"
+
+
+async def test_a6_who_approves_by_comment_is_told_recorded_and_then_executed_whatever_is_repeated(
+    tmp_path: Path, town: Town
+) -> None:
+    async with house(tmp_path, town, Turns(SCRIPT), files(tell=HEARS)) as home:
+        request = await asked(home)
+        await comment(home, f"/approve {request.code}", by=9)
+        yes = await comment(home, f"/approve {request.code}\n\nGo ahead.")
+        await home.until(lambda: home.taken([yes]), "the word")
+        told = await news(home, 2)
+        again = await comment(home, f"/approve {request.code}")
+        (*_, late) = await news(home, 3)
+        said = await home.stores.ledger.read(approvals.words_of, request.approval_id)
+    code, run = request.code, f"run {request.run_id} (playbook work)"
+    assert told == [
+        (
+            "approval.answered",
+            f"Recorded: approve {code} by `bob`: {run} may call `lab.write_thing`.",
+        ),
+        (
+            "approval.executed",
+            f"Executed: `lab.write_thing`, to which `bob` consented by {code}, for {run}.",
+        ),
+    ]
+    assert late == ("approval.answered", f"Not counted: approve {code} by `bob`, for {run}.")
+    assert [one.event_id for one in said] == [yes, again]
+    assert len(home.executed("write_thing Issue 7: ")) == 3
+    assert home.executed("write_thing Thank") == ["write_thing Thank you."]
+
+
+async def test_a6_who_denies_is_told_so_and_nothing_of_an_execution(
+    tmp_path: Path, town: Town
+) -> None:
+    async with house(tmp_path, town, Turns(SCRIPT), files(tell=HEARS)) as home:
+        request = await asked(home)
+        await comment(home, f"/deny {request.code} not today")
+        ((kind, said),) = await news(home, 1)
+    assert kind == "approval.answered"
+    assert said.endswith("(playbook work) does not call `lab.write_thing`.")
+    assert len(home.executed("write")) == 1
+
+
+async def test_a6_a_word_to_a_run_that_was_called_off_meanwhile_is_told_once_as_not_counted(
+    tmp_path: Path, town: Town
+) -> None:
+    async with house(tmp_path, town, Turns(SCRIPT), files(tell=HEARS)) as home:
+        request = await asked(home)
+        await home.say("cancel", request.run_id)
+
+        async def over() -> bool:
+            return str((await home.run(request.run_id))["state"]) == "ended"
+
+        await home.until(over, "the end of the run")
+        await comment(home, f"/approve {request.code}")
+        ((kind, said),) = await news(home, 1)
+    assert kind == "approval.answered"
+    assert said.startswith(f"Not counted: approve {request.code} by `bob`, for run ")
+    assert len(home.executed("write")) == 1
+
+
+@pytest.mark.parametrize("dies", [False, True])
+async def test_a6_a_run_called_off_between_consent_and_execution_is_told_as_not_executed(
+    tmp_path: Path, town: Town, dies: bool
+) -> None:
+    hold = tmp_path / "hold"
+    hold.touch()
+    async with (
+        house(tmp_path, town, Turns(SCRIPT), files(tell=HEARS), working=False) as home,
+        home.worker(HOLD=str(hold), HOLD_AT="intended") as worker,
+    ):
+        request = await asked(home)
+        await comment(home, f"/approve {request.code}")
+        await home.until(hold.with_suffix(".held").exists, "the call that was consented to")
+        if dies:
+            await kill(worker)
+        await home.say("cancel", request.run_id)
+        async with home.worker() if dies else nullcontext():
+            (run,) = await home.settled("ended")
+            told = await news(home, 2)
+    by = f"`lab.write_thing`, to which `bob` consented by {request.code}, for run {run['id']}"
+    assert [kind for kind, _ in told] == ["approval.answered", "approval.executed"]
+    assert told[-1][1].startswith(f"Not executed: cancelled: {by}")
+    assert (run["outcome"], run["people"]) == ("cancelled", {"approved": 1})
+    assert home.executed("write_thing Thank") == []

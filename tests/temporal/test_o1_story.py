@@ -55,7 +55,7 @@ async def test_o1_a_run_is_described_by_title_details_summaries_and_attributes(
         handle = home.client.get_workflow_handle(run["workflow_id"])
         begun, *_ = await parts(home, run["workflow_id"])
         described = await begun.describe()
-        assert await described.static_summary() == "work: issue:acme/api#7"
+        assert await described.static_summary() == "work: `issue:acme/api#7`"
         assert "issue:acme/api#7" in (await described.static_details() or "")
         assert ":issue:acme-api-7~" in run["workflow_id"]
         waiting = await details(handle)
@@ -63,7 +63,7 @@ async def test_o1_a_run_is_described_by_title_details_summaries_and_attributes(
         await home.ended()
         ended = await details(handle)
         told = await summaries(await parts(home, run["workflow_id"]))
-    assert waiting.startswith("**waiting**: github/issue_comment.created for issue:acme/api#7")
+    assert waiting.startswith("**waiting**: `github/issue_comment.created for issue:acme/api#7")
     assert "- turn 1: `lab.read_thing`, `lab.write_thing`" in waiting
     assert "2 of 60 turns" in waiting
     assert ", until 20" in waiting
@@ -76,7 +76,7 @@ async def test_o1_a_run_is_described_by_title_details_summaries_and_attributes(
         "turn 2",
         "turn 3",
     ]
-    assert "until: github/issue_comment.created for issue:acme/api#7" in told
+    assert "until: `github/issue_comment.created for issue:acme/api#7`" in told
     assert "secret" not in waiting + ended + "".join(told)
 
 

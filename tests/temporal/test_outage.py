@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.demo.wire import Fault
-from orchestrator.resuming import PROBE, resume_some
+from orchestrator.demo.wire import Fault, Reply
+from orchestrator.tending.resuming import PROBE, resume_some
 from tests.support.builders import Log
-from tests.support.house import House, house, opened
-from tests.support.scripts import Turns, says, use, uses
+from tests.support.house import PLAYBOOK, Files, House, house, opened
+from tests.support.scripts import Request, Turns, says, use, uses
 from tests.support.town import Town
 from workflows import calls
 
@@ -46,3 +46,20 @@ async def test_r5_a_run_parks_in_a_long_outage_and_goes_on_when_the_model_answer
         run = await home.ended()
     assert (run["outcome"], run["turns"]) == ("completed", 2)
     assert home.executed() == ["write_thing once"]
+
+
+async def test_a3_an_outage_that_outlasts_its_active_time_brings_it_no_last_turn(
+    tmp_path: Path, town: Town
+) -> None:
+    outage = [DOWN, DOWN, DOWN, DOWN]  # 15 seconds between them
+
+    def down_for_a_while(_: Request) -> Reply | Fault:
+        return outage.pop() if outage else WRITE
+
+    script = Turns([WRITE, down_for_a_while, says()])
+    playbook = PLAYBOOK.replace("tool_calls: 90", "tool_calls: 90, active: 12s")
+    async with house(tmp_path, town, script, Files(playbook=playbook)) as home:
+        await home.ring(opened())
+        run = await home.ended()
+    assert (run["outcome"], run["turns"]) == ("completed", 3)
+    assert home.executed() == ["write_thing once", "write_thing once"]

@@ -12,17 +12,14 @@ import structlog
 from orchestrator import temporal, views
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.runs import TemporalRuns
-from orchestrator.inbox.inbox import Action, Decision
-from orchestrator.ledger import claims
 from tests.support.house import PLAYBOOK, Files, House, commented, house, opened
+from tests.support.met import NUMBER, all_ended, arrivals, ends_of, gone, starts
 from tests.support.scripts import Request, Turns, says, turn_of, use, uses, wait, words
 from tests.support.town import Town, kill
 from workflows import intake
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(120)]
 
-NUMBER = 10
-COALESCED = "coalesce: {quiet: 2s, within: 20s}"
 ENDLESS = PLAYBOOK.replace("slow_write]", "slow_write, endless_write]")
 ENDS = {
     "signal": {"consumed"},
@@ -60,22 +57,6 @@ async def dispatchers(home: House, count: int) -> AsyncIterator[None]:
                 await task
 
 
-async def starts(home: House, ids: list[str]) -> list[Decision]:
-    found = await home.stores.inbox.decisions(ids)
-    return [one for event_id in ids for one in found[event_id] if one.action is Action.START]
-
-
-async def ends_of(home: House, ids: list[str]) -> list[str]:
-    """How each event's start was claimed, once all are."""
-
-    async def claimed() -> list[str] | None:
-        made = [one.id for one in await starts(home, ids)]
-        taken = await home.stores.ledger.read(claims.claimed, made)
-        return [taken[one] for one in made] if len(taken) == len(ids) == len(made) else None
-
-    return await home.until(claimed, "every claim")
-
-
 async def words_of(home: House, ids: list[str]) -> list[str]:
     """What `why` says of each event's start."""
     entries = [await home.stores.inbox.entry(event_id) for event_id in ids]
@@ -83,30 +64,8 @@ async def words_of(home: House, ids: list[str]) -> list[str]:
     return [one["claimed"] for event in shown for one in event["decisions"] if "claimed" in one]
 
 
-async def all_ended(home: House) -> list[dict]:
-    async def closed() -> list[dict] | None:
-        found = await home.runs()
-        return found if found and all(run["state"] == "ended" for run in found) else None
-
-    return await home.until(closed, "every run ended")
-
-
-async def gone(home: House) -> None:
-    """Every workflow of the house has closed."""
-
-    async def none_open() -> bool:
-        query = f"TaskQueue = '{home.queue}' AND ExecutionStatus = 'Running'"
-        return not [one async for one in home.client.list_workflows(query)]
-
-    await home.until(none_open, "all closed")
-
-
 def brief(request: Request) -> object:
     return says() if turn_of(request) else uses(use("read_thing"))
-
-
-def arrivals(home: House, count: int = NUMBER) -> list:
-    return [home.arrival(opened(note=f"number {n};")) for n in range(count)]
 
 
 @pytest.mark.parametrize("mode", ENDS)
@@ -139,51 +98,6 @@ async def test_r3_ten_at_once_by_three_dispatchers_and_each_again_end_in_one_wor
         assert len(runs) == NUMBER
     if mode in {"single", "signal"}:
         assert heard[0] == ids[0]
-
-
-async def test_r3_what_comes_in_a_quiet_time_is_folded_into_the_newest_and_told(
-    tmp_path: Path, town: Town
-) -> None:
-    script = Turns([says()])
-    async with house(tmp_path, town, script, Files(mode=f"signal, {COALESCED}")) as home:
-        ids = await home.keep(*arrivals(home, 4))
-        ends = await ends_of(home, ids)
-        (run,) = await all_ended(home)
-    assert ends == ["coalesced"] * 3 + ["consumed"]
-    assert run["events"] == ids[-1:]
-    told = words(script.asked[0])
-    assert "number 3;" in told
-    assert "number 0;" not in told
-    assert "3 more events were folded in" in told
-    assert all(event in told for event in ids[:3])
-
-
-async def test_r3_a_worker_killed_while_it_gathers_loses_and_doubles_nothing(
-    tmp_path: Path, town: Town
-) -> None:
-    script = Turns([says()])
-    files = Files(mode=f"queue, {COALESCED}")
-    async with house(tmp_path, town, script, files, working=False) as home:
-        async with home.worker() as first:
-            ids = await home.keep(*arrivals(home, 3))
-            await home.until(lambda: timer_begun(home, ids[0]), "the durable timer")
-            await kill(first)
-        ids += await home.keep(home.arrival(opened(note="while nobody worked;")))
-        async with home.worker():
-            ends = await ends_of(home, ids)
-            await gone(home)
-            runs = await all_ended(home)
-    assert ends.count("consumed") == len(runs)
-    assert set(ends) == {"coalesced", "consumed"}
-    assert ends[-1] == "consumed"
-
-
-async def timer_begun(home: House, event_id: str) -> bool:
-    found = await starts(home, [event_id])
-    if not found or found[0].delivered_at is None:
-        return False
-    history = await home.client.get_workflow_handle(found[0].workflow_id or "").fetch_history()
-    return any(event.HasField("timer_started_event_attributes") for event in history.events)
 
 
 async def test_r3_a_worker_killed_while_others_queue_begins_each_of_them_once_in_order(

@@ -10,8 +10,8 @@ import structlog
 
 from orchestrator.ledger import caps
 from orchestrator.ledger.caps import Account, Scope
-from orchestrator.releasing import Releaser
 from orchestrator.rules import days
+from orchestrator.tending.releasing import Releaser
 from tests.support.house import RULE, Files, House, house, opened
 from tests.support.purses import books
 from tests.support.scripts import Turns, says, use, uses

@@ -9,6 +9,7 @@ release, with:
 """
 
 import asyncio
+import json
 import sys
 import tempfile
 from functools import cache
@@ -31,6 +32,7 @@ PARKED = HISTORIES / "parked_v1.json"
 """Its last event is a timer that never fired: whoever wakes such a run replays this first."""
 ALL = [RECORDED, PARKED, *sorted((HISTORIES / "lives").glob("*.json"))]
 NAMES = (*LIVES, *APART)
+SCHEDULED = "activityTaskScheduledEventAttributes"
 
 
 @cache
@@ -60,6 +62,18 @@ async def test_the_history_of_an_older_run_still_replays(
     assert result.replay_failure is None, (
         f"{recorded.name} no longer replays: {result.replay_failure}; see the words at the top of this file"
     )
+
+
+@pytest.mark.temporal
+@pytest.mark.parametrize("name", ["talked.1", "approved.1", "cancelled.1", "followed.1"])
+async def test_a_history_with_one_other_command_does_not_replay(name: str) -> None:
+    """The control: what the replay of a history is good for."""
+    told = json.loads((HISTORIES / "lives" / f"{name}.json").read_text())
+    first = next(one[SCHEDULED] for one in told["events"] if SCHEDULED in one)
+    first["activityType"]["name"] = "another"
+    history = WorkflowHistory.from_json("run", json.dumps(told))
+    result = await replayer().replay_workflow(history, raise_on_replay_failure=False)
+    assert "another" in str(result.replay_failure)
 
 
 def test_every_life_has_a_history() -> None:

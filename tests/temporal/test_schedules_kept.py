@@ -72,6 +72,22 @@ async def test_a_second_look_changes_nothing(one: Clocked) -> None:
     assert (await one.handle("daily").describe()).info.last_updated_at == before
 
 
+async def test_what_temporal_refuses_is_named_and_holds_up_no_other(one: Clocked) -> None:
+    of_before = {"z-gone": Wanted(schedule=schedule())}
+    await one.schedules.keep(of_before)
+    await until(lambda: listed(one, "z-gone"))
+
+    nowhere = Wanted(schedule=schedule(zone="Atlantis/Harbour"))
+    done = await one.schedules.keep({"lost": nowhere, "sound": Wanted(schedule=schedule())})
+
+    assert (done.made, done.deleted) == (("sound",), ("z-gone",))
+    assert [name for name, _ in done.refused] == ["lost"]
+    assert "Atlantis/Harbour" in done.refused[0][1]
+    one.rules = [scheduled("lost", zone="Atlantis/Harbour")]
+    await one.clock.look()
+    assert "schedule.refused" in one.log.said
+
+
 async def test_what_a_rule_says_anew_is_changed(one: Clocked) -> None:
     await one.schedules.keep({"daily": Wanted(schedule=schedule("0 7 * * *"))})
     later = {"daily": Wanted(schedule=schedule("0 8 * * *", "Asia/Tokyo"))}

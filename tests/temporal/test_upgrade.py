@@ -11,7 +11,8 @@ import pytest
 from orchestrator import embedded, probe, temporal
 from orchestrator.errors import OperatorError
 from orchestrator.probe import Tried
-from tests.support.town import Temporal, free_port
+from tests.support.ports import free_port
+from tests.support.town import Temporal
 
 pytestmark = pytest.mark.temporal
 

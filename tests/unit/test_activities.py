@@ -5,14 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
+from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from orchestrator.agent.activities import ATTEMPTS_TO_REACH, Activities, ToolActivity
 from orchestrator.agent.conversation import frozen
-from orchestrator.agent.hands.definitions import HandsUnreachable, Lost
+from orchestrator.agent.hands.definitions import Answered, HandsUnreachable, Lost
 from orchestrator.agent.means import Means
 from orchestrator.agent.reply import Rejected, Unavailable
 from orchestrator.ledger import artifacts, calls, conversations, shortfalls, turns
@@ -29,11 +29,18 @@ from tests.support.builders import (
 )
 from tests.support.builders import frozen as pinned
 from workflows.activities import PERSON
-from workflows.messages import Answer, Ask, CallState, RunRef
+from workflows.messages import Answer, Ask, CallRequest, CallState, RunRef
 from workflows.playbook import Budget, Effect
 
 PROPOSED = calls.Result(state=CallState.PROPOSED, content=[], is_error=False)
 DONE = calls.Result(state=CallState.DONE, content=[], is_error=False)
+ANSWERED = Answered(
+    content=({"type": "text", "text": "written"},),
+    is_error=False,
+    full=b"written",
+    full_media_type="text/plain",
+)
+APPLIED = f"1.1{calls.APPLIED}"
 
 
 @dataclass
@@ -83,11 +90,20 @@ async def ledger(tmp_path):
         yield database
 
 
-async def failure(does, request, attempt=1, name="github.comment", told=(), beats=None):
+def environment_of(attempt, name, told=()):
     environment = ActivityEnvironment()
     environment.info = replace(
         environment.info, attempt=attempt, activity_type=name, heartbeat_details=told
     )
+    return environment
+
+
+def given(request):
+    return [RawValue(DataConverter.default.payload_converter.to_payload(request))]
+
+
+async def failure(does, request, attempt=1, name="github.comment", told=(), beats=None):
+    environment = environment_of(attempt, name, told)
     if beats is not None:
         environment.on_heartbeat = lambda *details: beats.append(details)
     with pytest.raises(ApplicationError) as caught:
@@ -145,9 +161,8 @@ async def test_a1_attempts_that_were_lost_with_their_worker_do_not_count_as_trie
 
 
 async def test_a_call_that_may_be_repeated_and_got_no_answer_is_tried_again(ledger):
-    data = b'{"run_id": "%s", "call_id": "1.0"}' % RUN.encode()
-    given = [RawValue(Payload(metadata={"encoding": b"json/plain"}, data=data))]
-    error = await failure(ToolActivity(means(ledger, Lost(reason="broken"))).call, given)
+    does = ToolActivity(means(ledger, Lost(reason="broken"))).call
+    error = await failure(does, given(CallRequest(run_id=RUN, call_id="1.0")))
 
     assert not error.non_retryable
     assert "gave no answer" in error.message
@@ -155,10 +170,9 @@ async def test_a_call_that_may_be_repeated_and_got_no_answer_is_tried_again(ledg
 
 async def test_an_activity_of_a_newer_version_is_never_taken_for_a_tool_call(ledger):
     """Which call it is about, it would say in the same words."""
-    data = b'{"run_id": "%s", "call_id": "1.0"}' % RUN.encode()
-    given = [RawValue(Payload(metadata={"encoding": b"json/plain"}, data=data))]
     does = ToolActivity(means(ledger, Lost(reason="broken"))).call
-    error = await failure(does, given, name="prepare_something")
+    request = CallRequest(run_id=RUN, call_id="1.0")
+    error = await failure(does, given(request), name="prepare_something")
 
     assert not error.non_retryable
     assert "does not know 'prepare_something'" in error.message
@@ -178,8 +192,33 @@ async def test_proposals_are_handed_out_until_they_are_made(ledger):
         found = await does.proposals(RunRef(run_id=RUN))
         assert [call.call_id for call in found.calls] == ["1.0:applied"]
         assert [card.alias for card in found.tools] == ["github__comment"]
+        assert found.tried == {}
     await ledger.write(calls.finish, RUN, "1.0:applied", DONE, AT)
     assert (await does.proposals(RunRef(run_id=RUN))).calls == ()
+
+
+@pytest.mark.parametrize("effect", [Effect.WRITE, Effect.WRITE_ONCE])
+@pytest.mark.parametrize(("sent", "becomes"), [(False, CallState.DONE), (True, CallState.UNKNOWN)])
+@pytest.mark.parametrize("taken_again", [False, True])
+async def test_a2_a_proposal_whose_run_was_lost_is_made_by_the_next_unless_it_was_sent(
+    ledger, effect, sent, becomes, taken_again
+):
+    await ledger.write(calls.intend, RUN, 1, intent("1.1", effect=effect), AT)
+    await ledger.write(calls.finish, RUN, "1.1", PROPOSED, AT)
+    does = means(ledger, ANSWERED)
+    await Activities(does).proposals(RunRef(run_id=RUN))
+    await ledger.write(calls.take, RUN, APPLIED, 2, again=False)
+    if sent:
+        await ledger.write(calls.send, RUN, APPLIED, 2, AT - 90, AT - 30)
+    if taken_again:
+        await ledger.write(calls.take, RUN, APPLIED, 3, again=True)
+
+    again = await Activities(does).proposals(RunRef(run_id=RUN))
+    assert again.tried == {APPLIED: 3 if taken_again else 2}
+    request = CallRequest(run_id=RUN, call_id=APPLIED, after=again.tried[APPLIED])
+    environment = environment_of(1, "github.comment")
+    outcome = await environment.run(ToolActivity(does).call, given(request))
+    assert outcome.state is becomes
 
 
 async def test_a3_words_that_stand_as_an_answer_already_are_not_overwritten(ledger):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.agent.tools import consent, questions
-from orchestrator.configuration.people import Speaker
+from orchestrator.configuration.people import ANYBODY, Speaker
 from orchestrator.ledger.calls import Call
 from orchestrator.servers import HttpServer, StdioServer
 from tests.support.builders import RUN, tool, tool_call
@@ -85,6 +85,20 @@ def digest(server=URL, call=CALL, arguments=ARGUMENTS, found=None):
 )
 def test_a6_the_stricter_of_the_pinned_policy_and_the_one_in_force_asks(pinned, live, wanted):
     assert consent.wanted(tool(approve=pinned), live, {"body": "x"}) == wanted
+
+
+BY = st.lists(st.sampled_from(("ada", "bob", "role:ops", ANYBODY)), min_size=1, unique=True)
+
+
+@given(BY, BY)
+def test_a6_of_two_policies_the_narrower_says_who_and_the_one_in_force_how(pinned, live):
+    later = replace(ALWAYS, by=tuple(live), ttl=7.0)
+    found = consent.wanted(
+        tool(approve=replace(ALWAYS, by=tuple(pinned))), limited(later), {"body": "x"}
+    )
+
+    is_narrower = ANYBODY not in pinned and (ANYBODY in live or {*pinned} < {*live})
+    assert found == replace(later, by=tuple(pinned if is_narrower else live))
 
 
 @pytest.mark.parametrize(

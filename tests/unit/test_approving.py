@@ -16,8 +16,9 @@ from tests.support.consent import ANN, HOUR, POLICY, office_at
 from workflows.approvals import Standing
 from workflows.messages import CallState, Outcome, RunState
 from workflows.own_tools import ASK
-from workflows.playbook import Effect, OnTimeout
+from workflows.playbook import Allowed, Approve, Effect, OnTimeout, Playbook, WriteLimit
 
+MARKED = f"Hello\n\n<!-- doorbell:{RUN}.1.0 -->"
 QUESTION = {"alias": ASK, "server": "doorbell", "tool": "ask", "effect": Effect.READ}
 
 
@@ -87,6 +88,39 @@ async def test_a6_a_role_that_is_taken_away_before_the_run_hears_counts_no_more(
     assert said.became == "refused: ann may not: expected role:maintainer or operator"
 
 
+@pytest.mark.parametrize(
+    ("live", "ann", "root"),
+    [
+        (("role:maintainer", "operator", "zoe-q"), True, True),
+        (("role:maintainer",), True, False),
+        (("ann", "zoe-q"), True, False),
+        (("zoe-q",), False, False),
+    ],
+)
+async def test_a6_whoever_consents_is_allowed_by_the_pinned_policy_and_by_the_one_in_force(
+    office, live, ann, root
+):
+    asked = await office.ask()
+    asks = Approve(by=live, ttl=HOUR)
+    book = Playbook(
+        name="triage",
+        digest="",
+        model="m",
+        max_tokens=1,
+        inputs={},
+        tools={"github": ("comment",)},
+        writes={"github.comment": WriteLimit(approve=asks)},
+    )
+    office.configure(playbooks={"triage": book})
+
+    by_root = await office.heard(await office.hand("approve", asked.code))
+    by_ann = await office.heard(await office.comment(f"/approve {asked.code}"))
+
+    assert (by_root.standing is Standing.APPROVED) is root
+    if not root:
+        assert (by_ann.standing is Standing.APPROVED) is ann
+
+
 async def test_a6_an_edit_is_another_digest_and_keeps_what_is_bound_and_our_marker(office):
     asked = await office.ask()
     before = await office.request()
@@ -120,6 +154,35 @@ async def test_a6_an_edit_that_the_model_could_not_have_made_changes_nothing(off
     assert (await office.call()).state is CallState.PENDING
     fine = await office.heard(await office.hand("approve", asked.code))
     assert fine.standing is Standing.APPROVED
+
+
+TEXT_AND_NUMBER = {
+    "input_schema": {
+        "type": "object",
+        "properties": {"body": {"type": "string", "maxLength": 60}, "n": {"type": "integer"}},
+    }
+}
+
+
+async def test_a6_our_own_marker_keeps_nobody_from_changing_another_argument(tmp_path):
+    policy = {"body": Allowed(pattern="[A-Z][a-z]+")}
+    with office_at(tmp_path, definition=TEXT_AND_NUMBER, args=policy) as office:
+        await office.intend("1.1", arguments={"body": MARKED, "n": 1})
+        asked = await office.ask("1.1")
+        said = await office.hand("approve", asked.code, args={"n": 2})
+
+        assert (await office.heard(said)).standing is Standing.APPROVED
+        assert (await office.call("1.1")).arguments == {"body": MARKED, "n": 2, "owner": "acme"}
+
+
+async def test_a6_an_edited_text_must_leave_room_for_our_marker(tmp_path):
+    with office_at(tmp_path, definition=TEXT_AND_NUMBER) as office:
+        asked = await office.ask()
+        long = await office.hand("approve", asked.code, args={"body": "x" * 60})
+
+        assert (await office.heard(long)).standing is Standing.OPEN
+        (said,) = await office.words()
+        assert "body: expected 22 characters at most, for 38 of 60 are ours" in (said.became or "")
 
 
 async def test_a6_time_belongs_to_the_word_not_to_whoever_reads_it(office):
@@ -200,12 +263,25 @@ async def test_a6_what_was_consented_to_is_not_done_by_another_server(office):
 
 
 async def test_a6_no_call_that_asks_leaves_without_an_answer(office):
-    assert unconsented in CHECKS
+    assert unconsented in CHECKS.values()
     assert "nobody was asked about this one" in str(
         await unconsented(office.means, await office.call())
     )
     await office.ask()
     assert "it is open" in str(await unconsented(office.means, await office.call()))
+
+
+@pytest.mark.parametrize(("word", "before"), [("approve", 1), ("deny", 0)])
+async def test_a6_what_waits_for_consent_counts_where_a_max_is_looked_at_again(
+    office, word, before
+):
+    asked = await office.ask()
+    await office.intend("1.1", position=1)
+    second = await office.call("1.1")
+    assert await office.ledger.read(calls.before, second) == 1
+    await office.heard(await office.hand(word, asked.code))
+
+    assert await office.ledger.read(calls.before, second) == before
 
 
 async def test_a6_a_question_is_answered_by_a_value_of_its_form(office):

@@ -151,6 +151,13 @@ def test_a_default_that_is_allowed_or_means_nothing_stays():
     assert told["properties"]["a"]["default"] == "bug"
 
 
+def test_an_amount_with_a_bound_must_be_given_for_left_out_it_may_mean_all_there_is():
+    before = schema(amount={"type": "integer"}, part={"type": "integer", "default": 5})
+    told = narrowed(before, {"amount": AMOUNT, "part": AMOUNT})
+    assert told["required"] == ["amount"]
+    assert told["properties"]["part"]["default"] == 5
+
+
 def test_what_the_policy_does_not_name_stays_as_it_is():
     before = {**schema(a={"type": "string"}), "required": ["a"], "additionalProperties": False}
     assert narrowed(before, {}) == before

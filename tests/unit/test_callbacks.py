@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.agent.waiting import callbacks, registering
+from orchestrator.agent.waiting import callbacks, coming, registering
+from orchestrator.agent.waiting.coming import COMMITTED
 from orchestrator.ledger import artifacts, calls, conversations
 from tests.support.builders import AT, RUN
 from tests.support.waits import CALL, CALLBACK, DEPLOYED, awaiting
@@ -37,7 +38,7 @@ async def test_a5_its_result_opens_it_with_the_time_that_begins_then(tmp_path):
         wait = await there.wait()
     assert (wait.state, wait.key, wait.since) == ("open", "deployment:42", 1)
     assert opened.wants == "github/deployment_status.* for deployment:42"
-    assert (opened.seconds, again.seconds) == (HOURS, HOURS - 60)
+    assert (opened.seconds, again.seconds) == (HOURS + COMMITTED, HOURS + COMMITTED - 60)
     assert opened.ended is None
 
 
@@ -54,7 +55,7 @@ async def test_a5_a_callback_lasts_no_longer_than_its_run_may_stay_open(tmp_path
     async with awaiting(tmp_path) as there:
         await there.expect()
         await there.answered()
-        assert (await there.opened(seconds=30)).seconds == 30
+        assert (await there.opened(seconds=30)).seconds == 30 + COMMITTED
         assert (await there.wait()).deadline_at == AT + 30
 
 
@@ -103,12 +104,12 @@ async def test_a5_of_many_events_before_the_last_the_newest_are_named(tmp_path):
 async def test_a5_a_timeout_is_a_result_in_words(tmp_path):
     async with awaiting(tmp_path) as there:
         await there.sent()
-        there.clock.time += HOURS
+        there.clock.time += HOURS + COMMITTED
         assert await there.end(WaitEnd.EXPIRED)
         texts = await there.texts()
         wait = await there.wait()
     assert "did not come within 2:00:00" in texts[1]
-    assert (wait.state, wait.ended_at) == ("expired", AT + HOURS)
+    assert (wait.state, wait.ended_at) == ("expired", AT + HOURS + COMMITTED)
 
 
 async def test_a5_a_wait_that_is_opened_again_says_which_event_has_ended_it(tmp_path):
@@ -134,7 +135,7 @@ async def test_a5_a_callback_does_not_expire_while_its_event_may_be_on_its_way(t
 async def test_a5_an_event_behind_many_that_passed_the_wait_by_still_holds_it_open(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(registering, "LOOKED_AT", 2)
+    monkeypatch.setattr(coming, "LOOKED_AT", 2)
     async with awaiting(tmp_path, UNTIL) as there:
         await there.sent()
         for receipt in ("e2", "e3", "e4", "e5"):

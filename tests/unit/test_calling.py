@@ -14,7 +14,7 @@ from orchestrator.agent.calling.once import ATTEMPTS_WITHOUT_ANSWER, MARGIN, Try
 from orchestrator.agent.hands.definitions import Answered, Lost, NotSent
 from orchestrator.agent.means import Means
 from orchestrator.ledger import artifacts, calls
-from tests.support.builders import AT, RUN, intent, ledger_at
+from tests.support.builders import AT, RUN, configuration, intent, ledger_at
 from workflows.messages import CallRequest, CallState, Settle
 from workflows.playbook import Effect
 
@@ -110,8 +110,8 @@ def ledger(tmp_path):
 def means(ledger, *acts, step=0.0, meanwhile=None):
     hands = Hands(list(acts), meanwhile)
     time = Time(step)
-    nothing: dict[str, Any] = {"inbox": None, "model": None, "configuration": None}
-    return Means(ledger=ledger, hands=hands, now=time.now, scripted=True, **nothing)
+    given: dict[str, Any] = {"inbox": None, "model": None, "configuration": configuration}
+    return Means(ledger=ledger, hands=hands, now=time.now, scripted=True, **given)
 
 
 async def begin(ledger, effect=Effect.WRITE_ONCE, call_id="c1"):

@@ -21,11 +21,13 @@ from tests.support.builders import (
     WORKFLOW,
     comment,
     event,
+    github,
     known,
     ledger_at,
     opening,
     rule,
 )
+from tests.support.github import delivery
 from tests.support.roads import decided, road_at
 
 SUBJECT = "acme/api#7"
@@ -95,6 +97,15 @@ async def test_r4_what_another_installation_signed_is_not_ours_and_carries_its_h
     assert found.cause.hops == 3
     assert ours_because(happened, NOBODY, found.foreign) is None
     assert ours_because(happened, NOBODY) is not None
+
+
+@pytest.mark.parametrize("name", ["push", "deployment_status.created", "workflow_run.completed"])
+def test_r4_where_an_event_has_no_number_writes_are_counted_on_its_repository(name):
+    """Each round of a loop has a new commit, deployment or workflow run, and no text that could carry a marker."""
+    data = delivery(name)
+    rang = github("evt_1", name.partition(".")[0], data)
+
+    assert rang.subject == data["repository"]["full_name"]
 
 
 async def test_r4_a_bot_that_answers_at_once_on_the_same_subject_continues_the_chain(road):
@@ -222,3 +233,36 @@ def test_a_subject_is_told_apart_by_its_sender():
     assert causes.subject_of("a", "x") != causes.subject_of("b", "x")
     assert replace(Cause(), hops=1).chain == ""
     assert WORKFLOW
+
+
+async def test_r4_our_own_doing_has_its_cause_for_rules_that_ask_for_it(road):
+    """Known by the marker, and where nobody shows it by who did it, so soon after the write."""
+    await ran(road)
+    await wrote(road)
+    soon = NOW + timedelta(minutes=1)
+    marked = says(f"Done.\n\n{marker(hops=1)}", id="evt_8")
+    own = Actor(id="41", login="ann")
+    named = says("Done.", id="evt_9", actor=own, received_at=soon)
+
+    assert (await cause(road, marked)).cause.hops == 2
+    assert (await cause(road, named)).cause.hops == 0
+    led = await finding.caused(road.dispatcher, replace(named, id="evt_10"), frozenset({"41"}))
+    assert led.cause == Cause(hops=1, chain=f"run {RUN} -> event evt_10")
+
+
+def test_r4_a_rule_that_asks_for_our_own_doings_is_held_to_its_hops():
+    asking, ours = rule(trust=Trust(ignore_self=False)), says(MARK)
+
+    assert decide(ours, 1, known(asking, hops=3))[0].action is Action.START
+    assert decide(ours, 1, known(asking, hops=4, chain="run a"))[0].reason.startswith("loop: 4")
+
+
+async def test_r4_who_wrote_last_on_a_subject_is_told_the_newest_first(road):
+    for number in range(4):
+        await wrote(road, f"r{number}", at=AT + number)
+    await wrote(road, "r1", at=AT + 9, call="2.0")
+    await wrote(road, "elsewhere", subject="github:acme/api#8")
+
+    found = await road.ledger.read(causes.writers, f"github:{SUBJECT}", AT, 2)
+    assert found == ["r1", "r3"]
+    assert await road.ledger.read(causes.writers, f"github:{SUBJECT}", AT + 2, 9) == ["r1", "r3"]

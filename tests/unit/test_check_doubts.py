@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from orchestrator.cli.check import check
 from orchestrator.cli.proving import UNJUDGED
-from tests.support.configurations import PLAYBOOK, SERVERS
+from tests.support.configurations import PLAYBOOK, SERVERS, SOURCES
 from tests.support.rehearsing import RULE, TESTED, secrets, written
 
 OPENED = """\
@@ -18,6 +18,7 @@ opened:
   with: {{owner: "{owner}", number: "{number}"}}
   key: "{key}"
 """
+DEDUPE = '  dedupe: {{key: "{}", window: 1h}}\n'
 SOUND = {
     "owner": "{{ event.repository.owner.login }}",
     "number": "{{ event.issue.number }}",
@@ -85,6 +86,8 @@ def test_a_fixture_that_is_not_there_is_a_mistake(there):
     [
         ("{all: [{a: 1}, {a: 2}]}", "3:25", "a can't be eq 2 and eq 1"),
         ("{issue.number: {gt: 5, lt: 3}}", "3:36", "issue.number can't be lt 3 and gt 5"),
+        ("{a: 1, not: {a: 1}}", "3:22", "a can't be ne 1 and eq 1"),
+        ("{a: 1, not: [{b: 2}, {a: {in: [1, 2]}}]}", "3:39", "a can't be ne 1 and eq 1"),
         ("{action: closed}", "3:10", "action can't be eq 'closed' and in ('opened',)"),
     ],
 )
@@ -109,7 +112,37 @@ def test_a_rule_that_asks_for_whom_its_trust_shuts_out_is_a_mistake(there, when,
 
     assert code == 2
     assert len(mistakes) == 1
-    assert f"it asks for {who}, whom trust.bots shuts out" in mistakes[0]
+    said = "whom trust.bots shuts out (it wants: no bot, as the rule names none)"
+    assert f"it asks for {who}, {said}" in mistakes[0]
+
+
+@pytest.mark.parametrize(
+    ("trust", "said"),
+    [
+        ("{deny: [ann]}", "trust.deny shuts out (it wants: none ['ann'])"),
+        ("{allow: [bob]}", "trust.allow shuts out (it wants: in ['bob'])"),
+    ],
+)
+def test_a_rule_that_asks_for_a_person_whom_its_trust_shuts_out_is_a_mistake(there, trust, said):
+    _, mistakes, _, _ = changed(there, rule("{sender.login: ann}", f"  trust: {trust}\n"))
+
+    assert [one.partition("whom ")[2] for one in mistakes] == [said]
+
+
+@pytest.mark.parametrize(
+    ("login", "trust"),
+    [
+        ("renovate[bot]", '{bots: ["id:9"]}'),
+        ("ann", '{allow: ["id:9"]}'),
+        ("ann", "{allow: [bob], associations: [OWNER]}"),
+        ("Copilot", "{allow: [bob], bots: [Copilot]}"),
+        ("ann", "{allow: [ann]}"),
+    ],
+)
+def test_whom_trust_names_by_id_or_asks_about_may_be_the_one_the_rule_asks_for(there, login, trust):
+    when, trusting = f'{{sender.login: "{login}"}}', f"  trust: {trust}\n"
+
+    assert changed(there, rule(when, trusting))[1] == []
 
 
 def test_a_rule_that_asks_for_ourselves_is_a_mistake(there):
@@ -177,10 +210,53 @@ def test_an_event_that_github_does_not_have_is_a_warning(there):
 
 
 @pytest.mark.parametrize(
+    ("on", "said"),
+    [
+        ("issues.openned", "'issues' has no action 'openned' that is known here; did you mean 'opened'?"),
+        ("issues.opn*", "'issues' has no action 'opn*' that is known here; did you mean 'opened'?"),
+        ("pull_request.merged", "'pull_request' has no action 'merged' that is known here"),
+        ("issues", "'issues' comes with an action: say 'issues.*', or which one"),
+        ("push.created", "'push' comes without an action: say 'push' alone"),
+    ],
+)  # fmt: skip
+def test_r6_an_action_that_github_does_not_have_is_a_warning(there, on, said):
+    _, _, warnings, _ = changed(there, rule().replace("github/issues.opened", f"github/{on}"))
+
+    assert warnings == [f"2:7: GitHub's {said}"]
+
+
+@pytest.mark.parametrize(
+    "on", ["issues.*", "issues.*ed", "*.opened", "push", "repository_dispatch.rebuild", "*"]
+)
+def test_an_action_that_github_has_or_may_have_is_none(there, on):
+    text = rule().replace("github/issues.opened", f'"github/{on}"')
+
+    assert not [one for one in changed(there, text)[2] if "GitHub" in one]
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("{{ event.issue.numbr }}", "no sample has event.issue.numbr; did you mean 'number'?"),
+        ("{{ event.issue }}", "no sample gives a key: {{ event.issue }}: expected a text"),
+    ],
+)
+def test_r6_a_second_key_that_no_sample_gives_is_a_warning(there, key, said):
+    _, _, warnings, _ = changed(there, rule(more=DEDUPE.format(key)))
+
+    assert len(warnings) == 1
+    assert warnings[0].startswith("7:")
+    assert said in warnings[0]
+    assert changed(there, rule(more=DEDUPE.format("{{ event.issue.number }}")))[2] == []
+
+
+@pytest.mark.parametrize(
     ("budget", "said"),
     [
         ("{usd: 0}", "no run can pay for its first turn with 0 dollars"),
+        ("{usd: 0.0001}", "hardly a turn costs as little as 0.0001 dollars"),
         ("{usd: 5000}", "one run may spend 5000 dollars: is that meant?"),
+        ("{turns: 20000}", "one run may take 20000 turns: is that meant?"),
         ("{tokens: 100}", "one reply may have 8192 tokens (max_tokens), the whole run 100"),
         ("{tool_calls: 0}", "2 tools are listed, and no call of one is allowed"),
         ("{tool_calls: 1}", "2 calls are more than all tool calls together (1)"),
@@ -213,6 +289,31 @@ def test_a_cap_under_which_no_run_fits_is_a_warning(there, key, said):
     assert said in warnings[0]
 
 
+FACELESS = """\
+billing: {scheme: {hmac: sha256, header: A}, type: "{{ event.kind }}", secrets: [env:HOOK]}
+forms: {scheme: typeform, secrets: [env:HOOK]}
+named: {scheme: {hmac: sha256, header: A}, type: "{{ event.kind }}", actor: "{{ event.who }}", secrets: [env:HOOK]}
+"""
+NAMELESS = "name no actor, so all of them together count as one actor's"
+
+
+@pytest.mark.parametrize(
+    "key", ["per_actor: 5/h", "usd_per_actor_day: 5", "tokens_per_actor_day: 900k"]
+)
+def test_a_limit_of_an_actor_on_a_source_that_names_none_is_a_warning(there, key):
+    (there / "sources.yaml").write_text(SOURCES + FACELESS)
+    text = rule(more=f"  limits: {{{key}}}\n")
+
+    def said(on):
+        warnings = changed(there, text.replace("github/issues.opened", on))[2]
+        return [one.partition(": ")[2] for one in warnings if NAMELESS in one]
+
+    assert said("github/issues.opened") == said("named/*") == []
+    assert said("[billing/*, forms/*]") == [
+        f"events of {name!r} {NAMELESS}" for name in ("billing", "forms")
+    ]
+
+
 LIVE = "  stage: live\n"
 
 
@@ -223,6 +324,17 @@ def test_two_live_rules_that_may_write_the_same_are_a_warning(there):
     assert len(warnings) == 1
     assert "this rule and 'opened' (doorbell.d/rules/triage.yaml:1) are live" in warnings[0]
     assert "both may write with github.issue_write on the same event" in warnings[0]
+
+
+def test_a_rule_with_many_rivals_is_told_of_the_first_ones(there):
+    names = [f"rule{number}" for number in range(8)]
+    rules = [rule(more=LIVE).replace("opened:\n", f"{name}:\n") for name in names]
+    _, _, warnings, _ = changed(there, "".join(rules))
+
+    assert len(warnings) == 1 + 2 + 3 + 4 * 4
+    of_last = [one for one in warnings if one.startswith(warnings[-1].partition(": ")[0])]
+    assert [name for name in names if any(repr(name) in one for one in of_last)] == names[:3]
+    assert any("more than 3 others are live, and all may write with" in one for one in of_last)
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,7 @@ def test_a6_a_word_of_somebody_who_may_not_is_refused_and_exits_one(there):
         (CallState.FAILED, "approved, executed"),
         (CallState.UNKNOWN, "approved, sent, outcome unknown"),
         (CallState.REFUSED, "approved, not executed"),
+        (CallState.DENIED, "approved, not executed"),
     ],
 )
 def test_a6_what_came_of_a_yes_is_told_as_it_is(there, state, said):
@@ -161,6 +162,25 @@ def test_a6_what_came_of_a_yes_is_told_as_it_is(there, state, said):
     assert word.reason == said
     assert word.over is (state is not None)
     assert not word.refused
+
+
+def test_a6_a_word_whose_decision_is_still_to_be_made_is_not_over_though_it_changed_nothing(there):
+    request = ask(there)
+    said = approvals.Said(
+        decision_id="dec_a",
+        approval_id=request.approval_id,
+        event_id="evt_a",
+        word="approve",
+        person="ann",
+        at=AT,
+        became="refused: ann may not: expected operator",
+    )
+    there.write(approvals.heard, said)
+    shown = there.told("approvals", "show", CODE)
+    word = Outcome(kind="run.approve", event="evt_a", named=CODE, request=shown)
+
+    assert word.refused
+    assert not word.over
 
 
 @pytest.mark.parametrize("verb", [("approvals", "show"), ("runs", "approve"), ("runs", "deny")])

@@ -60,6 +60,18 @@ def test_o2_a_server_is_shown_with_protocol_tools_tokens_and_latency(there):
     assert "not locked" in shown
 
 
+def test_o2_a_server_that_is_named_is_shown_with_its_tools_and_their_arguments(there):
+    row, old = there.told("hands", "list", "github", "old")
+    shown = " ".join(there.doorbell("hands", "list", "github").stdout.split())
+
+    assert row["arguments"]["list_label"] == {"owner": True, "repo": True}
+    assert row["arguments"]["issue_read"]["page"] is False
+    assert old["arguments"]["hello"] == {}
+    assert "arguments, those with ? may be left out" in shown
+    assert "github.issue_read" in shown
+    assert "page?" in shown
+
+
 def test_o2_a_server_that_can_not_be_reached_is_named_and_fails_the_command(there):
     result = there.doorbell("hands", "list", "gone")
 

@@ -17,7 +17,8 @@ from tests.support import door_server
 from tests.support.github import ROOT
 from tests.support.github_hooks import SECRET, TOKEN, github_hooks
 from tests.support.installed import Installed
-from tests.support.knocking import free_port, reachable
+from tests.support.knocking import reachable
+from tests.support.ports import free_port
 from tests.support.recovery import issue
 
 FORKS = multiprocessing.get_context("forkserver")
@@ -153,7 +154,7 @@ async def test_o2_a_wrong_token_ends_it_with_what_to_do_and_leaves_nothing(tmp_p
 
 MISUSED = {
     ("--source", "payments"): "source 'payments' speaks 'stripe', not 'github'",
-    ("--source", "nobody"): "source 'nobody' is not configured",
+    ("--source", "nobody"): "sources.yaml has no source 'nobody' without a mistake; known: ",
     ("--token", "ghp_Mine"): "--token expects a reference",
     ("--token", "env:UNSET"): "env:UNSET is unset",
     ("--every", "often"): "--every: expected a duration",

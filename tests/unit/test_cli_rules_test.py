@@ -79,6 +79,18 @@ def test_a_match_that_was_expected_and_did_not_come_says_why(there):
     assert "match: expected true, got false: no match: when.any" in run().stdout
 
 
+@pytest.mark.parametrize("match", ["true", "false"])
+def test_a_rule_whose_template_breaks_passes_no_test_of_what_it_matches(there, match):
+    test = f"  tests: [{{event: fixtures/opened.http, expect: {{match: {match}}}}}]\n"
+    broken = RULE.replace("event.owner", "event.nobody")
+    (there / "rules" / "triage.yaml").write_text(broken + test)
+
+    result = run()
+
+    assert result.exit_code == 1
+    assert f"match: expected {match}, got true, but the rule is broken" in result.stdout
+
+
 def test_an_event_that_the_rule_is_not_on_fails_at_on(there):
     test = "  tests: [{event: fixtures/star.http, expect: {match: false, failed: on}}]\n"
     (there / "rules" / "triage.yaml").write_text(RULE + test)
@@ -97,6 +109,18 @@ def test_r4_the_trust_of_a_rule_can_be_expected(there):
     (there / "fixtures" / "bot.http").write_text(request({**opened, "sender": bot}))
 
     assert run().exit_code == 0, run().output
+
+
+def test_r2_a_backstop_is_asked_after_the_other_rules(there):
+    last = "last:\n  backstop: true\n  forward: {url: https://hooks.example.com/in, secret: env:ONWARD}\n"
+    tests = """\
+  tests:
+    - {event: fixtures/opened.http, expect: {match: false, failed: backstop}}
+    - {event: fixtures/late.http, expect: {match: true, action: forward}}
+"""
+    (there / "rules" / "zz.yaml").write_text(last + tests)
+
+    assert run("last").exit_code == 0, run("last").output
 
 
 def test_a_rule_that_forwards_is_tested_the_same_way(there):

@@ -5,10 +5,18 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.cli import rules_try
 from tests.support.builders import NOW, github
 from tests.support.installed import Installed
 from tests.support.rehearsing import ISSUE, RULE, secrets, written
 
+LAST = """\
+last:
+  backstop: true
+  on: github/issues.*
+  run: triage
+  with: {owner: "{{ event.owner }}", number: "{{ event.number }}"}
+"""
 WIDER = RULE.replace("{lt: 100}", "{lt: 1000}")
 
 
@@ -91,6 +99,30 @@ def test_a_file_of_another_name_adds_its_rules_to_what_is_there(there):
     ]
 
 
+def test_r2_a_backstop_is_asked_after_the_rules_of_all_files(there):
+    """It acts on what triage.yaml leaves, and on nothing else."""
+    assert changes(there, LAST, "last.yaml") == [
+        ("last", "starts", "evt_8"),
+        ("last", "starts", "evt_700"),
+    ]
+
+
+def test_r2_a_backstop_that_stays_is_compared_too(there):
+    (there.path.parent / "doorbell.d" / "rules" / "last.yaml").write_text(LAST)
+
+    assert changes(there, RULE) == []
+    assert changes(there, WIDER) == [("triage", "starts", "evt_700"), ("last", "stops", "evt_700")]
+
+
+def test_a_second_backstop_is_a_mistake_of_the_candidate(there):
+    (there.path.parent / "doorbell.d" / "rules" / "last.yaml").write_text(LAST)
+
+    result = tried(there, LAST.replace("last:\n", "other:\n"), "other.yaml")
+
+    assert result.exit_code == 2
+    assert "/other.yaml:2:3: the backstop is 'last' already" in result.stderr
+
+
 def test_json_counts_each_rule_and_shows_every_change(there):
     said = json.loads(tried(there, WIDER, "triage.yaml", "--json").stdout)
 
@@ -100,6 +132,31 @@ def test_json_counts_each_rule_and_shows_every_change(there):
         {"rule": "triage", "starts": 1, "stops": 0, "key": 0, "otherwise": 0, "same": 1}
     ]
     assert said["changes"][0]["before"] == "no match: when.any"
+
+
+def test_of_each_rule_and_change_a_few_are_shown_and_the_others_counted(there):
+    there.only_kept(*(kept(number) for number in range(701, 705)))
+
+    said = tried(there, WIDER).stdout
+
+    assert said.count("triage: would newly act: evt_70") == 3
+    assert "    and 2 more" in said
+    told = json.loads(tried(there, WIDER, "triage.yaml", "--json").stdout)
+    assert len(told["changes"]) == 5
+
+
+def test_events_are_asked_page_by_page_and_what_the_limit_leaves_out_is_said(there, monkeypatch):
+    monkeypatch.setattr(rules_try, "MOST", 2)
+    older = "there are older ones, which weren't asked: --limit says how many are"
+
+    some = tried(there, RULE, "triage.yaml", "--limit", "2").stdout
+    every = tried(there, RULE, "triage.yaml", "--limit", "3").stdout
+
+    assert ("2 events asked" in some, older in some) == (True, True)
+    assert ("3 events asked" in every, older in every) == (True, False)
+    for limit, cut in (("2", True), ("3", False), ("4", False)):
+        told = json.loads(tried(there, RULE, "triage.yaml", "--limit", limit, "--json").stdout)
+        assert told["cut"] is cut
 
 
 def test_only_so_many_and_only_one_source_when_asked(there):

@@ -7,13 +7,13 @@ import pytest
 from orchestrator.dispatch.decide import decide
 from orchestrator.inbox.inbox import Action, event_of
 from orchestrator.inbox.sought import Sought
-from orchestrator.ledger import waits
+from orchestrator.ledger import turns, waits
 from orchestrator.secrets import Secret
 from orchestrator.sources.operator import operator_source
 from orchestrator.sources.source import OPERATOR
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores
-from tests.support.builders import KEY, RUN, WORKFLOW, comment, known, wait
+from tests.support.builders import AT, KEY, RUN, WORKFLOW, charge, comment, known, wait
 from tests.support.installed import UI, Installed, door_at
 from workflows.messages import CallState, Outcome, RunState
 from workflows.playbook import Effect
@@ -36,8 +36,8 @@ def proposed(there, call_id="c1", turn=1):
     there.called(call_id, CallState.PROPOSED, turn, arguments={"body": "Hello\n" + "x" * 200})
 
 
-def applied(there, call_id="c1"):
-    there.called(f"{call_id}:applied", CallState.DONE, 0)
+def applied(there, state=CallState.DONE):
+    there.called("c1:applied", state, 0)
 
 
 def test_a_run_as_json_is_all_a_program_needs(there):
@@ -123,6 +123,21 @@ def test_a_run_that_still_works_has_no_account_yet(there):
     assert there.told("runs", "show", RUN)["account"] is None
 
 
+def test_r5_a_run_whose_money_went_on_answers_that_never_came_says_so(there):
+    there.write(turns.reserve, RUN, 1, 1, charge(), AT)
+    there.write(turns.settle, RUN, 1, 1, charge(), "assumed")
+
+    shown = " ".join(there.doorbell("runs", "show", RUN).stdout.split())
+    assert "of which 1 attempt charged as assumed: no whole answer came" in shown
+
+
+def test_r5_a_run_over_its_own_budget_names_the_file_to_change(there):
+    there.stood(RunState.PARKED, "budget: the next turn could use more than what is left")
+
+    shown = there.doorbell("runs", "show", RUN).stdout
+    assert "waits for you: raise `budget:` in playbooks/triage.md, then `doorbell runs" in shown
+
+
 def test_a_parked_run_says_what_to_do(there):
     there.stood(RunState.PARKED, "no model key")
 
@@ -185,6 +200,16 @@ def test_an_ended_run_is_not_told_to_go_on_or_to_end(there, word):
     assert f"has ended (completed): there is nothing to {word}" in result.stderr
 
 
+@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.WAITING])
+def test_a_run_that_is_not_parked_is_not_told_to_go_on(there, state):
+    """Kept for later, the word would outrun whoever is asked when it parks."""
+    there.stood(state, "consent to github.comment")
+
+    result = there.doorbell("runs", "resume", RUN)
+    assert result.exit_code == 1
+    assert f"run {RUN} is {state}, not parked: there is nothing to resume" in result.stderr
+
+
 def test_nothing_is_applied_where_nothing_was_proposed_or_all_of_it_already_is(there):
     there.called("read", CallState.DONE, effect=Effect.READ)
     assert "it has proposed nothing" in there.doorbell("runs", "apply", RUN).stderr
@@ -193,7 +218,25 @@ def test_nothing_is_applied_where_nothing_was_proposed_or_all_of_it_already_is(t
     applied(there)
     result = there.doorbell("runs", "apply", RUN)
     assert result.exit_code == 1
-    assert "what it proposed has been applied" in result.stderr
+    assert result.stderr.rstrip().endswith("what it proposed has been applied")
+
+
+@pytest.mark.parametrize("state", [CallState.INTENDED, CallState.SENT])
+def test_what_a_lost_run_left_half_applied_can_be_applied_again(there, state):
+    proposed(there)
+    applied(there, state)
+
+    # It gets as far as the door, and there is none here.
+    assert "the service is not running here" in there.doorbell("runs", "apply", RUN).stderr
+
+
+def test_a_proposal_whose_applied_call_failed_says_so_and_how_to_begin_anew(there):
+    proposed(there)
+    applied(there, CallState.FAILED)
+
+    said = there.doorbell("runs", "apply", RUN).stderr
+    assert "what it proposed has been applied (github.comment: failed)" in said
+    assert f"`doorbell runs retry {RUN} --again` begins anew" in said
 
 
 def test_a_word_without_a_service_is_exit_two_and_says_what_to_start(there):
@@ -228,6 +271,7 @@ async def test_a_word_that_the_door_refuses_is_exit_two_with_its_reason(there, t
 @pytest.mark.parametrize("word", ["resume", "apply", "cancel"])
 async def test_a_word_is_a_signed_delivery_that_becomes_a_decision_for_that_run(there, word):
     await asyncio.to_thread(proposed, there)
+    await asyncio.to_thread(there.stood, RunState.PARKED, "no model key")
     stores = Stores.open(StateDirectory(there.path), None)
     try:
         async with door_at(stores.inbox, {OPERATOR: operator(there)}) as url:

@@ -74,11 +74,17 @@ def test_a_run_reads_like_a_conversation(there):
         "turn 1  told: event evt_1",
         "turn 1  the model said (end_turn, USD 0.0100, 100 in, 5 cached, 10 out, thinking left out)",
         'turn 1  called github.comment {"body": "Hello"}',
-        "turn 1  github.comment: done, 99 bytes, artifact aaaaaaaaaaaa",
+        "turn 1  github.comment: done, 99 bytes, artifact aaaaaaaaaaaa (--call 1.0)",
         "turn 2  told: event evt_2",
         "turn 2  the model said (end_turn, USD 0.0100, 100 in, 5 cached, 10 out)",
         "ended: completed",
     ]
+
+
+def test_what_a_rule_calls_is_not_said_to_be_the_models(there):
+    there.write(turns.reply, RUN, 1, "[]", "tool_use", None, AT)
+
+    assert "turn 1  the rule said (tool_use)" in map(without_times, lines(there))
 
 
 def test_what_it_was_told_is_cut_unless_all_is_wanted(there):
@@ -127,6 +133,14 @@ def test_a_wait_says_what_for_and_until_when(there):
     found = [without_times(line) for line in lines(there) if "wait" in line]
     assert found[1].startswith(f"turn 1  waits for github/issue_comment.* of {KEY}, until")
     assert found[-1] == "waiting github/issue_comment.*"
+
+
+def test_a_wait_whose_key_is_not_known_yet_names_none(there):
+    there.said(1, {"type": "tool_use", "id": "t1", "name": WAIT, "input": {}})
+    there.write(calls.intend, RUN, 1, intent("w1"), AT)
+    there.write(waits.begin, wait(key=""))
+
+    assert any("waits for github/issue_comment.*, until" in line for line in lines(there))
 
 
 def test_what_was_applied_stands_behind_the_conversation(there):

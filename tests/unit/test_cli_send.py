@@ -113,14 +113,32 @@ async def test_a_refusal_is_exit_one_in_the_doors_own_words(there):
     assert entries == []
 
 
-@pytest.mark.parametrize("name", ["nobody", "unset"])
-def test_a_source_that_cannot_sign_is_exit_two(there, name):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nobody", "sources.yaml has no source 'nobody' without a mistake; known: "),
+        ("gitub", "did you mean 'github'?; `doorbell check` names every mistake"),
+        ("unset", "the secret of source 'unset' is unset here, so nothing can be signed as it"),
+    ],
+)
+def test_a_source_that_cannot_sign_is_exit_two_and_says_why(there, name, said):
     result = there.doorbell("send", "star.created.json", "--source", name)
 
     assert result.exit_code == 2
-    assert f"source {name!r} is not configured in 'doorbell.d', or its secret is unset" in (
-        result.stderr
-    )
+    assert said in result.stderr
+
+
+async def test_a_sample_rings_as_a_source_of_its_scheme_where_the_one_of_its_name_has_no_secret(
+    there,
+):
+    sources = "github: {scheme: github, secrets: [env:NOWHERE]}\n"
+    sources += "local: {scheme: github, secrets: [env:GITHUB_SECRET]}\n"
+    (there.path.parent / "doorbell.d" / "sources.yaml").write_text(sources)
+
+    result, entries = await sent(there, "github/issues.opened")
+
+    assert result.exit_code == 0, result.stderr
+    assert [one.source for one in entries] == ["local"]
 
 
 def test_without_a_running_service_it_says_what_to_start(there):

@@ -147,7 +147,9 @@ async def test_what_is_paused_is_said_and_is_no_fault(there):
     _, result = await asked(there, but("inbox", paused=[pause]))
 
     assert result.exit_code == 0
-    assert "paused    source github, by ann: what it has waits" in result.stdout
+    assert (
+        "paused    source github, by ann: what it has waits, its runs stand still" in result.stdout
+    )
 
 
 WAITING = {

@@ -108,7 +108,7 @@ def test_h1_check_prices_what_is_locked_and_refuses_what_is_too_much(there):
     bad = CliRunner().invoke(check, ["--json"])
     [mistake] = json.loads(bad.stdout)["mistakes"]
     assert bad.exit_code == 2
-    assert "the rest fits without github.issue_write (16" in mistake["message"]
+    assert "the rest fits without github.issue_write (18" in mistake["message"]
     assert (mistake["file"], mistake["line"]) == ("doorbell.d/playbooks/triage.md", 4)
 
 

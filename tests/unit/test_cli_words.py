@@ -211,7 +211,7 @@ def test_rules_are_listed_with_what_they_do_what_waits_and_what_is_paused(there,
 
     found = there.told("rules", "list")
     (one,) = found["rules"]
-    assert (one["name"], one["on"], one["stage"]) == ("triage", ["github/issues.*"], "preview")
+    assert (one["name"], one["on"], one["stage"]) == ("triage", ["github/issues.*"], "live")
     assert one["does"].startswith("forward → https://example.com")
     assert one["place"].endswith("rules/triage.yaml:1")
     assert (one["paused"], one["waiting"]) == (True, 1)
@@ -227,6 +227,20 @@ def test_rules_are_listed_before_there_is_an_installation(tmp_path, monkeypatch)
 
     assert [one["waiting"] for one in there.told("rules", "list")["rules"]] == [0]
     assert not there.path.exists()
+
+
+def test_r6_a_broken_rule_is_listed_with_its_text_and_the_reason(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bad = "bad:\n  on: github/issues.*\n  rn: triage\n"
+    configured(tmp_path / "doorbell.d", CONFIGURATION | {"rules/bad.yaml": bad})
+    there = Installed(tmp_path / "state")
+
+    (one, *_) = there.told("rules", "list")["broken"]
+    told = there.doorbell("rules", "list").stderr
+
+    assert (one["name"], one["line"], one["text"]) == ("bad", 3, bad.rstrip())
+    assert "broken    doorbell.d/rules/bad.yaml:3 (bad): " in told
+    assert "          |   rn: triage" in told
 
 
 def test_a_word_that_nobody_has_carried_out_yet_is_told_as_recorded(capsys):

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.looping import BUDGET, loop, says
+from workflows import calls
 from workflows.budget import Clock, left, nearly, overtime
 from workflows.loop import AskModel, End
-from workflows.messages import Outcome, Spent
+from workflows.messages import CallOutcome, CallState, Outcome, Spent
 from workflows.playbook import Budget
 
 BEGUN = 1_000_000.0
@@ -37,6 +38,23 @@ def test_it_never_worked_longer_than_it_was_open_nor_less_than_nothing(steps):
     assert -1e-3 <= run.active <= run.open + 1e-3
     worked = sum(steps[::2])
     assert run.active == pytest.approx(worked, abs=1e-3)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)), max_size=9),
+    st.floats(0, 1e6),
+)
+def test_a3_an_outage_counts_as_open_and_not_as_active(asked, rested):
+    """Each time it is asked, so many seconds go by, of which one attempt took so many."""
+    run, now = Clock().at(BEGUN), BEGUN
+    for elapsed, took in asked:
+        now += elapsed
+        run = run.waited(now - elapsed, now, took)
+    worked = sum(min(elapsed, took) for elapsed, took in asked)
+    assert run.at(now).active == pytest.approx(worked, abs=1e-3)
+    resting = run.resting(now).at(now + rested)
+    assert resting.waited(now, now + rested, 0.0) == resting
+    assert resting.working(now + rested).active == pytest.approx(worked, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +106,24 @@ def test_a3_a_run_whose_time_is_up_before_its_first_turn_asks_nobody():
     assert subject.next() == End(
         Outcome.NEEDS_ATTENTION, "active time: 5 seconds of 5 seconds used"
     )
+
+
+def test_a3_a_long_outage_brings_no_last_turn_and_what_nobody_measured_counts_whole():
+    measured, unmeasured = begun(active=60.0), begun(active=60.0)
+    for subject, took in ((measured, 4.0), (unmeasured, None)):
+        subject.receive(says(1, "github__look"))
+        subject.worked(BEGUN, BEGUN + HOUR, took)
+        subject.answered(())
+        subject.at(BEGUN + HOUR)
+    assert measured.next() == AskModel(2, None)
+    assert unmeasured.next() == AskModel(2, None, "active time: 60 minutes of 60 seconds used")
+
+
+def test_what_several_calls_took_is_known_once_one_of_them_was_measured():
+    unmeasured = CallOutcome(call_id="c1", state=CallState.REFUSED)
+    timed = CallOutcome(call_id="c2", state=CallState.DONE, seconds=1.5)
+    assert calls.seconds([unmeasured]) is None
+    assert calls.seconds([unmeasured, timed, timed]) == 3.0
 
 
 def test_a_run_of_before_there_were_clocks_begins_to_count_when_it_is_looked_at():

@@ -51,6 +51,7 @@ def test_what_an_argument_may_be_is_said_shortly_or_in_full(text, policy):
         ("{labels: [{name: bug}]}", "expected texts, numbers, true or false, got {'name': 'bug'}"),
         ("{labels: {pattern: 'a('}}", "expected a regular expression (RE2 syntax), got 'a('"),
         ("{labels: {pattern: '(?=a)'}}", "expected a regular expression (RE2 syntax)"),
+        ("{labels: {pattern: 'a{1,2000}'}}", "size: {1,2000} (RE2 repeats 1000 times at most)"),
         ("{labels: {at_most: '3'}}", "expected a number, got '3'"),
         ("{labels: {at_most: true}}", "expected a number, got True"),
         ("[labels]", "got a list"),

@@ -81,6 +81,8 @@ def test_only_a_tool_of_the_playbook_can_be_answered_later():
     ("changes", "said"),
     [
         ({"events": '"gitlab/push"'}, "nobody rings as 'gitlab'"),
+        ({"events": '"github/deploymnt_status.*"'}, "did you mean 'deployment_status'?"),
+        ({"events": '"github/issues.closd"'}, "did you mean 'closed'?"),
         ({"key": "deploy:{{ result.id }}"}, "publishes no keys of kind 'deploy'"),
         ({"more": ", timeout: 2d", "budget": ", open: 1d"}, "less than that (budget.open)"),
     ],

@@ -57,9 +57,9 @@ def test_r3_nobody_listens_in_a_run_without_a_model_so_calls_of_one_key_stand_in
 @pytest.mark.parametrize(
     ("line", "mistake"),
     [
-        ("call: []", "4:9: List should have at least 1 item"),
+        ("call: []", "4:9: expected at least 1 item, got 0"),
         (f"call: [{', '.join(['{tool: github.a}'] * 11)}]", "at most 10 items"),
-        ("call: {tool: github.a}", "4:9: expected a valid list"),
+        ("call: {tool: github.a}", "4:9: expected a list, got a mapping"),
         ("call: [{args: {}}]", "the key 'tool' is missing"),
         ("call: [{tool: github}]", "4:17: expected server.tool, such as github.issue_write"),
         ("call: [{tool: github.*}]", "4:17: expected a tool's own name, got the pattern"),

@@ -82,7 +82,7 @@ from tests.support.configurations import PLAYBOOK, RULE, SERVERS, SOURCES, mista
             "1:28: 'env' means nothing beside `url:`",
         ),
         ({"servers_yaml": "github: {command: ['']}\n"}, "1:19: expected a program"),
-        ({"servers_yaml": "github: {command: npx}\n"}, "1:19: expected a valid list"),
+        ({"servers_yaml": "github: {command: npx}\n"}, "1:19: expected a list, got 'npx'"),
         (
             {"servers_yaml": "github: {command: [x], tools: {a: {effect: wipe}}}\n"},
             "1:44: expected 'read', 'write' or 'write-once', got 'wipe'",
@@ -96,6 +96,10 @@ from tests.support.configurations import PLAYBOOK, RULE, SERVERS, SOURCES, mista
         (
             {"rules__triage_yaml": RULE.replace("github/issues.opened", "issues.opened")},
             "2:7: expected source/type",
+        ),
+        (
+            {"rules__triage_yaml": RULE.replace("github/issues.opened", "'*'")},
+            "2:7: expected source/type, such as github/issues.opened, got '*'; every delivery is '*/*'",
         ),
         (
             {"rules__triage_yaml": RULE.replace("run: triage", "run: triag")},
@@ -137,6 +141,10 @@ from tests.support.configurations import PLAYBOOK, RULE, SERVERS, SOURCES, mista
         (
             {"rules__triage_yaml": RULE + "  limits: {concurent: 5}\n"},
             "7:12: unknown key 'concurent'",
+        ),
+        (
+            {"rules__triage_yaml": RULE + "  flow: queue\n"},
+            "7:9: expected a mapping with mode, coalesce, got 'queue'",
         ),
         (
             {"rules__triage_yaml": RULE + "  trust: {bot: []}\n"},

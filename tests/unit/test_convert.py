@@ -1,6 +1,5 @@
 """Results and names, from MCP to the Messages API."""
 
-import base64
 import json
 import re
 from typing import Any
@@ -19,16 +18,9 @@ from orchestrator.agent.hands.convert import (
     described,
     failed,
 )
+from tests.support.drawn import EXTENDED, GIF, JPEG, PNG, coded, png
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(9)
-JPEG = b"\xff\xd8\xff\xe0" + bytes(8)
-GIF = b"GIF89a" + bytes(8)
-WEBP = b"RIFF\x00\x00\x00\x00WEBP" + bytes(8)
 PDF = b"%PDF-1.7\n"
-
-
-def coded(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
 
 
 def shown(*content: dict[str, Any], **rest: Any) -> tuple[dict[str, Any], ...]:
@@ -54,7 +46,7 @@ def test_words_of_our_own_are_an_error_the_model_can_read():
 
 @pytest.mark.parametrize(
     ("raw", "media_type"),
-    [(PNG, "image/png"), (JPEG, "image/jpeg"), (GIF, "image/gif"), (WEBP, "image/webp")],
+    [(PNG, "image/png"), (JPEG, "image/jpeg"), (GIF, "image/gif"), (EXTENDED, "image/webp")],
 )
 def test_an_image_is_shown_as_what_its_bytes_are(raw, media_type):
     [block] = shown({"type": "image", "data": coded(raw), "mimeType": "image/png"})
@@ -99,13 +91,29 @@ def test_a_pdf_is_a_document():
 
 def test_an_error_holds_nothing_but_text_because_the_api_refuses_it():
     picture = {"type": "image", "data": coded(PNG), "mimeType": "image/png"}
-    assert said(picture, isError=True) == ["[image/png, 17 bytes omitted]"]
+    assert said(picture, isError=True) == ["[image/png, 24 bytes omitted]"]
 
 
 def test_pictures_beyond_the_cap_become_notes():
     large = coded(PNG + bytes(ATTACHMENTS // 2))
     picture = {"type": "image", "data": large, "mimeType": "image/png"}
     assert [block["type"] for block in shown(picture, picture)] == ["image", "text"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (PNG[:16], "[image/png, 16 bytes omitted: its size can't be read]"),
+        (b"\xff\xd8\xff" + bytes(9), "[image/jpeg, 12 bytes omitted: its size can't be read]"),
+        (png(0, 800), "[image/png, 24 bytes omitted: its size can't be read]"),
+        (
+            png(100, 8001),
+            "[image/png, 24 bytes omitted: 100x8001 pixels, more than 8000 a side]",
+        ),
+    ],
+)
+def test_a_picture_for_which_the_api_would_refuse_the_whole_request_is_named_in_words(raw, words):
+    assert said({"type": "image", "data": coded(raw), "mimeType": "image/png"}) == [words]
 
 
 def test_structured_content_counts_only_where_there_is_no_other():

@@ -115,6 +115,16 @@ def test_what_cannot_be_repaired_says_why(schema, why):
         repair(schema)
 
 
+@pytest.mark.parametrize("words", ["", "long " * 20_000])
+def test_a_wrong_schema_is_refused_each_time_and_a_mended_one_is_not(words):
+    wrong = {"properties": {"a": {"type": "text", "description": words}}}
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"at \$\.properties\.a\.type: 'text' is not"):
+            repair(wrong)
+    mended = {"type": "string", "description": words}
+    assert repair({"properties": {"a": mended}})["properties"] == {"a": mended}
+
+
 LEAVES = st.sampled_from(
     [
         {},

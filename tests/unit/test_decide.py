@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -140,13 +141,24 @@ def test_r2_an_event_nobody_asked_for_has_no_decision():
     assert decided(event()) == []
 
 
-@pytest.mark.parametrize("key", ["{{ event.missing.at }}", "{{ event }}", "no-kind"])
-def test_a_rule_that_is_broken_for_an_event_is_ignored_with_the_reason(key):
-    found = only(event(), rule(key=key))
+def test_a_rule_that_is_broken_for_an_event_is_ignored_with_the_reason():
+    found = only(event(), rule(with_={"number": "{{ event.missing.at }}"}))
 
     assert found.action is Action.IGNORE
     assert found.reason.startswith("the rule is broken for this event: ")
     assert found.configuration == "sha"
+
+
+@pytest.mark.parametrize("key", ["{{ event.missing.at }}", "{{ event }}", "no-kind"])
+@pytest.mark.parametrize("mode", Mode)
+def test_r3_an_event_whose_key_cannot_be_read_runs_alone_as_without_a_key_and_says_why(key, mode):
+    read, without = rule(key=key, mode=mode), rule(key=None, mode=mode)
+    found, plain = only(event(), read), only(event(), without)
+
+    assert found.reason.startswith("matched; its key could not be read, so it runs alone: ")
+    assert plain.reason == "matched"
+    assert msgspec.structs.replace(found, reason="matched") == plain
+    assert only(event(id="evt_2"), read).workflow_id != found.workflow_id
 
 
 def test_a_wait_gets_the_event_it_is_open_for():
@@ -212,7 +224,8 @@ def test_r4_what_we_did_ourselves_starts_and_wakes_nothing(actor):
         (Action.IGNORE, "triage"),
         (Action.IGNORE, OURSELVES),
     ]
-    assert found[0].trace[-1].path == "trust.ignore_self"
+    assert [line.path for line in found[0].trace].count("trust.ignore_self") == 1
+    assert found[0].reason == "no match: trust.ignore_self"
     assert found[1].reason.startswith("our own write")
 
 

@@ -1,8 +1,11 @@
 """A rule that forwards: one decision with its trace, a lane for each key, and nothing secret in it."""
 
+from datetime import timedelta
+
 from orchestrator.dispatch.decide import decide, decision_id
 from orchestrator.events import Actor
 from orchestrator.inbox.inbox import Action, DecisionState
+from orchestrator.rules.limits import Dedupe
 from orchestrator.rules.rule import Trust
 from tests.support.builders import KEY, MARK, event, known, rule, wanted
 from tests.support.receiving import WHSEC, destination
@@ -54,8 +57,17 @@ def test_r3_without_a_key_nothing_waits_for_anything():
     assert one.key is None
 
 
+def test_r3_what_has_a_key_that_cannot_be_read_goes_alone_and_says_why():
+    gone = forwarding(key="{{ event.missing }}")
+    one, other = only(event(), gone), only(event(id="evt_2"), gone)
+
+    assert (one.action, one.key) == (Action.FORWARD, None)
+    assert one.lane != other.lane
+    assert one.reason.startswith("matched; its key could not be read, so it runs alone: ")
+
+
 def test_a_strangers_key_makes_no_long_lane():
-    found = only(event(data={"k": "x" * 5_000}), forwarding(key="k:{{ event.k }}"))
+    found = only(event(data={"k": "x" * 900}), forwarding(key="k:{{ event.k }}"))
 
     assert len(found.lane) < 120
 
@@ -65,7 +77,8 @@ def test_r1_a_forward_that_did_not_match_or_is_broken_says_why():
     bot = event(actor=Actor(id="2", login="renovate[bot]", bot=True))
     assert only(bot, forwarding()).reason == "no match: trust.bots"
     assert only(bot, forwarding(trust=Trust(bots=frozenset({"renovate[bot]"})))).reason == "matched"
-    broken = only(event(), forwarding(key="{{ event.missing }}"))
+    unread = Dedupe(key="{{ event.missing }}", window=timedelta(hours=1), said="1h")
+    broken = only(event(), forwarding(dedupe=unread))
     assert broken.action is Action.IGNORE
     assert broken.reason.startswith("the rule is broken for this event: ")
 

@@ -37,7 +37,7 @@ def test_an_event_counts_under_every_limit_of_the_rule_in_the_order_they_are_jud
         Tallied.KEY,
         Tallied.ACTOR,
     ]
-    assert [tally.who for tally in tallies] == ["7", KEY, f"key {KEY}", "actor ann"]
+    assert [tally.who for tally in tallies] == ["dedupe key 7", KEY, f"key {KEY}", "actor ann"]
     assert [tally.most for tally in tallies] == [1, 1, 2, 2]
     assert {tally.at for tally in tallies} == {event().received_at}
     assert len({tally.bucket for tally in tallies}) == 4
@@ -63,6 +63,17 @@ def test_rules_count_apart():
 )
 def test_an_actor_counts_under_an_id_and_unknown_ones_together(actor, named):
     assert actor_named(actor) == named
+
+
+def test_what_names_no_actor_counts_together_and_is_called_so():
+    limited = rule(limits=Limits(per_actor=RATE))
+    first, second, ann = (
+        one(limited, id=name, actor=actor).tallies[0]
+        for name, actor in (("e1", None), ("e2", Actor()), ("e3", Actor(login="ann")))
+    )
+
+    assert first.bucket == second.bucket != ann.bucket
+    assert first.who == second.who == "events that name no actor"
 
 
 def test_what_ignores_the_event_or_is_folded_counts_under_nothing():
@@ -170,7 +181,7 @@ async def test_what_cools_down_or_was_there_before_names_the_event_that_acted(tm
 
         assert [one.reason for one in await decided(road, "e2")] == [
             "cooling down: issue:7 acted in e1, less than 1h ago",
-            "same 7 as e1, within 1h",
+            "same dedupe key 7 as e1, within 1h",
         ]
 
 

@@ -113,6 +113,8 @@ async def test_any_2xx_means_that_it_was_taken(status):
     async with receiving(answering(status, b"thanks" * (status != 204))) as receiver:
         await sending(destination(receiver.url())).forward()
 
+    assert len(receiver.came) == 1
+
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 415, 422, 451])
 async def test_a_refusal_for_good_is_finished_with_its_words(status):
@@ -151,7 +153,7 @@ async def test_a_refusal_for_now_is_an_attempt(status):
         ("9" * 40, None),
         ("soon", None),
         ("-5", None),
-        ("1.5", None),
+        ("1.5", 1.5),
         ("", None),
     ],
 )

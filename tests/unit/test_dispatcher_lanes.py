@@ -170,6 +170,26 @@ async def test_a1_what_lost_runs_never_took_is_found_however_much_was_delivered(
     assert sorted(found.id for found in road.runs.decisions[7:]) == sorted(d.id for d in lost)
 
 
+async def test_a1_a_round_asks_for_a_few_runs_and_the_next_one_for_those_behind_them(
+    road, monkeypatch
+):
+    monkeypatch.setattr(reconciling, "MOST_ASKED", 2)
+    for n in range(1, 6):
+        await delivered(road, comment(f"e{n}", number=n))
+        road.clock.pass_by(1)
+    road.clock.pass_by(31)
+    asked = [await road.dispatcher.reconcile() for _ in range(3)]
+    lost = await the(road, "e4")
+    road.runs.gone.add(lost.workflow_id)
+
+    sent_again = []
+    for _ in range(2):
+        await road.dispatcher.reconcile()
+        sent_again.append((await the(road, "e4")).state is DecisionState.READY)
+    assert asked == [2, 2, 1]
+    assert sent_again == [False, True]
+
+
 async def test_d6_while_nobody_can_say_whether_a_run_is_there_nothing_is_sent_again(road):
     await delivered(road, comment("e1"))
     road.runs.silent = Unreachable("Temporal: UNAVAILABLE")

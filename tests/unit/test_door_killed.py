@@ -13,7 +13,8 @@ from orchestrator.database import Database, sqlite_url
 from orchestrator.inbox.schema import MIGRATIONS
 from orchestrator.inbox.sql import SqlInbox
 from tests.support import door_server
-from tests.support.knocking import free_port, knock, reachable, request
+from tests.support.knocking import knock, reachable, request
+from tests.support.ports import free_port
 from tests.support.postgres import installed
 
 BURST = 600

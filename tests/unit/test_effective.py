@@ -64,6 +64,13 @@ def test_a_pinned_policy_holds_even_where_the_file_no_longer_says_so():
     assert "the playbook doesn't allow this" in str(effective(tool(args=LABELS), live))
 
 
+def test_an_amount_that_has_a_bound_now_must_be_given_by_a_call_of_before():
+    bounded = limited(args={"body": Allowed(at_most=5), "elsewhere": Allowed(at_most=5)})
+    said = str(effective(PINNED, Live(arguments={}, playbook=bounded)))
+    assert "- body: expected a number of at most 5, got nothing" in said
+    assert "elsewhere" not in said
+
+
 def test_a_read_tool_that_counts_as_a_write_now_is_not_called():
     read = tool("look", effect=Effect.READ, max=None)
     server = replace(SERVER, effects={"look": Effect.WRITE_ONCE})

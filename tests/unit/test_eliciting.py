@@ -16,7 +16,7 @@ from tests.support.following import PAPER, SAMPLING
 from tests.support.mortal import KilledError, Life, Mortal
 from workflows.approvals import Standing
 from workflows.messages import CallState, Outcome, RunState
-from workflows.playbook import Approve
+from workflows.playbook import Approve, Playbook, WriteLimit
 
 SHOWN = {"called", "asks", "settled"}
 GLOSSY = {"paper": "glossy"}
@@ -235,6 +235,41 @@ async def test_a7_an_answer_that_carries_a_secret_changes_nothing_and_can_be_giv
     assert wanted.answer == {"paper": "glossy"}
 
 
+@pytest.mark.parametrize(
+    ("live", "counts"),
+    [(("role:maintainer", "zoe-q"), True), (("zoe-q",), False), (None, True)],
+)
+async def test_a6_whoever_answers_a_server_is_allowed_by_the_pinned_policy_and_the_one_in_force(
+    tmp_path, live, counts
+):
+    with office_at(tmp_path) as office:
+        call = await office.call()
+        form = {"method": PAPER["method"], "params": FREE}
+        found = await eliciting.read(office.means, call, {"paper": form})
+        by = await eliciting.policy(office.means, call)
+        await office.ledger.write(eliciting.ask, call, 0, found, by, office.means.now())
+        (request,) = await office.ledger.read(approvals.of_run, RUN)
+        asks = None if live is None else Approve(by=live, ttl=DAY)
+        office.configure(playbooks={"triage": book(asks)})
+        heeded = await office.heard(await office.comment(f"/answer {request.code} glossy"))
+        (said,) = await office.ledger.read(approvals.words_of, request.approval_id)
+    assert (heeded.standing is Standing.ANSWERED) is counts
+    assert said.became == ("answered" if counts else "refused: ann may not: expected zoe-q")
+
+
+def book(asks):
+    """The playbook of the run, as it is in force now."""
+    return Playbook(
+        name="triage",
+        digest="",
+        model="m",
+        max_tokens=1,
+        inputs={},
+        tools={"github": ("comment",)},
+        writes={"github.comment": WriteLimit(approve=asks)},
+    )
+
+
 async def test_a8_what_a_server_asks_is_no_proposal_that_somebody_could_apply(tmp_path):
     async with asking(tmp_path) as there:
         await there.made()
@@ -314,6 +349,6 @@ async def test_h4_what_was_asked_is_forgotten_with_its_run(tmp_path):
         ended = (RUN, RunState.ENDED, "", Outcome.CANCELLED)
         await ledger.write(conversations.record, *ended, AT)
         (request,) = await there.requests()
-        assert await ledger.write(pruning.prune, [RUN], AT) == 1
+        assert await ledger.write(pruning.prune, [RUN], AT + 3600, AT) == 1
         assert await there.wanted() == {}
     assert request.standing is Standing.CLOSED

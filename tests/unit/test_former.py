@@ -27,7 +27,7 @@ async def begun(hands, how):
 
 
 async def look(hands, task_id):
-    return await hands.look(NAME, task_id, deadline=DEADLINE)
+    return await hands.look(NAME, "research", task_id, deadline=DEADLINE)
 
 
 @pytest.mark.parametrize("refuses", ["coded", "told"])
@@ -64,7 +64,7 @@ async def test_h4_a_former_task_that_failed_is_a_result_that_is_an_error():
 async def test_h4_a_former_task_is_called_off_and_an_unknown_one_is_gone():
     async with house() as hands:
         handle = await begun(hands, "completed")
-        off = await hands.call_off(NAME, handle.task_id, deadline=DEADLINE)
+        off = await hands.call_off(NAME, "research", handle.task_id, deadline=DEADLINE)
         nobody = await look(hands, "task-99")
 
     assert isinstance(off, Seen)

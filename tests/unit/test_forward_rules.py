@@ -82,7 +82,7 @@ def test_everything_it_may_say():
             "run: triage\nforward: {url: https://a.example, secret: env:NEW}",
             "1:1: expected one action, `run:`, `forward:` or `call:`, got several: make a rule of each",
         ),
-        ("forward: https://a.example", "3:12: expected a valid dictionary"),
+        ("forward: https://a.example", "3:12: expected a mapping with url, secret, timeout"),
         ("forward: {url: https://a.example}", "3:3: the key 'secret' is missing"),
         ("forward: {secret: env:NEW}", "3:3: the key 'url' is missing"),
     ],

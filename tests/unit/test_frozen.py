@@ -142,6 +142,22 @@ def test_r4_text_that_ends_in_another_marker_still_ends_in_ours():
     assert one("github__label", {"body": forged}).intent.arguments["body"].endswith(MARK)
 
 
+def test_r4_a_text_that_leaves_our_marker_no_room_is_told_how_long_it_may_be():
+    """Sent with it, the server would refuse the call, and the write would be used up."""
+    prop = {"body": {"type": "string", "maxLength": 100}}
+    definition = {"input_schema": {"type": "object", "properties": prop}}
+    pin = pinned(tool(definition=definition), tool("note", Effect.READ, definition=definition))
+
+    def complaint(name, length):
+        (plan,) = planned(use(name, {"body": "x" * length}), pin=pin)
+        return plan.complaint
+
+    room = 100 - len(f"\n\n{MARK}")
+    assert complaint("github__comment", room) is None
+    assert f"body: expected {room} characters at most" in complaint("github__comment", room + 1)
+    assert complaint("github__note", 100) is None
+
+
 @pytest.mark.parametrize("said", [{}, {"body": 7}, {"body": "x", "more": 1}, [], "x", None])
 def test_arguments_that_do_not_fit_are_named_and_change_nothing_else(said):
     plan = one("github__label", said)

@@ -235,7 +235,7 @@ async def test_h4_what_nobody_waits_for_is_called_off_and_its_end_stands_beside_
 async def test_what_is_known_of_a_task_is_forgotten_with_its_conversation(tmp_path):
     async with handed(tmp_path) as there:
         await there.ledger.write(conversations.record, *ENDED, AT)
-        await there.ledger.write(pruning.prune, [RUN], AT)
+        await there.ledger.write(pruning.prune, [RUN], AT, AT)
         assert await handle(there) is None
 
 
@@ -256,6 +256,27 @@ async def test_h4_an_applied_call_that_is_answered_later_says_that_nobody_waits(
         row = await there.ledger.read(calls.one, RUN, applied)
     assert outcome.state is CallState.DONE
     assert "nobody waits for that here" in text_of(row)
+
+
+async def test_a2_an_applied_call_whose_worker_died_behind_its_handle_gets_an_answer(
+    tmp_path, monkeypatch
+):
+    applied = f"{CALL}{calls.APPLIED}"
+
+    async def dies(*_what):
+        raise ConnectionAbortedError
+
+    async with awaiting(tmp_path, NEVER) as there:
+        means = replace(there.means, hands=Hands(Followed().begin()))
+        request = CallRequest(run_id=RUN, call_id=applied)
+        await there.ledger.write(calls.intend, RUN, 0, await applied_intent(there, applied), AT)
+        with monkeypatch.context() as death:
+            death.setattr(once, "finish", dies)
+            with pytest.raises(ConnectionAbortedError):
+                await once.call(means, request, 1)
+        later = replace(means, now=lambda: AT + 600)
+        assert (await once.call(later, request, 2)).state is CallState.UNKNOWN
+        assert await there.ledger.read(kept.find, RUN, applied) is not None
 
 
 async def applied_intent(there, call_id):

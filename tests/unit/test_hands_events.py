@@ -12,7 +12,7 @@ from orchestrator.servers import HttpServer
 from tests.support.asgi import serving
 from tests.support.event_server import NAME, tickets
 from tests.support.old_http import OldHttp
-from tests.support.subscribed import free_port
+from tests.support.ports import free_port
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOBODY = "http://127.0.0.1:9/hooks/tickets"

@@ -8,10 +8,11 @@ from orchestrator.dispatch import holding
 from orchestrator.dispatch.runs import Undeliverable
 from orchestrator.inbox.inbox import Action, DecisionState
 from orchestrator.inbox.sought import Sought, Stand
-from orchestrator.ledger import claims, conversations, slots
+from orchestrator.ledger import claims, conversations, slots, waits
+from orchestrator.ledger.calls import APPLIED
 from orchestrator.ledger.conversations import Opening
 from orchestrator.rules.limits import Limits
-from tests.support.builders import comment, rule
+from tests.support.builders import comment, rule, wait
 from tests.support.roads import decided, delivered, road_at, the
 from workflows.flow import Mode
 from workflows.messages import Claim, Outcome, RunState
@@ -315,3 +316,27 @@ async def test_after_a_restart_what_is_held_is_still_first(road):
     await again(road)
 
     assert arrived(road) == ["e1", "e2", "e3"]
+
+
+async def test_a5_a_limit_holds_no_wake_up_behind_a_start_of_its_key(tmp_path):
+    """A person applied a call after its run had ended: it listens without a slot, and the next start waits for one."""
+    with road_at(tmp_path, limited(concurrent=1)) as road:
+        await ring(road, 1)
+        ended = await begun(road, "e1")
+        await comes_to(road, ended, RunState.ENDED)
+        listens = wait(
+            run_id=ended.run_id,
+            workflow_id=ended.workflow_id,
+            call_id=f"1.0{APPLIED}",
+            state="left",
+            key="issue:acme/api#1",
+            cel="event.comment.body == 'done'",
+        )
+        await road.ledger.write(waits.begin, listens)
+        await ring(road, 2)
+        await begun(road, "e2")
+        await delivered(road, comment("e3", number=1))
+        assert arrived(road) == ["e1", "e2"], "its start is held"
+
+        await delivered(road, comment("e4", number=1, text="done"))
+        assert arrived(road) == ["e1", "e2", "e4"]

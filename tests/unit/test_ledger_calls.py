@@ -1,6 +1,7 @@
 """A2: the life of a tool call, moved by compare-and-set whatever attempts overtake each other."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -202,3 +203,14 @@ async def test_calls_stand_in_the_order_they_were_asked_for(ledger):
 async def test_a_call_that_is_not_there_is_not_found(ledger):
     with pytest.raises(DatabaseError, match="No row was found"):
         await the(ledger, "c9")
+
+
+async def test_what_a_turn_came_to_can_be_shown_without_a_part_of_it(ledger):
+    await ledger.write(calls.intend, RUN, 2, intent(call_id="c2"), AT)
+    await ledger.write(calls.intend, RUN, 1, intent(call_id="c3"), AT)
+    for call_id in ("c1", "c2"):
+        await ledger.write(calls.finish, RUN, call_id, DONE, AT)
+    await ledger.write(calls.withhold, RUN, 1, lambda call: replace(call, content=[]))
+
+    shown = [(await the(ledger, call_id)).content for call_id in ("c1", "c2", "c3")]
+    assert shown == [[], DONE.content, None]

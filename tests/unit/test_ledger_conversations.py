@@ -176,4 +176,16 @@ async def test_it_is_known_which_run_an_event_reached(ledger):
     await ledger.write(conversations.hear, RUN, "evt_2", 2, "waited for", AT)
 
     reached = await ledger.read(conversations.by_events, ["evt_1", "evt_2", "evt_9"])
-    assert reached == {("evt_1", WORKFLOW): RUN, ("evt_2", WORKFLOW): RUN}
+    assert reached == {
+        ("dec_1", WORKFLOW): RUN,
+        ("evt_1", WORKFLOW): RUN,
+        ("evt_2", WORKFLOW): RUN,
+    }
+
+
+async def test_it_is_known_which_decision_about_an_event_opened_which_run(ledger):
+    first, again = await begin(ledger), await begin(ledger, "dec_2", at=AT + 1)
+
+    reached = await ledger.read(conversations.by_events, ["evt_1"])
+    assert reached["dec_1", WORKFLOW] == first.run_id
+    assert reached["dec_2", WORKFLOW] == reached["evt_1", WORKFLOW] == again.run_id

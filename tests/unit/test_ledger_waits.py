@@ -138,3 +138,17 @@ async def test_a5_who_waited_for_what_is_known_for_a_while_after_the_end(ledger)
     assert await names(ledger, waits.known, [KEY], late - 1) == ["ended", "open"]
     assert await names(ledger, waits.known, [KEY], late) == ["open"]
     assert await names(ledger, waits.known, ["another"], AT) == []
+
+
+async def test_a5_of_many_beyond_their_turn_those_whose_time_is_up_come_page_by_page(ledger):
+    for number in range(5):
+        await begin(ledger, f"wait_{number}", state="left")
+    await begin(ledger, "young", state="left", deadline_at=AT + 9_000)
+    await begin(ledger, "open")
+    await ledger.write(waits.looked, ["wait_1", "wait_4"])
+
+    before, limit = AT + 8_000, 2
+    first = await names(ledger, waits.left_over, before, "", limit)
+    second = await names(ledger, waits.left_over, before, "wait_1", limit)
+    assert (first, second) == (["wait_0", "wait_1"], ["wait_2", "wait_3"])
+    assert await names(ledger, waits.left_over, before, "wait_3", limit) == ["wait_4"]

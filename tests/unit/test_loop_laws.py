@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from temporalio.contrib.pydantic import pydantic_data_converter
 
+from orchestrator import temporal
 from tests.support.builders import spent, tool_call
 from tests.support.looping import BUDGET, COMMENT, LABEL, READ, TOOLS, acted, ended, loop, says
 from workflows.carried import Carried
@@ -17,7 +17,7 @@ from workflows.own_tools import WAIT
 from workflows.playbook import Stage
 from workflows.policy import Refuse, Send, WaitFor
 
-CONVERTER = pydantic_data_converter.payload_converter
+CONVERTER = temporal.CONVERTER.payload_converter
 
 
 def carried_over(value):

@@ -106,6 +106,14 @@ def test_r5_a_summary_that_no_cap_allows_is_not_asked_for_again():
     assert subject.next() == Stay(USED_UP)
 
 
+@pytest.mark.parametrize("turns", [2, 5])
+def test_a3_held_before_it_summed_up_it_does_so_when_it_goes_on_or_works_where_it_may(turns):
+    subject = used_up()
+    subject.resumed(replace(subject.state.budget, turns=turns), subject.state.stop)
+
+    assert isinstance(subject.next(), TakeLeave if turns == 2 else AskModel)
+
+
 def test_r5_the_summary_is_no_turn_so_one_turn_more_is_one_turn_more():
     subject = used_up()
     subject.receive(SUMMARY)

@@ -93,6 +93,23 @@ async def test_a2_what_was_given_up_unsent_can_not_be_sent_any_more(ledger, run_
     assert not await ledger.write(calls.send, run_id, "c1", 1, AT, DEADLINE)
 
 
+@pytest.mark.parametrize("effect", [Effect.WRITE, Effect.WRITE_ONCE])
+async def test_a2_what_a_person_applied_stays_to_be_applied_again_unless_it_was_sent(
+    ledger, run_id, effect
+):
+    for name in ("c1", "c2"):
+        applied = f"{name}{calls.APPLIED}"
+        await asked(ledger, run_id, applied, sent=name == "c2", effect=effect)
+        await ledger.write(calls.take, run_id, applied, 2, again=effect is Effect.WRITE)
+    await ledger.write(losses.lose, run_id, "gone", DEADLINE + MARGIN + 1)
+
+    assert await states(ledger, run_id) == [CallState.INTENDED, CallState.UNKNOWN]
+    left = await ledger.write(calls.apply, run_id, AT)
+    assert [(call.call_id, call.attempt) for call in left] == [("c1:applied", 3)]
+    # The worker of the lost run, if it lives.
+    assert not await ledger.write(calls.send, run_id, "c1:applied", 2, AT, AT + 60)
+
+
 async def test_one_that_ended_by_itself_is_no_loss(ledger, run_id):
     done = (run_id, RunState.ENDED, "", Outcome.COMPLETED, AT)
     await ledger.write(conversations.record, *done)

@@ -108,7 +108,8 @@ def test_the_reason_is_the_group_not_a_leaf_that_decided_nothing():
         {"any": [{"action": "x"}, {"action": "opened"}], "not": {"action": "opened"}, "b": 1}
     )
 
-    assert found.failed.path == "when.not"
+    failed = found.failed
+    assert (failed.path, failed.expected, failed.actual) == ("when.not", "none of these", 1)
 
 
 def test_an_any_without_a_holder_is_the_reason():
@@ -256,11 +257,22 @@ def test_a_key_is_kind_and_value():
 
 
 @pytest.mark.parametrize(
-    "key", ["issue:{{ event.nope }}", "{{ event.issue.number }}", "issue:{{ '' }}", "plain"]
+    "key",
+    [
+        "issue:{{ event.nope }}",
+        "{{ event.issue.number }}",
+        "issue:{{ '' }}",
+        "plain",
+        "k:{{ 'x' * 999 }}",
+    ],
 )
 def test_a_key_that_can_not_be_made_is_an_error(key):
     with pytest.raises(TemplateError):
         key_of(rule(key=key), event())
+
+
+def test_the_longest_key_is_whole():
+    assert key_of(rule(key="k:{{ 'x' * 998 }}"), event()) == "k:" + "x" * 998
 
 
 def test_inputs_keep_their_types():

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.demo.messages import messages_app
 from tests.support.asgi import serving
+from tests.support.drawn import attached, coded, png
 from tests.support.messages_client import (
     CACHED,
     DONE,
@@ -31,6 +32,11 @@ def uses(*ids: str) -> dict[str, Any]:
         "role": "assistant",
         "content": [{"type": "tool_use", "id": i, "name": "look", "input": {}} for i in ids],
     }
+
+
+def used(**changes: Any) -> dict[str, Any]:
+    block = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}, **changes}
+    return {"role": "assistant", "content": [block]}
 
 
 def answers(tool_use_id: str) -> dict[str, Any]:
@@ -138,6 +144,36 @@ REFUSALS = {
         body(messages=[*HELLO, uses("toolu_1", "toolu_1"), user(answers("toolu_1"))]),
         "messages.1: `tool_use` ids must be unique",
     ),
+    "arguments that are no object": (
+        body(messages=[*HELLO, used(input=[]), user(answers("toolu_1"))]),
+        "messages.1.content.0.tool_use.input: Input should be a valid dictionary",
+    ),
+    "an id with a dot": (
+        body(messages=[*HELLO, used(id="toolu_1.1"), user(answers("toolu_1.1"))]),
+        "messages.1.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'",
+    ),
+    "a picture without a size": (
+        body(messages=[user(SAID, attached(b"what"))]),
+        "Could not process image",
+    ),
+    "a picture that is no base64": (
+        body(messages=[user({"type": "image", "source": {"type": "base64", "data": "%"}})]),
+        "Could not process image",
+    ),
+    "a picture that is too large": (
+        body(
+            messages=[
+                *HELLO,
+                uses("toolu_1"),
+                user({**answers("toolu_1"), "content": [attached(png(9000, 9))]}),
+            ]
+        ),
+        "At least one of the image dimensions exceed max allowed size: 8000 pixels",
+    ),
+    "a large one of many pictures": (
+        body(messages=[user(attached(png(2001, 9)), *[attached(png(9, 9))] * 20)]),
+        "At least one of the image dimensions exceed max allowed size for many-image requests: 2000 pixels",
+    ),
     "five breakpoints": (
         body(messages=[user(*[MARKED] * 5)]),
         "A maximum of 4 blocks with cache_control may be provided. Found 5.",
@@ -199,7 +235,7 @@ async def test_a_turn_that_paused_for_the_providers_own_tools_goes_on():
 
 
 async def test_a_conversation_longer_than_the_window_is_refused_and_an_image_is_not_long():
-    data = "A" * 400_000
+    data = coded(png(1280, 800)).ljust(400_000, "A")
     source = {"type": "base64", "media_type": "image/png", "data": data}
     image = body(messages=[user(SAID, {"type": "image", "source": source})])
     app = messages_app(Says(DONE), now=Clock().now, window=5_000)

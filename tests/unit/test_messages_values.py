@@ -4,8 +4,8 @@ import dataclasses
 from decimal import Decimal
 
 import pytest
-from temporalio.contrib.pydantic import pydantic_data_converter
 
+from orchestrator import temporal
 from tests.support.builders import RUN, card, opened, tool_call
 from workflows import messages
 from workflows.asleep import Asleep
@@ -37,7 +37,7 @@ from workflows.messages import (
 )
 from workflows.playbook import Budget, Effect
 
-CONVERTER = pydantic_data_converter.payload_converter
+CONVERTER = temporal.CONVERTER.payload_converter
 ENTRY = Entry(
     decision_id="dec_1", kind=Kind.RESUME, event_id="evt_1", wait_id="w", run_id=RUN, token="t"
 )

@@ -1,6 +1,7 @@
 """The model's failures become two: try again, or somebody must mend. Over real HTTP, through the real SDK."""
 
 import asyncio
+import json
 import socket
 from contextlib import asynccontextmanager
 
@@ -183,6 +184,18 @@ async def answering(raw):
             await model.close()
 
 
+def event(**body):
+    return f"event: {body['type']}\ndata: {json.dumps(body)}\n\n".encode()
+
+
+START = event(
+    type="message_start", message={"content": [], "usage": {"input_tokens": 1, "output_tokens": 1}}
+)
+OPENED = event(type="content_block_start", index=0, content_block={"type": "text", "text": ""})
+DELTA = event(
+    type="content_block_delta", index=0, delta={"type": "text_delta", "text": "half \ud83d"}
+)
+END = event(type="message_delta", delta={"stop_reason": "tired"})
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
 
 
@@ -195,8 +208,15 @@ STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: clo
         STREAM + b'event: message_stop\ndata: {"type": "message_stop"}\n\n',
         STREAM + b"data: \xff\xfe\n\n",
         STREAM + b'event: message_start\ndata: {"type": "message_start", "message": 7}\n\n',
+        STREAM + b"data: 7\n\nevent: message_start\ndata: 7\n\n",
+        STREAM + START + DELTA + END,
+        STREAM + START + OPENED.replace(b'"text": ""', b'"text": null') + END,
+        STREAM + START.replace(b'"usage"', b'"abuse"') + OPENED + DELTA + END,
     ],
-    ids=["nothing", "no events", "no JSON", "no beginning", "no text", "no message"],
+    ids=[
+        *("nothing", "no events", "no JSON", "no beginning", "no text", "no message"),
+        *("no object", "no start of a block", "no words in a block", "no usage"),
+    ],
 )
 async def test_a_server_that_took_the_request_and_spoke_no_sense_may_have_begun(raw):
     async with answering(raw) as model:
@@ -204,6 +224,56 @@ async def test_a_server_that_took_the_request_and_spoke_no_sense_may_have_begun(
             await model.say(REQUEST)
 
     assert caught.value.begun
+
+
+async def test_a_server_that_does_not_stream_is_told_from_one_that_broke_off():
+    plain = STREAM.replace(b"text/event-stream", b"application/json") + b'{"type": "message"}'
+    async with answering(plain) as model:
+        with pytest.raises(Unavailable, match="got 'application/json': what answers at ANTHROPIC"):
+            await model.say(REQUEST)
+
+
+async def test_what_nobody_knows_yet_comes_back_as_it_came():
+    hologram = {"type": "hologram", "depth": 3, "thickness": None}
+    opened = event(type="content_block_start", index=1, content_block=hologram)
+    weather = event(type="weather", sun=True)
+    async with answering(STREAM + START + weather + OPENED + DELTA + opened + END) as model:
+        said = await model.say(REQUEST)
+
+    assert said.content == [{"type": "text", "text": "half \ufffd"}, hologram]
+    assert (said.stop, said.usage["output_tokens"]) == ("tired", 1)
+
+
+async def test_a_reply_whose_arguments_are_no_json_is_a_reply():
+    """It was paid, and asked for again it would be paid again."""
+    broken = ToolUse("look", spelled='{"n": [1, ')
+    async with claude(Reply(blocks=(broken,), stop_reason="tool_use")) as model:
+        said = await model.say(REQUEST)
+
+    assert said.content[0]["input"] == '{"n": [1, '
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        (b"retry-after: 17", 17),
+        (b"retry-after-ms: 1500\r\nretry-after: 9", 1.5),
+        (b"date: Sat, 21 Nov 2026 12:00:00 GMT\r\nretry-after: Sat, 21 Nov 2026 12:02:00 GMT", 120),
+        (b"retry-after: Sat, 21 Nov 2026 12:02:00 GMT", None),
+        (b"retry-after: nan", None),
+        (b"retry-after: inf", None),
+        (b"retry-after: -5", None),
+        (b"retry-after-ms: nan\r\nretry-after: 9", 9),
+    ],
+)
+async def test_when_to_try_again_is_told_however_it_is_spelled(headers, seconds):
+    """A date is one of the server's own clock."""
+    raw = b"HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\ncontent-length: 2\r\n"
+    async with answering(raw + headers + b"\r\n\r\n{}") as model:
+        with pytest.raises(Unavailable) as caught:
+            await model.say(REQUEST)
+
+    assert caught.value.retry_after == seconds
 
 
 async def test_a_server_of_ones_own_finds_the_key_in_either_header():

@@ -1,92 +1,21 @@
 """People are told that they are asked and that a run stands still: by a row each, once; no run is the worse for it."""
 
 import json
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
-from orchestrator.agent.text.redacting import Redaction
 from orchestrator.dispatch.decide import workflow_id_of
 from orchestrator.inbox.inbox import Action, Decision, DecisionState
 from orchestrator.ledger import calls, conversations, notices
 from orchestrator.ledger.calls import Result
-from orchestrator.notifying import Notifying
-from orchestrator.rules.rule import All, Rule
 from orchestrator.rules.steps import Step
-from orchestrator.sources.notices import ASKED, PARKED, notices_source
-from orchestrator.sources.source import DOORBELL, OPERATOR
-from orchestrator.telemetry import catalogue
-from orchestrator.telemetry.instruments import DispatchInstruments
-from orchestrator.telemetry.registry import Registry
-from tests.support.builders import AT, KEY, OPERATOR_SOURCE, RUN, Log, comment, opening, source
-from tests.support.consent import CALL, HOUR, Office, office_at
+from orchestrator.sources.notices import ASKED, PARKED
+from orchestrator.sources.source import DOORBELL
+from tests.support.builders import AT, KEY, RUN, comment, opening
+from tests.support.consent import CALL, HOUR
+from tests.support.desk import TELL, desk_at
 from workflows.messages import CallState, Outcome, RunState
-
-TELL = Rule(
-    id="tell",
-    name="tell",
-    on=(f"{DOORBELL}/*",),
-    when=All(()),
-    playbook=None,
-    call=(Step(tool="github.add_issue_comment", args={"body": "{{ event.text }}"}),),
-    stage="live",
-)
-
-
-@dataclass
-class Desk:
-    """The office, and whoever tells people what it asks."""
-
-    office: Office
-    notifying: Notifying
-    registry: Registry
-    log: Log
-
-    async def rows(self):
-        """The notices in the inbox, the oldest first."""
-        found = [one for one in await self.office.inbox.entries(50) if one.source == DOORBELL]
-        return [await self.office.inbox.entry(one.id) for one in reversed(found)]
-
-    async def said(self):
-        (row,) = await self.rows()
-        return json.loads(row.body)
-
-    async def told(self):
-        return await self.office.ledger.read(notices.of_run, RUN)
-
-    async def park(self, reason="the model is away"):
-        given = (RUN, RunState.PARKED, reason, None, AT)
-        await self.office.ledger.write(conversations.record, *given)
-
-    async def counted(self):
-        families = await self.registry.collect()
-        found = next(one for one in families if one.metric is catalogue.NOTIFICATIONS)
-        return {number.labels: number.value for number in found.points}
-
-
-@contextmanager
-def desk_at(directory, *rules, **more):
-    with office_at(directory, **more) as office:
-        office.configure(rules=rules)
-        sources = {
-            "github": source(own_actors=frozenset({"our-bot"})),
-            OPERATOR: OPERATOR_SOURCE,
-            DOORBELL: notices_source(),
-        }
-        office.dispatcher.sources = lambda: sources
-        registry, log = Registry(catalogue.SCRAPE_FAILURES), Log()
-        notifying = Notifying(
-            inbox=office.inbox,
-            ledger=office.ledger,
-            configuration=lambda: office.files,
-            redact=lambda: Redaction((("Hello", "env:GREETING"),)),
-            counts=DispatchInstruments(registry, lambda: ["github"]),
-            now=office.clock.now,
-            poke=lambda: None,
-            log=log,
-        )
-        yield Desk(office, notifying, registry, log)
 
 
 @pytest.fixture
@@ -259,12 +188,13 @@ async def test_what_became_of_a_notice_is_written_down_and_counted_once(desk):
 async def test_a_notice_that_fails_says_why_and_the_request_stays_as_it_is(desk):
     asked = await desk.office.ask()
     await desk.notifying.step()
-    told_by = await run_of(desk, Outcome.NEEDS_ATTENTION, wrong="GitHub said 403")
+    reason = "meant and not written: github.comment"
+    told_by = await run_of(desk, Outcome.NEEDS_ATTENTION, reason, wrong="GitHub said 403")
 
     await desk.notifying.step()
 
     (notice,) = await desk.told()
-    assert notice.became == f"tell: run {told_by} needs_attention: GitHub said 403"
+    assert notice.became == f"tell: run {told_by} needs_attention: {reason}: GitHub said 403"
     assert notice.failed
     assert await desk.counted() == {(ASKED, "failed"): 1}
     assert "run.notice_failed" in desk.log.said

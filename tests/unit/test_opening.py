@@ -12,6 +12,7 @@ from orchestrator.agent.conversation import opening
 from orchestrator.agent.hands.convert import answered
 from orchestrator.agent.hands.definitions import Discovered, HandsUnreachable, ToolDefinition
 from orchestrator.agent.means import Means
+from orchestrator.agent.text.redacting import Redaction
 from orchestrator.errors import PersonError
 from orchestrator.inbox.inbox import Action, Decision
 from orchestrator.inbox.memory import MemoryInbox
@@ -194,6 +195,17 @@ async def test_an_open_conversation_knows_its_tools_its_limits_and_that_it_is_sc
     assert found.notice.startswith("scripted model")
     conversation = await house.means.ledger.read(conversations.one, RUN)
     assert (conversation.state, conversation.reason) == (RunState.RUNNING, "")
+
+
+async def test_a7_a_secret_in_an_input_or_in_the_head_of_an_event_is_not_told(house):
+    known = Redaction.of({"hunter22-x": "env:TOKEN", "issue_comment": "env:WHAT"})
+    house.means = replace(house.means, redact=lambda: known)
+    await opened(house, name="hunter22-x")
+    _, pin = await opening.frozen_of(house.means, RUN)
+    (note,) = (await house.means.ledger.read(turns.noted, RUN))[1]
+
+    assert pin.system.startswith("You triage [secret env:TOKEN].\n")
+    assert '"type":"[secret env:WHAT].created"' in note
 
 
 async def test_a7_the_prose_is_ours_and_the_event_stands_in_its_block(house):

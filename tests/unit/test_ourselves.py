@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from orchestrator.agent.hands.definitions import Answered, NotSent
 from orchestrator.agent.means import Means
@@ -39,7 +41,7 @@ class Hands:
         return self.outcomes.pop(0)
 
 
-async def learned(tmp_path, *outcomes, how=HOW):
+async def learned(tmp_path, *outcomes, how=HOW, log=None):
     """What is known of each source in the end, which pauses were made, and the hands."""
     hands, pauses = Hands(list(outcomes)), []
 
@@ -62,7 +64,7 @@ async def learned(tmp_path, *outcomes, how=HOW):
             scripted=True,
             pause=pause,
         )
-        await learn_ourselves(means, Log())
+        await learn_ourselves(means, log or Log())
         known = {
             source: await ledger.read(own_actors.of_source, source)
             for source in ("github", "forge", "other")
@@ -79,6 +81,15 @@ async def test_r4_what_a_server_says_of_itself_is_kept_for_the_sources_that_name
         "other": frozenset(),
     }
     assert (hands.asked, pauses) == ([("hands", "get_me", {})], [])
+
+
+async def test_r4_a_server_that_answers_with_an_error_is_logged_with_how_to_see_it(tmp_path):
+    refused, us = answered("Bad credentials", is_error=True), answered({"login": "us"})
+    with capture_logs() as lines:
+        await learned(tmp_path, refused, us, log=structlog.get_logger())
+
+    said = lines[0]["reason"]
+    assert said == "it answered with an error: `doorbell hands call hands.get_me` shows it"
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,10 @@ def test_a_server_may_say_that_a_tool_gets_no_marker() -> None:
 @pytest.mark.parametrize(
     ("said", "mistake"),
     [
-        ("", "expected at least one of `effect`, `idempotency`, `limits`, `marker`"),
+        (
+            "",
+            "expected at least one of `effect`, `idempotency`, `limits`, `marker`, `result`, `timeout`",
+        ),
         ("effect: write-once, idempotency: k", "is a `write`, not 'write-once'"),
         ("effect: read, idempotency: k", "is a `write`, not 'read'"),
     ],

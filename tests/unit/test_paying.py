@@ -266,6 +266,17 @@ async def test_r5_the_runs_own_budget_speaks_for_itself(desk):
     assert await desk.begin(poor) == Over(over=OverBudget.PARK)
 
 
+async def test_r5_a_budget_that_went_on_replies_that_never_came_says_so(desk):
+    poor = replace(
+        QUESTION, budget=Budget(usd=Decimal(0), tokens=10), spent=replace(spent(), assumed=5)
+    )
+    over = await desk.begin(poor)
+
+    assert over.over is OverBudget.PARK
+    assert over.words.startswith("budget: what is left of 0 usd and 10 tokens is too little")
+    assert "5 attempts at an answer are charged as assumed: none came whole" in over.words
+
+
 async def test_r5_who_pays_is_the_actor_of_the_event_that_opened_the_run_by_id(tmp_path):
     with ledger_at(tmp_path) as ledger, inbox_at(tmp_path) as inbox:
         await inbox.keep([comment("evt_1", login="ann")])

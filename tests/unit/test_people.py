@@ -71,6 +71,20 @@ def test_a6_a_person_who_could_be_somebody_else_is_a_mistake(text, said):
     assert any(said in one for one in found), found
 
 
+@pytest.mark.parametrize(
+    "sources", [None, "github: {scheme: github, secrets: [env:HOOK], catch_up: 1d}\n"]
+)
+def test_a6_r6_people_are_known_where_their_sources_secret_is_unset_or_an_option_of_it_wrong(
+    sources,
+):
+    more = {} if sources is None else {"sources_yaml": sources}
+    found = configuration({}, **asking("approve: {by: [role:maintainer]}"), **more)
+
+    assert "github" not in found.sources
+    assert found.people == KNOWN
+    assert not [one for one in found.mistakes if "sources.yaml" not in str(one)]
+
+
 def test_a6_a_person_with_a_mistake_is_nobody_and_the_others_stay():
     assert configuration(people_yaml="alice: {github: x}\nbob: {github: 7}\n").people == {
         "bob": BOB

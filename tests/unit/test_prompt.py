@@ -18,6 +18,7 @@ from orchestrator.agent.conversation.prompt import (
 )
 from orchestrator.errors import Bug
 from orchestrator.events import Actor, Author
+from orchestrator.ledger.turns import Turn
 from tests.support.builders import event, tool
 from tests.support.builders import frozen as pinned
 from tests.support.said import call, reply
@@ -124,8 +125,8 @@ def test_a_conversation_is_notes_replies_and_answers_in_turn():
     assert messages[4]["content"] == [{"type": "text", "text": "hurry"}]
 
 
-def test_an_answer_names_the_call_as_the_provider_named_it():
-    """Our ids are turn and place; the provider's, which may be the same in every turn, are only sent back."""
+def test_a3_an_answer_names_the_call_as_the_provider_did_unless_that_names_two():
+    """Our ids are turn and place; the provider's are only sent back, and some endpoints use the same in every turn."""
     second = call("1.1", position=1, content=({"type": "text", "text": "second"},))
     other = call("2.0", turn=2, content=({"type": "text", "text": "other"},))
     replies = [reply(1, "call_0", "call_1"), reply(2, "call_0")]
@@ -135,8 +136,30 @@ def test_an_answer_names_the_call_as_the_provider_named_it():
     assert [(found["tool_use_id"], found["content"][0]["text"]) for found in answers] == [
         ("call_0", "ok"),
         ("call_1", "second"),
-        ("call_0", "other"),
+        ("call_0-2-2", "other"),
     ]
+    uses = [block["id"] for message in messages[::2] for block in message["content"][1:]]
+    assert uses == ["call_0", "call_1", "call_0-2-2"]
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "a-2-1", "a-2-2", "b"]), max_size=3), max_size=4))
+def test_a3_no_two_calls_that_are_sent_have_one_id_whatever_the_provider_named_them(named):
+    replies = [reply(turn, *ids) for turn, ids in enumerate(named, start=1)]
+    places = [(turn, n) for turn, ids in enumerate(named, start=1) for n in range(len(ids))]
+    calls = [call(f"{turn}.{n}", turn, position=n) for turn, n in places]
+    blocks = [b for message in conversation({}, replies, calls) for b in message["content"]]
+
+    used = [block["id"] for block in blocks if block["type"] == "tool_use"]
+    assert len(set(used)) == len(used) == len(places)
+    assert [b["tool_use_id"] for b in blocks if b["type"] == "tool_result"] == used
+
+
+@pytest.mark.parametrize("given_", [[], "x", None, 7, '{"body": "Hel'])
+def test_a3_arguments_that_are_no_object_are_sent_back_as_one(given_):
+    use = {"type": "tool_use", "id": "c1", "name": "x", "input": given_}
+    messages = conversation({}, [Turn(turn=1, content=json.dumps([use]), stop="x")], [call()])
+
+    assert messages[0]["content"] == [{**use, "input": {}}]
 
 
 @pytest.mark.parametrize("rows", [[], [call("1.0")], [call(f"1.{n}") for n in range(3)]])

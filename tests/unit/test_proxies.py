@@ -16,7 +16,7 @@ import pytest
 from orchestrator.doorbell.clients import client_of, trusted_of
 from orchestrator.doorbell.listener import bound, port_of
 from orchestrator.doorbell.listening import serving
-from tests.support.knocking import free_port
+from tests.support.ports import free_port
 from tests.support.proxies import NAME, Place, caddy, nginx, proxied
 
 SENDER = "127.0.0.2"

@@ -1,6 +1,7 @@
 """R5: what the turns of a rehearsal cost is held against the caps of the day, in the installation's own ledger."""
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -90,6 +91,15 @@ async def test_money_is_set_aside_before_the_model_is_asked(tmp_path):
         assert all(one.usd_reserved > 0 and one.tokens_reserved > 100 for one in seen)
         # The second estimate is of the second turn alone.
         assert seen[1].tokens_reserved < 2 * seen[0].tokens_reserved
+
+
+async def test_a_reply_whose_usage_is_no_number_is_assumed_and_kept(tmp_path):
+    odd = replace(ended(), usage={"input_tokens": 1_000, "output_tokens": "20"})
+    async with paying(tmp_path, odd) as (there, kept):
+        await there.rehearse()
+        day, own = await day_of(kept), await there.means.ledger.read(turns.spent, RUN_ID)
+        assert (day.attempts, day.tokens_settled, own.assumed) == (1, 0, 1)
+        assert day.usd_assumed == int(own.usd * 10**9) > 0
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def opening_of(decision_id, name, **changes):
 
 
 def pruned(connection):
-    assert pruning.prune(connection, [RUN], AT + 99) == 1
+    assert pruning.prune(connection, [RUN], AT + 99, AT + 99) == 1
 
 
 def scene(there, configured, event="evt_1", **wanted):
@@ -140,6 +140,19 @@ def test_reads_are_replayed_from_the_earlier_run_or_the_one_that_is_named(there)
     there.write(conversations.begin, opening_of("dec_2", "second"), AT + 1)
     assert scene(there, files(rules(1)), replay=True, recording=RUN).recording == RUN
     assert scene(there, files(rules(1)), replay=True).recording == "second.1"
+
+
+def test_a_run_that_is_replayed_is_the_one_that_is_compared_with_unless_another_is_named(there):
+    there.kept(comment("evt_1"), rules(1))
+    there.only_kept(comment("evt_2"))
+    there.began()
+    there.write(conversations.begin, opening_of("dec_2", "second"), AT + 1)
+    replayed = {"replay": True, "recording": RUN}
+    assert scene(there, files(rules(1)), **replayed).earlier.run_id == RUN
+    elsewhere = scene(there, files(rules(1)), event="evt_2", **replayed)
+    assert (elsewhere.earlier.run_id, elsewhere.recording) == (RUN, RUN)
+    both = scene(there, files(rules(1)), against="second", **replayed)
+    assert (both.earlier.run_id, both.recording) == ("second.1", RUN)
 
 
 @pytest.mark.parametrize("asked", [{"replay": True, "recording": RUN}, {"against": RUN}])

@@ -11,8 +11,8 @@ from sqlalchemy import update
 from orchestrator.inbox.inbox import EntryState
 from orchestrator.ledger import caps, conversations, reservations, schema, shortfalls
 from orchestrator.ledger.shortfalls import Need
-from orchestrator.releasing import AT_ONCE, EVERY, LOST, TURNED_BACK, Releaser
 from orchestrator.rules.caps import Allowance, Cap, Caps, Price
+from orchestrator.tending.releasing import AT_ONCE, EVERY, LOST, TURNED_BACK, Releaser
 from tests.support.builders import (
     AT,
     MODEL,

@@ -67,6 +67,7 @@ def test_a6_what_is_of_another_rule_is_as_if_it_were_not_there(there):
         for path, named in (
             ("/runs/{}", (MINE, OTHER, unknown)),
             ("/runs/{}/log", (MINE, OTHER, unknown)),
+            ("/runs/{}/calls/1.0", (MINE, OTHER, unknown)),
             ("/approvals/{}", (CODES[MINE], CODES[OTHER], "AAAAAAAAAA")),
             ("/rules/{}", ("guest-triage", "secret", "nothing")),
         ):

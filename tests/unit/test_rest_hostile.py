@@ -32,7 +32,10 @@ JSON = st.recursive(
     max_leaves=8,
 )
 ASKED = ["/events", "/runs", "/approvals", "/refusals", "/dead-letters", "/spend", "/rules"]
-NAMED = ["/events/{}", "/events/{}/why", "/runs/{}", "/runs/{}/log", "/approvals/{}", "/rules/{}"]
+NAMED = [
+    "/events/{}", "/events/{}/why", "/runs/{}", "/runs/{}/log", "/runs/{}/calls/1.0", "/approvals/{}",
+    "/rules/{}",
+]  # fmt: skip
 SAID = [
     "/runs", "/runs/{}/cancel", "/runs/{}/retry", "/approvals/{}/approve", "/approvals/{}/deny",
     "/approvals/{}/answer", "/rules/{}/pause", "/sources/{}/pause", "/events/{}/redeliver",

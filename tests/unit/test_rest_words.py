@@ -62,6 +62,7 @@ def words(there, kind):
 @pytest.mark.parametrize("verb", ["resume", "cancel"])
 def test_o2_a_word_to_a_run_is_a_row_of_the_inbox_and_its_receipt_names_it(there, verb):
     there.began("evt_1")
+    there.stood(RunState.PARKED, "no model key")
     with answering(there) as api:
         answer = api.post(f"/runs/{RUN[:6]}/{verb}")
 

@@ -9,15 +9,22 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator import retention
 from orchestrator.cli.prune import prune as command
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.inbox.inbox import Action, EntryState
 from orchestrator.inbox.memory import MemoryInbox
 from orchestrator.ledger import conversations, waits
-from orchestrator.retention import BATCH, DEFAULT_KEEP, TOMBSTONES, Cutoff, cutoffs, next_night
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores
+from orchestrator.tending import retention
+from orchestrator.tending.retention import (
+    BATCH,
+    DEFAULT_KEEP,
+    TOMBSTONES,
+    Cutoff,
+    cutoffs,
+    next_night,
+)
 from tests.conformance.inboxes import arrival, decided, decision
 from tests.support.builders import AT, KEY, NOW, RUN, Log, ledger_at, opening, wait
 from workflows.messages import Outcome, RunState

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator import retention, views
+from orchestrator import views
 from orchestrator.ledger import (
     artifacts,
     audit,
@@ -18,6 +18,7 @@ from orchestrator.ledger import (
     waits,
 )
 from orchestrator.rules.rulebook import PAGES
+from orchestrator.tending import retention
 from tests.support.builders import (
     AT,
     NOW,
@@ -135,6 +136,36 @@ async def test_what_is_needed_stays_with_all_it_needs(ledger, now, keep, told):
     assert (await there(ledger, both[0])) == [True]
 
 
+async def applied(ledger, at, call_id=f"c1{calls.APPLIED}"):
+    """Somebody applies a proposal long after its conversation has ended."""
+    await ledger.write(calls.intend, RUN, 0, intent(call_id, position=1), at)
+    done = calls.Result(state=CallState.DONE, content=[], is_error=False)
+    await ledger.write(calls.finish, RUN, call_id, done, at)
+
+
+async def test_a5_a_run_whose_applied_call_still_listens_is_kept_until_that_has_ended(ledger):
+    await lived(ledger)
+    await applied(ledger, AT)
+    await ledger.write(waits.begin, wait("wait_2", call_id=f"c1{calls.APPLIED}", state="left"))
+    assert (await pruned(ledger)).conversations == 0
+    assert await ledger.write(pruning.prune, [RUN], LATER.timestamp(), LATER.timestamp()) == 0
+
+    await ledger.write(waits.settle, "wait_2", "expired", None, AT)
+    assert (await pruned(ledger)).conversations == 1
+    assert await ledger.read(waits.of_run, RUN) == []
+
+
+async def test_a_run_is_kept_for_as_long_after_a_call_that_somebody_applied_as_after_its_end(
+    ledger,
+):
+    await lived(ledger)
+    await applied(ledger, AT + DAY.total_seconds())
+    assert (await pruned(ledger)).conversations == 0
+    young = MONTH.total_seconds() + AT - 1
+    assert await ledger.write(pruning.prune, [RUN], young - MONTH.total_seconds(), young) == 0
+    assert (await pruned(ledger, LATER + DAY)).conversations == 1
+
+
 async def test_a8_a_proposal_whose_arguments_are_gone_says_so_and_is_still_counted(ledger):
     await lived(ledger, state=CallState.PROPOSED)
     await pruned(ledger)
@@ -178,7 +209,7 @@ async def test_money_is_never_forgotten(ledger):
 async def test_pruning_again_what_is_open_by_now_does_nothing(ledger):
     await lived(ledger, ended=False)
 
-    assert await ledger.write(pruning.prune, [RUN], AT) == 0
+    assert await ledger.write(pruning.prune, [RUN], AT, AT) == 0
 
 
 def test_a_pruned_run_is_still_shown_and_read(tmp_path, monkeypatch):

@@ -87,13 +87,20 @@ async def test_each_word_is_one_more_run_and_only_once(road):
     assert len(road.runs.arrived) == 3
 
 
-@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.WAITING, RunState.PARKED])
-async def test_a_run_that_goes_on_is_not_retried(road, state):
+@pytest.mark.parametrize(
+    ("state", "first"),
+    [
+        (RunState.RUNNING, "cancel it first"),
+        (RunState.WAITING, "cancel it first"),
+        (RunState.PARKED, "resume it, or cancel it first"),
+    ],
+)
+async def test_a_run_that_goes_on_is_not_retried(road, state, first):
     run_id = await opened(road, state=state)
     word = await retried(road, run_id)
 
     assert word.action is Action.IGNORE
-    assert word.reason == f"run {run_id} is {state}: resume it, or cancel it first"
+    assert word.reason == f"run {run_id} is {state}: {first}"
     assert len(road.runs.arrived) == 1
 
 

@@ -33,7 +33,7 @@ from tests.support.builders import (
     opening,
     tool,
 )
-from tests.support.locked import COMMENT, SERVER, changed, lock_of_tools, offered
+from tests.support.locked import COMMENT, SCHEMA, SERVER, changed, lock_of_tools, offered
 from workflows.messages import CallRequest, CallState
 from workflows.playbook import Allowed, OnDrift, Playbook, WriteLimit
 
@@ -220,6 +220,17 @@ async def test_h2_a_call_of_which_an_attempt_began_is_settled_and_does_not_stand
     assert house.hands.executed == []
 
 
+async def test_h2_a_call_that_a_person_applied_is_held_as_long_as_nothing_of_it_was_sent(house):
+    house.parks()
+    house.server_offers(changed())
+    applied = f"1.0{calls.APPLIED}"
+    await house.means.ledger.write(calls.intend, RUN, 0, intent(applied), house.time.now)
+    await house.means.ledger.write(calls.take, RUN, applied, 1, again=False)
+
+    with pytest.raises(Held):
+        await once.call(house.means, CallRequest(run_id=RUN, call_id=applied, after=1), 1)
+
+
 async def test_h2_what_is_forbidden_anyway_waits_for_nobody(house):
     taken_off = replace(limited(OnDrift.PARK), tools={})
     house.edit(playbooks={"triage": taken_off})
@@ -272,6 +283,17 @@ async def test_h2_what_a_person_accepts_by_name_is_called_again(house):
     assert (await house.call("1.1")).state is CallState.DONE
 
 
+async def test_h2_a_call_that_does_not_fit_what_a_person_accepted_meanwhile_is_not_made(house):
+    wider = replace(COMMENT, input_schema={**SCHEMA, "required": ["body", "to"]})
+    house.server_offers(wider)
+    house.edit(lock=lock_of_tools(wider, accepted={"comment": house.time.now}))
+
+    call = await house.call()
+
+    assert (call.state, house.hands.executed) == (CallState.DENIED, [])
+    assert "'to' is a required property" in str(call.content)
+
+
 async def test_h2_accepting_the_old_definition_by_name_ends_the_quarantine(house):
     house.edit(lock=lock_of_tools(COMMENT))
     house.server_offers(changed())
@@ -307,12 +329,13 @@ async def test_h2_what_no_lock_accepts_is_denied(house, lock, words):
     assert house.hands.executed == []
 
 
-async def test_h2_a_server_that_keeps_silent_about_a_tool_does_not_get_it_called(house):
+async def test_h2_a8_a_server_that_keeps_silent_about_a_tool_does_not_get_it_called(house):
+    """Nobody denied the call: a run that meant to write, and couldn't, needs attention."""
     house.hands.offers = None
 
     call = await house.call()
 
-    assert call.state is CallState.DENIED
+    assert call.state is CallState.REFUSED
     assert "nobody knows whether" in str(call.content)
     assert house.hands.executed == []
 

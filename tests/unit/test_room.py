@@ -5,9 +5,14 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.agent.conversation import weighing
+from orchestrator.agent.conversation.frozen import definitions
+from orchestrator.agent.hands.definitions import Discovered, ToolDefinition
 from orchestrator.agent.tools.builtins import BUILT_INS
 from orchestrator.agent.tools.room import built_in_tokens, excess, tokens
-from workflows.playbook import MAX_TOOL_TOKENS, MAX_TOOLS
+from orchestrator.agent.tools.toolset import curate
+from tests.support.builders import frozen
+from workflows.playbook import MAX_TOOL_TOKENS, MAX_TOOLS, Callback, Playbook
 
 ROOM = MAX_TOOLS - len(BUILT_INS)
 LEFT = MAX_TOOL_TOKENS - built_in_tokens()
@@ -18,7 +23,34 @@ def fits(prices):
 
 
 def test_the_price_is_estimated_from_the_json():
-    assert tokens({"a": "x" * 30}) == 11
+    assert tokens({"a": "x" * 30}) == 13
+
+
+SIGNS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.text(), SIGNS, max_size=6))
+def test_h1_a_definition_is_measured_as_the_request_is_that_carries_it(definition):
+    assert tokens(definition) == weighing.tokens(definition)
+
+
+def test_h1_the_word_on_the_event_that_answers_a_call_is_paid_for_too():
+    waits = {"github.deploy": Callback(events=("github/status.*",), key="k", timeout=1.0)}
+    deploy = ToolDefinition(server="github", name="deploy", input_schema={"type": "object"})
+    offered = {"github": Discovered(server="github", protocol="p", identity="i", tools=(deploy,))}
+    wanted = {"digest": "d", "model": "m", "max_tokens": 1, "tools": {"github": ("deploy",)}}
+    plain, later = (
+        curate(Playbook(name="p", inputs={}, waits=asked, **wanted), offered, {}, {})[0]
+        for asked in ({}, waits)
+    )
+    (sent,) = definitions(frozen(later, waits=waits, built_ins=()))
+    del sent["cache_control"]
+
+    assert plain.tokens < later.tokens == tokens(sent)
 
 
 def test_h1_what_fits_to_the_last_token_is_no_excess():

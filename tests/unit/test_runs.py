@@ -21,6 +21,8 @@ from workflows.chronicle import RUN_STATE
 from workflows.flow import Coalesce, Flow, Mode
 from workflows.messages import Entry, Kind
 
+SERVER_TAKES = 400
+"""Bytes of a summary."""
 WAITS = [
     RPCStatusCode.UNAVAILABLE,
     RPCStatusCode.DEADLINE_EXCEEDED,
@@ -113,9 +115,12 @@ async def test_d6_a_connection_that_was_never_there_is_no_bug():
 
 @pytest.mark.parametrize("status", [RPCStatusCode.ALREADY_EXISTS, RPCStatusCode.INVALID_ARGUMENT])
 async def test_attributes_that_somebody_else_registered_stop_nothing(status):
-    subject, _ = runs(error=refusal(status))
-
+    subject, server = runs(error=refusal(status))
     await subject.prepare()
+    server.error = None
+    await subject.deliver(decision(), "github")
+
+    assert len(server.asked) == 1
 
 
 async def test_what_the_server_will_never_take_is_undeliverable():
@@ -148,9 +153,18 @@ async def test_a4_a_run_gets_a_reference_and_people_a_title():
         Entry(decision_id="dec_1", kind=Kind.EVENT, event_id="evt_1")
     ]
     assert "secret" not in repr(options)
-    assert "`issue:a/b#x`" in options["static_details"]
+    assert options["static_summary"] == "triage: `issue:a/b#'<x>'`"
+    assert "`issue:a/b#'<x>'`" in options["static_details"]
     names = {pair.key.name for pair in options["search_attributes"].search_attributes}
     assert names <= set(SEARCH_ATTRIBUTES)
+
+
+async def test_a_key_of_many_bytes_leaves_a_summary_that_the_server_takes():
+    subject, server = runs()
+    await subject.deliver(decision(key="\U0001f6a8" * 500), "github")
+
+    (options,) = server.asked
+    assert len(options["static_summary"].encode()) < SERVER_TAKES
 
 
 def test_a_wake_up_names_its_wait_and_a_word_its_kind_and_both_their_run():

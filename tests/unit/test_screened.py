@@ -219,3 +219,16 @@ async def test_a_call_that_never_left_told_nothing(tmp_path: Path) -> None:
         second = await told(subject, "2.0", f"part: {LONG[16:]}")
 
     assert (first, second) == (CallState.DENIED, CallState.DONE)
+
+
+@pytest.mark.parametrize(("between", "last"), [(1, CallState.DENIED), (5, CallState.DONE)])
+async def test_a7_pieces_of_a_secret_are_seen_together_over_20_000_signs(
+    tmp_path: Path, between: int, last: CallState
+) -> None:
+    """Calls of 4,500 signs stand between the two pieces."""
+    known = Redaction.of({LONG: "env:TOKEN"})
+    said = [IN_THREE[0], *("word " * 900 for _ in range(between)), IN_THREE[1]]
+    async with talking(tmp_path, "Hello", redact=lambda: known) as subject:
+        came = [await told(subject, f"{at}.0", body) for at, body in enumerate(said, start=1)]
+
+    assert came == [*[CallState.DONE] * (between + 1), last]

@@ -47,7 +47,10 @@ def test_h3_who_says_nothing_has_no_limits():
         ("limits: {rate: fast}", "expected a rate such as 5/h"),
         ("limits: {rate: 5/s, wait: 2m}", "expected at most 60s, got more"),
         ("limits: {rates: 5/s}", "did you mean 'rate'"),
-        ("tools: {a: {}}", "expected at least one of `effect`, `idempotency`, `limits`, `marker`"),
+        (
+            "tools: {a: {}}",
+            "expected at least one of `effect`, `idempotency`, `limits`, `marker`, `result`, `timeout`",
+        ),
     ],
 )
 def test_h3_what_limits_nothing_or_nonsense_is_a_mistake(text, said):

@@ -26,7 +26,8 @@ LAST = rule("last", on=("*/*",), backstop=True)
         ([rule()], None),
         ([rule(when=NEVER)], Skipped.NO_MATCH),
         ([rule(on=("stripe/*",))], Skipped.NO_MATCH),
-        ([rule(key="{{ event.gone }}")], Skipped.BROKEN),
+        ([rule(key="{{ event.gone }}")], None),
+        ([rule(with_={"number": "{{ event.gone }}"})], Skipped.BROKEN),
         ([rule(), LAST], Skipped.BACKSTOP),
     ],
 )

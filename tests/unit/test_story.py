@@ -19,7 +19,7 @@ def test_it_says_where_the_run_is_and_what_it_spent():
 
     told = story.told(RunState.WAITING, "github/* for issue:7", loop.state)
 
-    assert told.startswith("**waiting**: github/* for issue:7\n\n")
+    assert told.startswith("**waiting**: `github/* for issue:7`\n\n")
     assert "USD 0.0421 of 0.5 · 900 of 300000 tokens · 1 of 25 turns" in told
     assert f"run `{RUN}` · claude-sonnet-5-5 · 1 tools · live" in told
     assert "_scripted model_" in told

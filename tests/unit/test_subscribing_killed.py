@@ -18,7 +18,8 @@ from orchestrator.settings import environment
 from orchestrator.state import StateDirectory
 from tests.support.event_server import NAME, tickets
 from tests.support.mortal import KilledError
-from tests.support.subscribed import ENVIRONMENT, blocking, free_port, post, sources
+from tests.support.ports import free_port
+from tests.support.subscribed import ENVIRONMENT, blocking, post, sources
 from tests.support.whole import NOBODY, ROOT
 
 LOOK = 0.05

@@ -7,14 +7,25 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator import sweeping
 from orchestrator.dispatch.runs import Found, Unreachable
-from orchestrator.ledger import calls, conversations, installation
-from orchestrator.sweeping import BY, GRACE, LISTED_EVERY, Sweeper
+from orchestrator.ledger import calls, conversations, installation, waits
 from orchestrator.telemetry import catalogue
 from orchestrator.telemetry.instruments import DispatchInstruments
 from orchestrator.telemetry.registry import Registry
-from tests.support.builders import AT, NOW, RUN, WORKFLOW, Log, inbox_at, intent, ledger_at, opening
+from orchestrator.tending import sweeping
+from orchestrator.tending.sweeping import BY, GRACE, Sweeper
+from tests.support.builders import (
+    AT,
+    NOW,
+    RUN,
+    WORKFLOW,
+    Log,
+    inbox_at,
+    intent,
+    ledger_at,
+    opening,
+    wait,
+)
 from workflows.messages import Outcome, RunState
 
 LATER = NOW + timedelta(seconds=GRACE + 1)
@@ -22,29 +33,24 @@ LATER = NOW + timedelta(seconds=GRACE + 1)
 
 @dataclass
 class Server:
-    """What Temporal says; `late` runs are not in its index yet."""
+    """What Temporal says; `late` of its runs are not in its index yet, and `hidden` ones are nobody's conversation."""
 
     runs: dict[str, Found] = field(default_factory=dict)
-    late: set[str] = field(default_factory=set)
     identity: str = "one"
     away: bool = False
     asked: list[str] = field(default_factory=list)
     hidden: int = 0
-    listed: int = 0
+    late: int = 0
+    counted: int = 0
 
     async def count_running(self):
-        return self.hidden + list(self.runs.values()).count(Found.RUNNING)
+        self.counted += 1
+        return self.hidden - self.late + list(self.runs.values()).count(Found.RUNNING)
 
     async def namespace(self):
         if self.away:
             raise Unreachable("Temporal is away")
         return self.identity
-
-    async def all_running(self):
-        self.listed += 1
-        for workflow_id, found in self.runs.items():
-            if found is Found.RUNNING and workflow_id not in self.late:
-                yield workflow_id
 
     async def found(self, workflow_id):
         self.asked.append(workflow_id)
@@ -94,34 +100,67 @@ async def test_one_that_is_gone_begins_again_by_a_row_of_the_inbox_that_comes_on
 
 
 async def test_one_that_runs_is_left_alone_even_where_the_index_is_late(tmp_path):
-    server = Server(runs={WORKFLOW: Found.RUNNING})
-    async with home(tmp_path, server) as it:
+    async with home(tmp_path, Server(runs={WORKFLOW: Found.RUNNING}, late=1)) as it:
         assert await it.sweeper.sweep() == 0
-        assert server.asked == []
-        server.late.add(WORKFLOW)
-        it.sweeper.listed_at = 0.0
-        assert await it.sweeper.sweep() == 0
-        assert server.asked == [WORKFLOW]
+        assert it.server.asked == [WORKFLOW]
         assert (await it.run()).state is RunState.RUNNING
 
 
-async def test_while_as_many_run_as_are_open_they_are_counted_and_seldom_listed(tmp_path):
-    server = Server(runs={WORKFLOW: Found.RUNNING})
-    async with home(tmp_path, server) as it:
-        for _ in range(3):
-            assert await it.sweeper.sweep() == 0
-        assert server.listed == 1
-        server.runs.clear()
-        server.hidden = 1
+async def several(it, count):
+    """The ids of so many open conversations' runs, in the order in which they are looked at."""
+    ids = [f"w~{number}" for number in range(count)]
+    for number, workflow_id in enumerate(ids):
+        one = opening(f"d{number}", workflow_id=workflow_id, event_id=f"e{number}")
+        await it.sweeper.ledger.write(conversations.begin, one, AT)
+    return ids
+
+
+async def test_while_as_many_run_as_are_open_a_round_asks_for_a_few_and_the_next_for_others(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sweeping, "FEW", 2)
+    monkeypatch.setattr(sweeping, "PAGE", 1)
+    async with home(tmp_path, Server(hidden=1), opened=False) as it:
+        ids = await several(it, 5)
+        it.server.runs = dict.fromkeys(ids[:4], Found.RUNNING)
+        assert [await it.sweeper.sweep() for _ in range(3)].count(1) == 1
+        assert sorted(it.server.asked) == ids
+
+
+async def test_where_fewer_run_more_are_asked_for_and_all_where_all_are_missing(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sweeping, "FEW", 1)
+    monkeypatch.setattr(sweeping, "MANY", 2)
+    async with home(tmp_path, opened=False) as it:
+        ids = await several(it, 5)
+        it.server.runs = dict.fromkeys(ids, Found.RUNNING)
+        it.server.late = 1
         assert await it.sweeper.sweep() == 0
-        it.sweeper.listed_at -= LISTED_EVERY
-        assert await it.sweeper.sweep() == 1
+        assert len(it.server.asked) == 2
+        it.server.runs.clear()
+        assert await it.sweeper.sweep() + await it.sweeper.sweep() == 5
+
+
+@pytest.mark.parametrize("found", [Found.RUNNING, Found.TERMINATED, Found.GONE])
+async def test_a5_what_an_applied_call_was_to_hear_ends_with_its_run_also_after_its_conversation(
+    tmp_path, found
+):
+    async with home(tmp_path, Server(runs={WORKFLOW: found})) as it:
+        ended = (RUN, RunState.ENDED, "", Outcome.COMPLETED, AT)
+        await it.sweeper.ledger.write(conversations.record, *ended)
+        call_id = f"1.0{calls.APPLIED}"
+        await it.sweeper.ledger.write(calls.intend, RUN, 0, intent(call_id), AT)
+        await it.sweeper.ledger.write(waits.begin, wait(call_id=call_id))
+        await it.sweeper.sweep()
+        (kept,) = await it.sweeper.ledger.read(waits.of_run, RUN)
+    assert kept.state == ("open" if found is Found.RUNNING else "closed")
 
 
 async def test_with_nothing_open_the_server_is_not_asked_what_runs(tmp_path):
     async with home(tmp_path, opened=False) as it:
         assert await it.sweeper.sweep() == 0
-        assert it.server.listed == 0
+        assert it.server.counted == 0
 
 
 async def test_one_that_was_just_opened_is_left_alone(tmp_path):
@@ -214,9 +253,7 @@ async def test_killed_before_its_row_was_kept_it_begins_again_all_the_same(tmp_p
 async def test_more_than_a_page_of_them_are_found(tmp_path, monkeypatch):
     monkeypatch.setattr(sweeping, "PAGE", 2)
     async with home(tmp_path, opened=False) as it:
-        for number in range(5):
-            one = opening(f"d{number}", workflow_id=f"w~{number}", event_id=f"e{number}")
-            await it.sweeper.ledger.write(conversations.begin, one, AT)
+        await several(it, 5)
         assert await it.sweeper.sweep() == 5
         assert len(await it.rows()) == 5
 
@@ -244,3 +281,11 @@ async def test_o3_what_is_lost_is_counted_once_by_what_came_then(tmp_path, found
 
     (lost,) = [one for one in families if one.metric is catalogue.RUNS_LOST]
     assert {point.labels: point.value for point in lost.points} == {(then,): 1}
+
+
+async def test_a5_what_is_waited_for_beyond_its_time_lapses_also_while_temporal_is_away(tmp_path):
+    async with home(tmp_path, Server(away=True)) as it:
+        over = wait(state="left", deadline_at=AT, looked=True)
+        await it.sweeper.ledger.write(waits.begin, over)
+        await it.sweeper.sweep()
+        assert [row["wait"] for row in await it.rows()] == [over.wait_id]

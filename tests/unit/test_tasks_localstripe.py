@@ -9,9 +9,10 @@ import httpx2
 
 from mcp_servers.tasks.sql import SqlStore
 from mcp_servers.tasks.store import Reception
+from tests.support.ports import free_port
 from tests.support.tasks_client import Taking, call, get, over_http, words
 from tests.support.tasks_stripe import SIGNS, hands
-from tests.support.tasks_template import answers, free_port
+from tests.support.tasks_template import answers
 
 CARD = {"number": "4242424242424242", "exp_month": "12", "exp_year": "2040", "cvc": "123"}
 PATIENCE = 20.0

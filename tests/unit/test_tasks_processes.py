@@ -2,11 +2,11 @@
 
 from contextlib import AsyncExitStack
 
+from tests.support.ports import free_port
 from tests.support.tasks_client import Taking, call, cancel, ended, get, over_http, words
 from tests.support.tasks_shop import ring, shop
 from tests.support.tasks_template import (
     answers,
-    free_port,
     over_stdio,
     process,
     round_robin,

@@ -181,6 +181,7 @@ async def test_what_runs_do_is_counted(registry) -> None:
     runs = RunInstruments(registry)
     runs.tool_call("github", "issue_write", "write-once", "unknown", 60.0)
     runs.run_ended("triage", "completed")
+    runs.run_reopened("triage", "completed")
     runs.run_parked(Parked.BUDGET)
     runs.approval(Approving.EXPIRED)
     runs.wait_ended(Waited.EXPIRED)
@@ -189,6 +190,7 @@ async def test_what_runs_do_is_counted(registry) -> None:
         ("doorbell_tool_calls_total", "github", "issue_write", "write-once", "unknown"): 1,
         ("doorbell_tool_call_seconds", "github"): 1,
         ("doorbell_runs_ended_total", "triage", "completed"): 1,
+        ("doorbell_runs_reopened_total", "triage", "completed"): 1,
         ("doorbell_runs_parked_total", "budget"): 1,
         ("doorbell_approvals_total", "expired"): 1,
         ("doorbell_waits_ended_total", "expired"): 1,

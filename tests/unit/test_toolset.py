@@ -149,7 +149,7 @@ def test_h1_definitions_beyond_the_budget_are_refused_with_the_dearest_named():
     found = offers(tool("huge", input_schema=schema), tool("small", input_schema={}))
     [problem] = refusal(playbook(tools={"github": ("huge", "small")}), found, SERVERS, {})
     assert "at most 16000 tokens" in problem
-    assert "the rest fits without github.huge (16" in problem
+    assert "the rest fits without github.huge (18" in problem
     assert "github.small" not in problem
 
 

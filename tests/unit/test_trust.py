@@ -16,6 +16,7 @@ BOT = Actor(id="9", login="renovate[bot]", bot=True)
 STRANGER = Author(id="7", login="eve", association="NONE")
 MEMBER = Author(id="583231", login="ann", association="MEMBER")
 OUTSIDE = Author(fork=True)
+OURS = Actor(id="5", login="us")
 NOBODY = frozenset()
 
 
@@ -72,7 +73,7 @@ def test_every_guard_that_a_rule_states_is_a_finding_with_what_it_expected_and_w
 
     assert (denied.path, denied.expected, denied.actual, denied.held) == (
         "trust.deny",
-        {"none": ["bob"]},
+        ["bob"],
         "ann",
         True,
     )
@@ -82,6 +83,42 @@ def test_every_guard_that_a_rule_states_is_a_finding_with_what_it_expected_and_w
         "NONE",
         False,
     )
+
+
+@pytest.mark.parametrize(
+    ("trust", "actor", "author", "said"),
+    [
+        ({"deny": {"ann"}}, ANN, None, "deny none ['ann'], came: ann"),
+        ({"allow": {"bob"}}, ANN, None, "allow in ['bob'], came: ann"),
+        ({"associations": {"OWNER"}}, ANN, MEMBER, "associations in ['OWNER'], came: MEMBER"),
+        ({"bots": {"x[bot]"}}, BOT, None, "bots in ['x[bot]'], came: renovate[bot]"),
+        ({}, BOT, None, "bots wants no bot, as the rule names none, came: renovate[bot]"),
+        (
+            {},
+            ANN,
+            Author(app="helper"),
+            "bots wants no bot, as the rule names none, came: ann, through helper[bot]",
+        ),
+        (
+            {},
+            ANN,
+            OUTSIDE,
+            "forks wants nothing from a fork, unless `forks: true`, came: it is from a fork",
+        ),
+        (
+            {},
+            OURS,
+            None,
+            "ignore_self wants somebody else's doing, came: our own write: us is one of our actors",
+        ),
+    ],
+)
+def test_r1_a_guard_that_refuses_says_what_it_wanted_and_what_came(trust, actor, author, said):
+    wanted = Trust(**{name: frozenset(one) for name, one in trust.items()})
+    found = trusted(rule(trust=wanted), event(actor=actor, author=author), frozenset({"us"}))
+
+    told = f"{found.path} {found.operator} {found.expected}, came: {found.actual}"
+    assert told == f"trust.{said}"
 
 
 @given(st.sampled_from(["ann", "ANN", "aNn"]))

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.agent.conversation.prompt import event_block
+from orchestrator.agent.text.redacting import NOTHING, Redaction
 from orchestrator.agent.text.untrusted import (
     blocks,
     data,
@@ -124,12 +125,26 @@ def test_a7_an_event_is_shown_wherever_its_sender_could_write():
         author=Author(login=hidden, association=hidden),
         data={hidden: [hidden, {"deep": hidden, "n": 1}], "none": None},
     )
-    block = event_block(event_shown(happened, SHOW), "Rung.")
+    block = event_block(event_shown(happened, SHOW, NOTHING), "Rung.")
 
     assert hidden_characters(block) == ()
     assert block.count("U+E0063") == 8
     assert json.loads(block.split("\n")[3])["none"] is None
-    assert hidden_characters(event_block(event_shown(happened, STRIP), "Rung.")) == ()
+    assert hidden_characters(event_block(event_shown(happened, STRIP, NOTHING), "Rung.")) == ()
+
+
+def test_a7_a_secret_in_the_head_of_an_event_is_not_shown():
+    told = "re: hunter22-x"
+    happened = event(
+        type=told,
+        subject=told,
+        actor=Actor(id=told, login=told),
+        author=Author(id=told, login=told, association=told),
+    )
+    found = event_shown(happened, SHOW, Redaction.of({"hunter22-x": "env:TOKEN"}))
+
+    assert "hunter22" not in repr(found)
+    assert found.type == found.subject == found.author.association == "re: [secret env:TOKEN]"
 
 
 @given(JSON, st.sampled_from([SHOW, STRIP]), st.integers(0, 60))
@@ -148,7 +163,7 @@ def test_a7_of_a_great_payload_only_the_beginning_is_looked_at():
 
 def test_an_event_of_nobody_in_particular_stays_one():
     quiet = event(actor=None, author=None, subject=None)
-    assert event_shown(quiet, SHOW) == quiet
+    assert event_shown(quiet, SHOW, NOTHING) == quiet
 
 
 def test_a7_only_the_texts_of_a_result_are_shown():

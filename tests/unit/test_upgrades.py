@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from temporalio.contrib.pydantic import pydantic_data_converter
 
+from orchestrator import temporal
 from workflows import upgrades
 from workflows.carried import SCHEMA, Carried, RunInput
 from workflows.upgrades import NewerProgram, run_of, upgraded
 
-CONVERTER = pydantic_data_converter.payload_converter
+CONVERTER = temporal.CONVERTER.payload_converter
 WRITTEN = Path(__file__).parents[1] / "temporal" / "histories"
 FILES = sorted(WRITTEN.glob("carried_v*.json"))
 

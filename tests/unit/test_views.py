@@ -68,6 +68,20 @@ async def record(stores, state, reason="", outcome=None):
     await stores.ledger.write(conversations.record, RUN, state, reason, outcome, AT + 60)
 
 
+async def test_r1_each_time_an_event_was_sent_is_shown_with_the_run_that_it_opened(stores):
+    await stores.inbox.keep([comment("e1")])
+    (entry,) = await stores.inbox.undecided(1)
+    sent = event_of(entry, json.loads(entry.body))
+    first, again = (decide(sent, 9, known(rule(), again=n))[0] for n in (None, 7))
+    await stores.inbox.decide("e1", [first, again], NOW)
+    for at, one in enumerate((first, again)):
+        opened = opening(one.id, event_id="e1", workflow_id=one.workflow_id)
+        begun = await stores.ledger.write(conversations.begin, opened, AT + at)
+
+    runs = {one["id"]: one["run_id"] for one in (await event(stores))["decisions"]}
+    assert runs == {first.id: begun.run_id.replace(".2", ".1"), again.id: begun.run_id}
+
+
 async def test_r1_an_event_is_shown_with_why_each_rule_did_what_it_did(stores):
     start, ignore = await decided(stores, rule(), rule("deploy", when=NEVER))
     conversation = opening(start.id, event_id="e1", workflow_id=start.workflow_id)

@@ -1,7 +1,5 @@
 """R5: what a turn may cost is guessed on the high side, but a picture isn't taken for a book."""
 
-import base64
-import struct
 import zlib
 
 import pytest
@@ -15,26 +13,14 @@ from orchestrator.agent.conversation.weighing import (
     tokens,
     weight,
 )
+from tests.support.drawn import ALL, PNG, attached, png
 
-PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + struct.pack(">II", 1280, 800)
-GIF = b"GIF89a" + struct.pack("<HH", 1280, 800)
-EXIF = b"\xff\xe1" + struct.pack(">H", 60_000) + b"\0" * 59_998
-JPEG = b"\xff\xd8" + EXIF + b"\xff\xc2" + struct.pack(">HBHH", 11, 8, 800, 1280)
-LOSSY = b"RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\x01\x2a" + struct.pack("<HH", 1280, 800)
-LOSSLESS = b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f" + struct.pack("<I", 1279 | 799 << 14)
-EXTENDED = b"RIFF\0\0\0\0WEBPVP8X\0\0\0\0\0\0\0\0" + b"\xff\x04\0" + b"\x1f\x03\0"
 SIXTEEN = b"%PDF-1.4\n" + b"<< /Type /Pages >> " + b"<< /Type /Page /Parent 1 >>\n" * 16
 HIDDEN = zlib.compress(b"<</Type/Page/Parent 1>> <</Type/Pages>>" * 3)
 PACKED = b"%PDF-1.7\n1 0 obj <</Type/ObjStm/N 3>>\nstream\n" + HIDDEN + b"\nendstream"
 
 
-def attached(raw, media_type="image/png"):
-    data = base64.b64encode(raw).decode()
-    source = {"type": "base64", "media_type": media_type, "data": data}
-    return {"type": "image", "source": source}
-
-
-@pytest.mark.parametrize("raw", [PNG, GIF, JPEG, LOSSY, LOSSLESS, EXTENDED])
+@pytest.mark.parametrize("raw", ALL)
 def test_an_image_is_weighed_by_its_pixels(raw):
     found = tokens(attached(raw))
 
@@ -57,9 +43,7 @@ def test_r5_an_image_that_can_not_be_read_weighs_as_much_as_any(raw):
 
 
 def test_r5_a_huge_image_weighs_no_more_than_the_largest_that_is_looked_at():
-    huge = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + struct.pack(">II", 9**9, 9**9)
-
-    assert tokens(attached(huge)) < MOST_OF_AN_IMAGE + 60
+    assert tokens(attached(png(9**9, 9**9))) < MOST_OF_AN_IMAGE + 60
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,9 @@ class Charged(Model):
                 estimate if error.begun else NOTHING, "assumed" if error.begun else "failed"
             )
             raise
-        await self._settle(self._charge(request.model, said), "settled")
+        declared = self.configuration().allowance.prices.get(request.model)
+        charge = prices.charge(request.model, said.usage, declared)
+        await self._settle(charge or estimate, "settled" if charge else "assumed")
         return said
 
     @override
@@ -98,16 +100,6 @@ class Charged(Model):
             usd=(self.charged.usd or Decimal(0)) + (charge.usd or Decimal(0)),
             input_tokens=self.charged.input_tokens + charge.input_tokens,
             output_tokens=self.charged.output_tokens + charge.output_tokens,
-        )
-
-    def _charge(self, model: str, said: Said) -> Charge:
-        read, written = prices.counted(said.usage)
-        declared = self.configuration().allowance.prices.get(model)
-        return Charge(
-            usd=prices.charged(model, said.usage, declared),
-            input_tokens=read,
-            output_tokens=written,
-            cached_tokens=int(said.usage.get("cache_read_input_tokens") or 0),
         )
 
 

@@ -115,7 +115,7 @@ async def _try(
     """One try; None when others' reservations stand in the way."""
     alone = prepare(question)
     if alone is None:
-        return Over(over=purse.caps.over)
+        return Over(over=purse.caps.over, words=_lost(question))
     unknown = _unknown(purse, alone, question)
     if unknown:
         return await _parked(means, purse, question, asked, unknown)
@@ -128,6 +128,18 @@ async def _try(
     if purse.caps.over is OverBudget.PARK:
         return await _parked(means, purse, question, asked, words)
     return Over(over=purse.caps.over, words=words)
+
+
+def _lost(question: Question) -> str:
+    """What of the run's own budget went on replies of which nobody knows the price; empty where none did."""
+    lost, budget = question.spent.assumed, question.budget
+    if not lost:
+        return ""
+    return (
+        f"budget: what is left of {budget.usd} usd and {budget.tokens} tokens is too little for the next turn, and"
+        f" {lost} {'attempt' if lost == 1 else 'attempts'} at an answer are charged as assumed: none came whole, or it"
+        " didn't say what it used; the worker's log names what broke off"
+    )
 
 
 def _unknown(purse: Purse, alone: Prepared, question: Question) -> str:

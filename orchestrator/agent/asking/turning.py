@@ -15,7 +15,8 @@ from orchestrator.agent.asking.paying import Begun, Over
 from orchestrator.agent.asking.preparing import Question
 from orchestrator.agent.asking.purse import in_force
 from orchestrator.agent.calling import once
-from orchestrator.agent.conversation import clearing, stepping, transcript
+from orchestrator.agent.calling.paused import turn_may_begin
+from orchestrator.agent.conversation import clearing, stepping, transcript, withholding
 from orchestrator.agent.conversation import frozen as pins
 from orchestrator.agent.conversation.frozen import Frozen, Planned
 from orchestrator.agent.conversation.opening import frozen_of
@@ -39,20 +40,21 @@ _VENDORS_WORDS = frozenset(Stop) - {Stop.OVER_BUDGET, Stop.OTHER}
 
 
 async def ask(means: Means, asked: Ask, attempt: int) -> Reply:
-    """One turn. Raises Unavailable, Blocked, Paused or Rejected."""
+    """One turn. Raises Unavailable, Blocked, Paused, Rejected or Held."""
     conversation, frozen = await frozen_of(means, asked.run_id)
     if frozen.steps:
         return await stepping.ask(means, frozen, asked)
     turn = await means.ledger.read(turns.said, asked.run_id, asked.turn)
     if turn is not None:
         return await _reply(means, conversation, frozen, asked, turn)
+    await turn_may_begin(means, asked.run_id, asked.turn)
     asking = await _begun(means, conversation, frozen, asked, attempt)
     async with pacing.paced(means, asked.run_id):
         became = await asking.answer()
     await pacing.answered(means, asked.run_id)
     if isinstance(became, Reply):
         return became
-    return await _reply(means, conversation, frozen, asked, became)
+    return await _reply(means, conversation, frozen, asked, became, fresh=True)
 
 
 async def _begun(
@@ -73,7 +75,10 @@ async def _begun(
 
 @dataclass(slots=True, kw_only=True)
 class _Asking:
-    """One turn while it is asked for: again with more room where it was cut, and shorter where it was too long."""
+    """One turn while it is asked for: again with more room where it was cut, and shorter where it was too long.
+
+    `withheld` is the turn whose pictures were taken out because the request was refused.
+    """
 
     means: Means
     conversation: Conversation
@@ -84,6 +89,7 @@ class _Asking:
     transcript: Transcript
     cut: int
     left: bool
+    withheld: int = 0
     question: Question | None = None
 
     async def answer(self) -> Turn | Reply:
@@ -123,24 +129,34 @@ class _Asking:
         except TooLong:
             return None if await self._shortened() else self._ended(Stop.CONTEXT_EXCEEDED)
         except Rejected as error:
-            if not (self.cut and error.invalid):
-                raise
-            # The model can't say so much at once; its first reply was cut, and that is all there is.
-            return self._ended(Stop.MAX_TOKENS)
+            if error.invalid and self.cut:
+                # The model can't say so much at once; its first reply was cut, and that is all there is.
+                return self._ended(Stop.MAX_TOKENS)
+            if error.invalid and self._withholds():
+                return None
+            raise
         if not begun.last and await self._goes_again(begun, said):
             return None
         ledger, at = self.means.ledger, self.means.now()
-        return await ledger.write(_record, self.asked, begun, self.frozen, said, at)
+        return await ledger.write(_record, self.asked, begun, self.frozen, said, at, self.withheld)
+
+    def _withholds(self) -> bool:
+        """Whether it is asked once more without the newest pictures: one bad one, and every request is refused."""
+        if self.withheld or not self.transcript.attached:
+            return False
+        self.withheld = self.transcript.attached
+        self.transcript = self.transcript.without(self.withheld)
+        self.question = None
+        return True
 
     async def _goes_again(self, begun: Begun, said: Said) -> bool:
         """Whether a reply that has no end is asked for again; it was paid all the same."""
         longer = said.stop == Stop.MAX_TOKENS and not self.cut
         if not longer and not (said.stop == Stop.CONTEXT_EXCEEDED and await self._shortened()):
             return False
-        charge, of_attempt = _charge(self.frozen.model, said, begun), _attempt(self.asked, begun)
-        await self.means.ledger.write(
-            reservations.settle, *of_attempt, charge, turns.CUT if longer else "settled"
-        )
+        charge, state = _charge(self.frozen.model, said, begun)
+        of_attempt, state = _attempt(self.asked, begun), turns.CUT if longer else state
+        await self.means.ledger.write(reservations.settle, *of_attempt, charge, state)
         if longer:
             self.cut = max(begun.prepared.request.max_tokens, charge.output_tokens)
         self.spent = await self.means.ledger.read(turns.spent, self.asked.run_id)
@@ -164,9 +180,8 @@ class _Asking:
     async def _clear(self, through: int | None) -> bool:
         if through is None:
             return False
-        self.transcript = await transcript.cleared(
-            self.means, self.asked.run_id, self.asked.turn, through
-        )
+        whole = await transcript.cleared(self.means, self.asked.run_id, self.asked.turn, through)
+        self.transcript = whole.without(self.withheld)
         self.question = None
         return True
 
@@ -204,11 +219,20 @@ async def _paid(means: Means, asked: Ask, begun: Begun) -> Said:
 
 
 def _record(
-    connection: Transaction, asked: Ask, begun: Begun, frozen: Frozen, said: Said, at: float
+    connection: Transaction,
+    asked: Ask,
+    begun: Begun,
+    frozen: Frozen,
+    said: Said,
+    at: float,
+    withheld: int,
 ) -> Turn:
-    """Pay and record; of two attempts that overtook each other, the reply recorded first is the turn's."""
-    charge = _charge(frozen.model, said, begun)
-    reservations.settle(connection, *_attempt(asked, begun), charge, "settled")
+    """Pay and record; of two attempts that overtook each other, the reply recorded first is the turn's.
+
+    What had to be `withheld` for it stays so: with it, every later request would be refused too.
+    """
+    charge, state = _charge(frozen.model, said, begun)
+    reservations.settle(connection, *_attempt(asked, begun), charge, state)
     details = "" if said.details is None else json.dumps(said.details, ensure_ascii=False)
     turn = Turn(turn=asked.turn, content=_json(said.content), stop=said.stop, details=details)
     first = turns.reply(
@@ -216,6 +240,8 @@ def _record(
     )
     if not first:
         return turns.said(connection, asked.run_id, asked.turn) or turn
+    if withheld:
+        calls.withhold(connection, asked.run_id, withheld, withholding.withheld)
     if begun.last:
         _recorded_last(connection, asked, begun, at)
     hops = causes.of_run(connection, asked.run_id).hops
@@ -241,25 +267,28 @@ def _recorded_last(connection: Transaction, asked: Ask, begun: Begun, at: float)
     shortfalls.finish(connection, asked.run_id, asked.turn, begun.last, begun.day, begun.need, at)
 
 
-def _charge(model: str, said: Said, begun: Begun) -> Charge:
-    usage = said.usage
-    read, written = prices.counted(usage)
-    return Charge(
-        usd=prices.charged(model, usage, begun.declared),
-        input_tokens=read,
-        output_tokens=written,
-        cached_tokens=int(usage.get("cache_read_input_tokens") or 0),
-    )
+def _charge(model: str, said: Said, begun: Begun) -> tuple[Charge, str]:
+    """What a reply cost, and how that is known: what its usage doesn't say in numbers is assumed."""
+    charge = prices.charge(model, said.usage, begun.declared)
+    return (begun.prepared.estimate, "assumed") if charge is None else (charge, "settled")
 
 
 async def _reply(
-    means: Means, conversation: Conversation, frozen: Frozen, asked: Ask, turn: Turn
+    means: Means,
+    conversation: Conversation,
+    frozen: Frozen,
+    asked: Ask,
+    turn: Turn,
+    *,
+    fresh: bool = False,
 ) -> Reply:
     live = means.configuration().playbooks.get(conversation.playbook)
     content = json.loads(turn.content)
     plans = pins.planned(frozen, asked.run_id, asked.turn, content, live=live)
     spent = await means.ledger.read(turns.spent, asked.run_id)
     last = await means.ledger.read(shortfalls.finished, asked.run_id, asked.turn)
+    if fresh:
+        _count_unmade(means, plans, turn, last)
     over = await _over_now(means, conversation)
     return Reply(
         turn=turn.turn,
@@ -270,6 +299,17 @@ async def _reply(
         over=over,
         stays=bool(last) and (asked.parks or not asked.last) and over is OverBudget.PARK,
     )
+
+
+def _count_unmade(means: Means, plans: tuple[Planned, ...], turn: Turn, last: str) -> None:
+    heeded = _stop(turn.stop, plans) is Stop.TOOL_USE
+    for plan in plans:
+        if last:
+            means.counts.call_refused(words.Unmade.LEAVE)
+        elif not heeded:
+            means.counts.call_refused(words.Unmade.UNHEEDED)
+        elif plan.complaint is not None:
+            means.counts.call_refused(plan.why)
 
 
 def _refused(turn: Turn) -> str:

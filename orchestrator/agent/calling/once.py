@@ -12,6 +12,8 @@ from typing import Any, assert_never
 
 from orchestrator.agent.calling import eliciting, rounds
 from orchestrator.agent.calling.consented import unconsented
+from orchestrator.agent.calling.paused import call_may_begin
+from orchestrator.agent.calling.refusal import Refusal
 from orchestrator.agent.calling.revoked import revoked
 from orchestrator.agent.calling.rounds import Kept, Trial
 from orchestrator.agent.calling.screened import unscreened
@@ -28,6 +30,8 @@ from orchestrator.errors import DoorbellError
 from orchestrator.ledger import approvals, artifacts, calls, handles, inputs
 from orchestrator.ledger.calls import Call, Result
 from orchestrator.ledger.handles import Handle
+from orchestrator.servers import bounds_of
+from orchestrator.telemetry.words import Unmade
 from workflows.looks import Look
 from workflows.messages import CallOutcome, CallRequest, CallState, Settle
 from workflows.own_tools import EVENT
@@ -56,7 +60,7 @@ About = CallRequest | Settle | Look
 """What names a call."""
 
 Check = Callable[[Means, Call], Awaitable[str | None]]
-CHECKS: Sequence[Check] = (unconsented, subject_full)
+CHECKS: Mapping[Unmade, Check] = {Unmade.CONSENT: unconsented, Unmade.SUBJECT: subject_full}
 """Asked just before a write leaves, after what forbids it; a person's consent first."""
 
 UNKNOWN = (
@@ -85,13 +89,10 @@ async def call(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
     if found.alias == EVENT:
         return await finish(means, request, Kept(result=await reading_events.read(means, found)))
     # Before it is taken: a call that is held for a person is as if nobody had tried it.
+    await call_may_begin(means, found)
     revocation = await revoked(means, found)
-    trial = await rounds.trial(means, found, attempt)
-    repeatable = found.effect is not Effect.WRITE_ONCE
-    taken = await means.ledger.write(
-        calls.take, request.run_id, request.call_id, trial.number, again=repeatable
-    )
-    if not taken:
+    trial = await rounds.trial(means, found, attempt, request.after)
+    if not await _is_ours(means, request, found, trial):
         return await _another_attempts(means, request, trial.number)
     began = means.now()
     refused = await _refused(means, found, revocation)
@@ -106,6 +107,16 @@ async def call(means: Means, request: CallRequest, attempt: int) -> CallOutcome:
     return outcome
 
 
+async def _is_ours(means: Means, request: CallRequest, found: Call, trial: Trial) -> bool:
+    """Whether this attempt may send it from here on, and no other."""
+    if request.after and found.sent_at is not None:
+        # What a run sent that was lost is told to people, and sent no more.
+        return False
+    this = (request.run_id, request.call_id, trial.number)
+    again = found.effect is not Effect.WRITE_ONCE
+    return await means.ledger.write(calls.take, *this, again=again)
+
+
 async def _rests(means: Means, found: Call) -> bool:
     """Whether nothing is to be done about the call now: it has ended, or somebody else is at it."""
     if found.state in FINAL or await under_way(means, found) is not None:
@@ -113,15 +124,21 @@ async def _rests(means: Means, found: Call) -> bool:
     return await means.ledger.read(rounds.waits, found)
 
 
-async def _refused(means: Means, found: Call, revocation: str | None) -> Result | None:
-    """Why it may not leave now, whatever was decided before: what is forbidden counts as denied."""
-    forbidden = revocation or await unscreened(means, found)
-    if forbidden is not None:
-        return _not_made(found, CallState.DENIED, forbidden)
-    for check in (unconsented,) if found.effect is Effect.READ else CHECKS:
-        refusal = await check(means, found)
-        if refusal is not None:
-            return _not_made(found, CallState.REFUSED, refusal)
+async def _refused(means: Means, found: Call, revocation: Refusal | None) -> Result | None:
+    """Why it may not leave now, whatever was decided before, counted: what is forbidden counts as denied."""
+    if revocation is not None:
+        means.counts.call_refused(revocation.why)
+        return _not_made(found, revocation.state, revocation.words)
+    stopped = await unscreened(means, found)
+    if stopped is not None:
+        return _not_made(found, CallState.DENIED, stopped)
+    for why, check in CHECKS.items():
+        if why is Unmade.SUBJECT and found.effect is Effect.READ:
+            continue
+        refused = await check(means, found)
+        if refused is not None:
+            means.counts.call_refused(why)
+            return _not_made(found, CallState.REFUSED, refused)
     return None
 
 
@@ -162,11 +179,7 @@ async def under_way(means: Means, found: Call) -> Handle | None:
 
 
 async def _open_ended(
-    means: Means,
-    found: Call,
-    request: CallRequest,
-    trial: Trial,
-    handle: Handle | Asks | None,
+    means: Means, found: Call, request: CallRequest, trial: Trial, handle: Handle | Asks | None
 ) -> CallOutcome:
     """Keep the handle, the first that came: from here on nobody makes the call again. Without one, see what became."""
     if isinstance(handle, Asks):
@@ -174,10 +187,11 @@ async def _open_ended(
     if handle is None:
         return await _another_attempts(means, request, trial.number)
     await means.ledger.write(inputs.told, trial.wanted, means.now())
-    await means.ledger.write(handles.keep, handle)
     if not request.call_id.endswith(calls.APPLIED):
+        await means.ledger.write(handles.keep, handle)
         return outcome_of(await _one(means, request))
-    await means.ledger.write(handles.end, handle, handle.status, means.now())
+    # Ended from the beginning: if we die before the answer stands, the next attempt gives one.
+    await means.ledger.write(handles.keep, replace(handle, ended_at=means.now()))
     return await finish(means, request, Kept(result=_words(CallState.DONE, UNFOLLOWED)))
 
 
@@ -190,9 +204,7 @@ async def _asking(
         return await finish(means, request, rounds.made_do(kept_of(asks.answered)))
     if why is not None:
         return await finish(means, request, Kept(result=_words(CallState.FAILED, why)))
-    if (await _one(means, request)).state is not CallState.PENDING:
-        return await _another_attempts(means, request, trial.number)
-    return outcome_of(await _one(means, request))
+    return await _another_attempts(means, request, trial.number)
 
 
 def answer_words(state: CallState, text: str) -> Result:
@@ -209,18 +221,19 @@ async def _sent(
     means: Means, found: Call, request: CallRequest, trial: Trial
 ) -> Kept | Handle | Asks | None:
     run_id, call_id = request.run_id, request.call_id
+    timeout = bounds_of(means.configuration().servers.get(found.server), found.tool).timeout
 
     async def just_before_the_bytes_leave() -> bool:
         now = means.now()
         return await means.ledger.write(
-            calls.send, run_id, call_id, trial.number, now, now + request.deadline
+            calls.send, run_id, call_id, trial.number, now, now + (timeout or request.deadline)
         )
 
     outcome = await means.hands.call(
         found.server,
         found.tool,
         found.arguments,
-        deadline=request.deadline,
+        deadline=timeout or request.deadline,
         key=f"{run_id}/{call_id}",
         before_send=just_before_the_bytes_leave,
         progress=None,

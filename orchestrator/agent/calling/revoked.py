@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrator.agent.calling.readable import unreadable
+from orchestrator.agent.calling.refusal import Refusal, refusal
 from orchestrator.agent.conversation.opening import frozen_of, is_open
 from orchestrator.agent.hands.definitions import HandsUnreachable, ToolDefinition, definition_hash
 from orchestrator.agent.hands.locking import changed, drifted, estranged
 from orchestrator.agent.hands.schemas import repair
 from orchestrator.agent.means import Means
-from orchestrator.agent.tools.arguments import Policy
+from orchestrator.agent.tools.arguments import Policy, breaches, left_out
 from orchestrator.agent.tools.quarantine import note_drift, quarantined, way_of
 from orchestrator.agent.tools.toolset import NO_LIMIT, Tool, complaints, not_allowed
 from orchestrator.configuration.locks import LockedTool
@@ -25,6 +26,7 @@ from orchestrator.ledger import artifacts, calls
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.conversations import Conversation
 from orchestrator.servers import Server
+from orchestrator.telemetry.words import Unmade
 from workflows.own_tools import BUILTIN
 from workflows.playbook import Effect, OnDrift, Playbook
 
@@ -87,24 +89,31 @@ class Live:
     locked: LockedTool | None = None
 
 
-def effective(tool: Tool, live: Live) -> str | None:
+def effective(tool: Tool, live: Live) -> Refusal | None:
     """Why a pinned tool may not be called so now, in words for the model and for people; None when it may."""
     return (
-        _unlisted(tool, live.playbook)
-        or live.drift
-        or _exhausted(tool, live)
-        or _stronger(tool, live.server)
-        or not_allowed(tool.alias, tool.args, live.arguments, _marked(tool))
-        or not_allowed(tool.alias, _args(tool, live.playbook), live.arguments, _marked(tool))
-        or _outgrown(tool, live)
+        refusal(Unmade.TAKEN_OFF, _unlisted(tool, live.playbook))
+        or refusal(Unmade.DRIFT, live.drift)
+        or refusal(Unmade.MAX, _exhausted(tool, live))
+        or refusal(Unmade.EFFECT, _stronger(tool, live.server))
+        or refusal(Unmade.ARGS, _breach(tool, tool.args, live))
+        or refusal(Unmade.ARGS, _breach(tool, _args(tool, live.playbook), live))
+        or refusal(Unmade.BAD_INPUT, _outgrown(tool, live))
     )
+
+
+def _breach(tool: Tool, policy: Policy, live: Live) -> str | None:
+    wrong = breaches(policy, live.arguments, _marked(tool))
+    # Opened before it had to be given, or before there was a bound.
+    wrong += left_out(policy, tool.definition["input_schema"], live.arguments)
+    return not_allowed(tool.alias, wrong)
 
 
 def _marked(tool: Tool) -> str | None:
     return None if tool.effect is Effect.READ else tool.marker
 
 
-async def revoked(means: Means, call: Call) -> str | None:
+async def revoked(means: Means, call: Call) -> Refusal | None:
     """Why this call may not leave now; None when it may, and where no conversation asked for it.
 
     Raises:
@@ -115,8 +124,7 @@ async def revoked(means: Means, call: Call) -> str | None:
     conversation, frozen = await frozen_of(means, call.run_id)
     tool = next((one for one in frozen.tools if one.alias == call.alias), None)
     if tool is None:
-        why = unreadable(means, call, conversation.playbook, frozen.inputs)
-        return None if why is None else NOT_MADE.format(why=why)
+        return _not_made(unreadable(means, call, conversation.playbook, frozen.inputs))
     configuration = means.configuration()
     lock = configuration.lock
     drift = await _drift(means, conversation, tool)
@@ -131,9 +139,22 @@ async def revoked(means: Means, call: Call) -> str | None:
     why = effective(tool, live)
     # Of what was begun before a part may have been sent: that has to be settled, and can't stand still.
     parks = drift is not None and drift.stands and _parks(live.playbook)
-    if drift is not None and parks and why == drift.told and call.attempt == 0:
+    drifted = why is not None and why.why is Unmade.DRIFT
+    if drift is not None and parks and drifted and _is_unbegun(call):
         raise Held(drift.shown)
-    return None if why is None else NOT_MADE.format(why=why)
+    if why is not None and drifted and drift is not None and not drift.stands:
+        why = Refusal(Unmade.UNHEARD, why.words)
+    return _not_made(why)
+
+
+def _is_unbegun(call: Call) -> bool:
+    # The attempts of one that a person applies count on over a lost run, whose worker can send it no more.
+    applied = call.call_id.endswith(calls.APPLIED)
+    return call.attempt == 0 or (applied and call.sent_at is None)
+
+
+def _not_made(why: Refusal | None) -> Refusal | None:
+    return None if why is None else Refusal(why.why, NOT_MADE.format(why=why.words))
 
 
 def _parks(live: Playbook | None) -> bool:

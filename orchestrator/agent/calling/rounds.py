@@ -57,9 +57,12 @@ class Trial:
     wanted: tuple[Input, ...] = ()
 
 
-async def trial(means: Means, call: Call, attempt: int) -> Trial:
-    """The attempt of the round that the call is in; with what people have said, the call may leave again."""
-    return await means.ledger.write(_trial, means, call, attempt)
+async def trial(means: Means, call: Call, nth: int, after: int) -> Trial:
+    """The attempt of the round that the call is in; with what people have said, the call may leave again.
+
+    `after` are the attempts of a run that was lost.
+    """
+    return await means.ledger.write(_trial, means, call, nth, after)
 
 
 async def begun(means: Means, call: Call, trial_: Trial, asks: Asks) -> str | None:
@@ -94,16 +97,16 @@ def waits(connection: Transaction, call: Call) -> bool:
     return last is not None and eliciting.is_open(connection, call, last.round)
 
 
-def _trial(connection: Transaction, means: Means, call: Call, attempt: int) -> Trial:
+def _trial(connection: Transaction, means: Means, call: Call, nth: int, after: int) -> Trial:
     last = inputs.last_round(connection, call.run_id, call.call_id)
     if last is None:
-        return Trial(number=attempt, nth=attempt)
+        return Trial(number=after + nth, nth=nth)
     inputs.resume(connection, call.run_id, call.call_id)
     known = eliciting.responses(connection, means, call, last.round)
     given = {one.key: response for one, response in known}
     return Trial(
-        number=last.attempt + attempt,
-        nth=attempt,
+        number=last.attempt + nth,
+        nth=nth,
         responses=Responses(given=given, state=last.state),
         wanted=tuple(one for one, _ in known),
     )

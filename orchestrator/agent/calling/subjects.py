@@ -8,6 +8,7 @@ from typing import Final
 
 from orchestrator.agent.conversation.opening import frozen_of, is_open, trust_of
 from orchestrator.agent.means import Means
+from orchestrator.database import Transaction
 from orchestrator.ledger import causes
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.causes import Writing
@@ -16,9 +17,12 @@ WINDOW: Final = timedelta(hours=24)
 
 FULL: Final = (
     "This call was not made: Doorbell has written {count} times on {subject} within 24 hours, and the rule allows"
-    " {most} (trust.max_writes_per_subject). That looks like a loop with another program."
-    " Do not try again; end, and say so."
+    " {most} (trust.max_writes_per_subject). That looks like a loop with another program: {chain}."
+    " Do not try again; end, and say so: if so many are meant, a person raises that number in the rule."
 )
+
+WRITERS_TOLD: Final = 5
+"""Runs that are named, the newest first, where nothing says which of them led to which."""
 
 
 async def subject_full(means: Means, call: Call) -> str | None:
@@ -39,4 +43,15 @@ async def subject_full(means: Means, call: Call) -> str | None:
     most, now = trust.max_writes_per_subject, means.now()
     since = now - WINDOW.total_seconds()
     count = await means.ledger.write(causes.may_write, writing, most, since, now)
-    return None if count is None else FULL.format(count=count, subject=about, most=most)
+    if count is None:
+        return None
+    chain = await means.ledger.read(_chain, writing, since)
+    return FULL.format(count=count, subject=about, most=most, chain=chain)
+
+
+def _chain(connection: Transaction, writing: Writing, since: float) -> str:
+    known = causes.of_run(connection, writing.run_id).chain
+    if known:
+        return f"{known} -> run {writing.run_id}"
+    wrote = causes.writers(connection, writing.subject, since, WRITERS_TOLD)
+    return f"the last to write were {', '.join(f'run {run}' for run in wrote)}"

@@ -13,15 +13,26 @@ from orchestrator.agent.tools.builtins import BUILT_INS, reading_resources
 from orchestrator.agent.tools.consent import wanted
 from orchestrator.agent.tools.misfits import misfit
 from orchestrator.agent.tools.own_arguments import key_for
-from orchestrator.agent.tools.toolset import Tool, check_arguments, complaints, full_arguments
+from orchestrator.agent.tools.room import told
+from orchestrator.agent.tools.toolset import (
+    Tool,
+    check_arguments,
+    complaints,
+    full_arguments,
+    no_room,
+    unfit,
+)
 from orchestrator.ledger.calls import Call, Intent
 from orchestrator.playbooks import READ, may_read, resource_of
 from orchestrator.rules.steps import Step
+from orchestrator.telemetry.words import Unmade
 from workflows.messages import Outcome, ToolCall, ToolCard
 from workflows.own_tools import BUILTIN, EVENT, FINISH, RESOURCE, WAIT
 from workflows.playbook import Budget, Callback, Effect, Playbook, Screening, TextPolicy
 
 VERSION = 1
+QUOTED = 300
+"""Characters that the model is shown of arguments of its that are no JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +72,15 @@ class Frozen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """One tool call of a reply: what the ledger keeps, what the loop sees, what is wrong with it for the model."""
+    """One tool call of a reply: what the ledger keeps, what the loop sees, what is wrong with it for the model.
+
+    `why` is how a complaint is counted.
+    """
 
     intent: Intent
     call: ToolCall
     complaint: str | None = None
+    why: Unmade = Unmade.BAD_INPUT
 
 
 _JSON: TypeAdapter[Frozen] = TypeAdapter(Frozen)
@@ -83,7 +98,7 @@ def load(data: bytes) -> Frozen:
 
 def definitions(frozen: Frozen) -> list[dict[str, Any]]:
     """The tools as the Messages API wants them; the last one carries the cache breakpoint of all."""
-    listed = [_described(tool, frozen.waits.get(_full(tool))) for tool in frozen.tools]
+    listed = [told(tool.definition, frozen.waits.get(_full(tool))) for tool in frozen.tools]
     listed += [BUILT_INS[name] for name in frozen.built_ins]
     listed += [reading_resources(frozen.reads)] if frozen.reads else []
     ordered = sorted(map(dict, listed), key=lambda definition: str(definition["name"]))
@@ -96,15 +111,6 @@ def system(frozen: Frozen) -> list[dict[str, Any]]:
     return [
         {"type": "text", "text": frozen.system, "cache_control": {"type": "ephemeral", "ttl": "1h"}}
     ]
-
-
-def _described(tool: Tool, callback: Callback | None) -> Mapping[str, Any]:
-    if callback is None:
-        return tool.definition
-    events = ", ".join(callback.events)
-    later = f"This run sleeps until the event that answers a call has come ({events}); the result shows both."
-    said = f"{tool.definition.get('description', '')}\n\n{later}".strip()
-    return {**tool.definition, "description": said}
 
 
 def _full(tool: Tool) -> str:
@@ -199,10 +205,14 @@ def _planned(
     alias, given = str(block["name"]), block.get("input")
     arguments = given if isinstance(given, dict) else {}
     server, name, effect, complaint = _unlisted(alias, given, frozen)
+    why = _why(tool, server, given)
     if tool is not None:
         complaint = check_arguments(tool, given)
         server, name, effect = tool.server, tool.name, tool.effect
         arguments = _complete(tool, arguments, marker)
+        if complaint is None and (complaint := no_room(tool, arguments)):
+            why = Unmade.BAD_INPUT
+    complaint = _unread(alias, given) or complaint
     intent = Intent(
         call_id=call_id,
         position=position,
@@ -218,7 +228,24 @@ def _planned(
         usable=complaint is None,
         ends=Outcome(arguments["outcome"]) if alias == FINISH and complaint is None else None,
     )
-    return Planned(intent=intent, call=call, complaint=complaint)
+    return Planned(intent=intent, call=call, complaint=complaint, why=why)
+
+
+def _why(tool: Tool | None, server: str, given: Any) -> Unmade:
+    """What a complaint about such a call counts as."""
+    if tool is None:
+        return Unmade.BAD_INPUT if server else Unmade.UNKNOWN_TOOL
+    return Unmade.BAD_INPUT if unfit(tool, given) else Unmade.ARGS
+
+
+def _unread(alias: str, given: Any) -> str | None:
+    """That the arguments stayed text, in words for the model: it has forgotten what it said."""
+    if not isinstance(given, str):
+        return None
+    said = given if len(given) <= QUOTED else f"{given[:QUOTED]}…"
+    return (
+        f"The call of {alias} was not made; expected its arguments as one JSON object, got: {said}"
+    )
 
 
 def _unlisted(alias: str, given: Any, frozen: Frozen) -> tuple[str, str, Effect, str | None]:

@@ -171,9 +171,8 @@ async def _freeze(means: Means, conversation: Conversation) -> None:
     frozen = replace(frozen, trusted=trusted, subject=happened.subject or "")
     rung = f"Rule {conversation.rule!r} was rung by this event."
     words = " ".join(("A person started this run by hand." if by_hand else rung, *frozen.notices))
-    block = prompt.event_block(
-        event_shown(happened, frozen.text, prompt.EVENT_LIMIT), words, trusted=trusted
-    )
+    shown = event_shown(happened, frozen.text, means.redact(), prompt.EVENT_LIMIT)
+    block = prompt.event_block(shown, words, trusted=trusted)
     again = await retold.before(means, conversation, frozen.text, trust)
     said = [means.listings.last(tool.server, tool.name) for tool in frozen.tools]
     definitions = [content(canonical(one)) for one in said if one is not None]
@@ -227,7 +226,7 @@ async def _pinned(
         {name: render_tree(dict(arguments), scope) for name, arguments in there.bind.items()},
         found.dropped,
     )
-    prose = str(Template.parse(playbook.prose).render(scope))
+    prose = means.redact().text(str(Template.parse(playbook.prose).render(scope)))
     return Frozen(
         version=pins.VERSION,
         playbook=playbook.name,

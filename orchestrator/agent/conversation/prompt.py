@@ -5,6 +5,7 @@ so that nothing in it can close the block (promise A7). Bytes are stable: the sa
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from orchestrator.ledger.calls import Call
 from orchestrator.ledger.turns import Turn
 from workflows.own_tools import EVENT
 from workflows.playbook import Stage
+
+_UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
+"""What the API takes in no id of a call; some endpoints send such ids, or empty ones."""
 
 EVENT_LIMIT = 24_000
 """Characters of an event's payload that the model is shown."""
@@ -84,9 +88,10 @@ def conversation(
     for call in sorted(calls, key=lambda call: call.position):
         made.setdefault(call.turn, []).append(call)
     messages: list[Message] = []
+    heard: set[str] = set()
     for turn in turns:
         _say(messages, _noted(notes, turn.turn, cleared))
-        content = json.loads(turn.content)
+        content = [_said(block, turn.turn, heard) for block in json.loads(turn.content)]
         _answer(messages, content)
         named = [str(block["id"]) for block in content if block.get("type") == "tool_use"]
         of_turn = made.get(turn.turn, ())
@@ -124,6 +129,19 @@ def _noted(notes: Mapping[int, Sequence[str]], turn: int, cleared: int) -> Seque
     if not clearing.OPENING < turn <= cleared:
         return texts
     return [clearing.note_instead(text) if len(text) > clearing.SMALL else text for text in texts]
+
+
+def _said(block: Message, turn: int, heard: set[str]) -> Message:
+    """A block of a reply as the API takes it back: arguments are an object, and each call has an id of its own."""
+    block = block if isinstance(block.get("input", {}), Mapping) else {**block, "input": {}}
+    if block.get("type") != "tool_use":
+        return block
+    name = _UNFIT.sub("_", str(block["id"])) or "call"
+    while name in heard:
+        # Some endpoints name the calls of every turn alike.
+        name = f"{name}-{turn}-{len(heard)}"
+    heard.add(name)
+    return {**block, "id": name}
 
 
 def _answer(messages: list[Message], content: Sequence[Message]) -> None:

@@ -58,7 +58,7 @@ async def _block(means: Means, heard: Heard, policy: TextPolicy, trust: Trust) -
         _, happened = await event(means, heard.event_id)
     except (PersonError, SenderError) as error:
         return f"{WORDS} {heard.event_id} can no longer be read: {error}"
-    shown = event_shown(happened, policy, prompt.EVENT_LIMIT)
+    shown = event_shown(happened, policy, means.redact(), prompt.EVENT_LIMIT)
     return prompt.event_block(shown, WORDS, trusted=is_known(trust, happened))
 
 

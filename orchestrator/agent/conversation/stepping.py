@@ -74,6 +74,9 @@ async def ask(means: Means, frozen: Frozen, asked: Ask) -> Reply:
     """The next step as a turn; asked again, the same one."""
     said = await means.ledger.write(_turn, frozen, asked, means.now())
     plans = pins.planned(frozen, asked.run_id, asked.turn, said.content)
+    for plan in plans:
+        if plan.complaint is not None:
+            means.counts.call_refused(plan.why)
     return Reply(
         turn=asked.turn,
         stop=said.stop,

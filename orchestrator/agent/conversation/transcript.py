@@ -1,10 +1,10 @@
 """What was said in a conversation, as the ledger keeps it, and what of it is shown no more; it asks no model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from orchestrator.agent.conversation import clearing, prompt
+from orchestrator.agent.conversation import clearing, prompt, withholding
 from orchestrator.agent.conversation.weighing import Weight
 from orchestrator.agent.means import Means
 from orchestrator.database import Transaction
@@ -30,7 +30,8 @@ class Transcript:
     @property
     def messages(self) -> list[prompt.Message]:
         """As the model is shown it. Raises Bug when a call has no answer."""
-        return prompt.conversation(self.notes, self.turns, self.calls, self.cleared)
+        told = prompt.conversation(self.notes, self.turns, self.calls, self.cleared)
+        return withholding.fitting(told)
 
     @property
     def used(self) -> int:
@@ -43,6 +44,16 @@ class Transcript:
         """What clearing each turn would gain, but for the newest ones that are to be kept."""
         upto = len(self.turns) - kept
         return clearing.gains(self.notes, self.calls, self.cleared, upto)
+
+    @property
+    def attached(self) -> int:
+        """The newest turn whose results hold a picture or a document; 0 where none does."""
+        return withholding.newest(self.calls)
+
+    def without(self, turn: int) -> "Transcript":
+        """The same with words in the place of what is attached to that turn's results."""
+        shown = [withholding.withheld(call) if call.turn == turn else call for call in self.calls]
+        return replace(self, calls=shown)
 
 
 async def of_run(means: Means, run_id: str) -> Transcript:

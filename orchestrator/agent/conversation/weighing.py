@@ -8,11 +8,12 @@ import binascii
 import json
 import math
 import re
-import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from orchestrator.agent import pictures
 
 BYTES_PER_TOKEN: Final = 3.2
 """By bytes, for a Chinese sign is a token, not a third."""
@@ -35,7 +36,6 @@ _INFLATED: Final = 2_000_000
 _STREAMS: Final = 200
 _PAGE = re.compile(rb"/Type\s*/Page(?![A-Za-z])")
 _PACKED = re.compile(rb"/ObjStm\b.{0,400}?stream\r?\n", re.DOTALL)
-_JPEG_SIZES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def _of_attachment(source: Mapping[str, str]) -> int:
     data = source["data"]
     if source["media_type"] == "application/pdf":
         return _pages(_decoded(data)) * OF_A_PAGE
-    width, height = _pixels(_decoded(data[:_HEAD])) or (0, 0)
+    width, height = pictures.sides(_decoded(data[:_HEAD])) or (0, 0)
     patches = math.ceil(width / PATCH) * math.ceil(height / PATCH)
     return min(patches or MOST_OF_AN_IMAGE, MOST_OF_AN_IMAGE)
 
@@ -109,54 +109,6 @@ def _decoded(data: str) -> bytes:
         return base64.b64decode(data[: len(data) // 4 * 4])
     except (binascii.Error, ValueError):
         return b""
-
-
-def _pixels(raw: bytes) -> tuple[int, int] | None:
-    try:
-        return _sized(raw)
-    except (struct.error, IndexError):
-        return None
-
-
-def _sized(raw: bytes) -> tuple[int, int] | None:
-    if raw.startswith(b"\x89PNG"):
-        return _two(">II", raw, 16)
-    if raw.startswith(b"GIF8"):
-        return _two("<HH", raw, 6)
-    if raw.startswith(b"RIFF"):
-        return _webp(raw)
-    return _jpeg(raw) if raw.startswith(b"\xff\xd8") else None
-
-
-def _two(layout: str, raw: bytes, at: int) -> tuple[int, int]:
-    first, second = struct.unpack_from(layout, raw, at)
-    return int(first), int(second)
-
-
-def _webp(raw: bytes) -> tuple[int, int] | None:
-    match raw[12:16]:
-        case b"VP8 ":
-            width, height = _two("<HH", raw, 26)
-            return width & 0x3FFF, height & 0x3FFF
-        case b"VP8L":
-            (packed,) = struct.unpack_from("<I", raw, 21)
-            return (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
-        case b"VP8X":
-            sides = (int.from_bytes(raw[at : at + 3], "little") + 1 for at in (24, 27))
-            return next(sides), next(sides)
-        case _:
-            return None
-
-
-def _jpeg(raw: bytes) -> tuple[int, int] | None:
-    at = 2
-    while raw[at] == 0xFF:  # noqa: PLR2004 - the byte every marker begins with
-        kind, (length,) = raw[at + 1], struct.unpack_from(">H", raw, at + 2)
-        if kind in _JPEG_SIZES:
-            height, width = _two(">HH", raw, at + 5)
-            return width, height
-        at += 2 + length
-    return None
 
 
 def _pages(raw: bytes) -> int:

@@ -49,7 +49,7 @@ from orchestrator.agent.hands.tasks import Asking, Created, TakesTasks, begun, u
 from orchestrator.agent.hands.wanting import Middle, wanted
 from orchestrator.agent.hands.wire import Fate, Wire
 from orchestrator.agent.text.redacting import Redact, Redaction, nothing, secrets_in
-from orchestrator.servers import Server, StdioServer
+from orchestrator.servers import Server, StdioServer, bounds_of
 
 MAX_SSE_EVENT = 8 * 1024 * 1024
 PROBE = 5.0
@@ -217,7 +217,7 @@ class Connection:
             self._news.worked()
             return failed(unreadable(error))
         self._news.worked()
-        return self._answer(result)
+        return self._answer(result, bounds_of(self._server, tool).result or self._limits.result)
 
     async def _asked(
         self, request: Request, deadline: float, told: Callable[[str], None] | None
@@ -242,16 +242,16 @@ class Connection:
         self._news.worked()
         return sight
 
-    def _answer(self, result: Said) -> Answered | Asks | Begun:
+    def _answer(self, result: Said, limit: int) -> Answered | Asks | Begun:
         match result:
             case Created():
                 return begun(result, self._redacted)
             case CallToolResult():
                 said = result.model_dump(mode="json", by_alias=True, exclude_none=True)
-                return answered(self._redacted(said), limit=self._limits.result)
+                return answered(self._redacted(said), limit=limit)
             case ReadResourceResult() | GetPromptResult():
                 said = as_a_result(result)
-                return answered(self._redacted(said), limit=self._limits.result)
+                return answered(self._redacted(said), limit=limit)
             case InputRequiredResult():
                 return wanted(result, self._redacted)
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from orchestrator.agent import pictures
 from orchestrator.agent.hands.definitions import Answered
 
 LIMIT = 80_000
@@ -26,11 +27,12 @@ MAX_ALIAS = 64
 
 Block = dict[str, Any]
 
+_PDF = "application/pdf"
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF8", "image/gif"),
-    (b"%PDF-", "application/pdf"),
+    (b"%PDF-", _PDF),
 )
 _TEXTUAL = re.compile(
     r"text/.*|application/(json|xml|yaml|x-yaml|javascript|toml|sql|[^/]*\+(json|xml|yaml))"
@@ -129,11 +131,15 @@ def _attachment(data: str, claimed: str) -> Block:
         return _text(f"[{claimed} omitted: it is not valid base64]")
     if _TEXTUAL.fullmatch(claimed.partition(";")[0].strip().lower()):
         return _text(raw.decode("utf-8", "replace"))
-    return _visible(data, _sniffed(raw)) or _omitted(claimed, len(raw))
+    media_type = _sniffed(raw)
+    if media_type is None:
+        return _omitted(claimed, len(raw))
+    unfit = "" if media_type == _PDF else pictures.unfit(raw)
+    return _omitted(media_type, len(raw), unfit) if unfit else _visible(data, media_type)
 
 
-def _omitted(media_type: str, size: int) -> Block:
-    return _text(f"[{media_type}, {size} bytes omitted]")
+def _omitted(media_type: str, size: int, why: str = "") -> Block:
+    return _text(f"[{media_type}, {size} bytes omitted{': ' if why else ''}{why}]")
 
 
 def _sniffed(raw: bytes) -> str | None:
@@ -143,10 +149,8 @@ def _sniffed(raw: bytes) -> str | None:
     return next((media_type for magic, media_type in _MAGIC if raw.startswith(magic)), None)
 
 
-def _visible(data: str, media_type: str | None) -> Block | None:
-    if media_type is None:
-        return None
-    kind = "document" if media_type == "application/pdf" else "image"
+def _visible(data: str, media_type: str) -> Block:
+    kind = "document" if media_type == _PDF else "image"
     return {"type": kind, "source": {"type": "base64", "media_type": media_type, "data": data}}
 
 

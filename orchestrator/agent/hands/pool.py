@@ -27,7 +27,7 @@ from orchestrator.agent.hands.sights import Sight, Unseen
 from orchestrator.agent.hands.tasks import Asking, calling_off, looking, responding
 from orchestrator.agent.hands.wanting import beside
 from orchestrator.agent.text.redacting import Redact, nothing
-from orchestrator.servers import Server
+from orchestrator.servers import Server, bounds_of
 
 ATTEMPTS = 2
 FAREWELL = 10.0
@@ -154,19 +154,21 @@ class Hands:
             return NotSent(reason=str(crowded), held=True)
         return outcome
 
-    async def look(self, server: str, task_id: str, *, deadline: float) -> Sight:
-        """How a task stands that a call became; `deadline` is in seconds."""
-        return await self._follow(server, looking(task_id), deadline)
+    async def look(self, server: str, tool: str, task_id: str, *, deadline: float) -> Sight:
+        """How a task stands that a call of `tool` became; `deadline` is in seconds."""
+        return await self._follow(server, looking(task_id, self._shown(server, tool)), deadline)
 
     async def respond(
-        self, server: str, task_id: str, given: Mapping[str, Any], *, deadline: float
+        self, server: str, tool: str, task_id: str, given: Mapping[str, Any], *, deadline: float
     ) -> Sight:
         """Give a task the responses that it wants, by their keys; how it stands then."""
-        return await self._follow(server, responding(task_id, given), deadline)
+        asking = responding(task_id, given, self._shown(server, tool))
+        return await self._follow(server, asking, deadline)
 
-    async def call_off(self, server: str, task_id: str, *, deadline: float) -> Sight:
+    async def call_off(self, server: str, tool: str, task_id: str, *, deadline: float) -> Sight:
         """Ask a server to stop a task, which it may heed or not; how it stands then."""
-        return await self._follow(server, calling_off(task_id), deadline)
+        asking = calling_off(task_id, self._shown(server, tool))
+        return await self._follow(server, asking, deadline)
 
     async def _follow(self, server: str, asking: Asking, deadline: float) -> Sight:
         # No gate: what is limited is how often tools are called.
@@ -175,6 +177,9 @@ class Hands:
                 return await connection.follow(asking, deadline=deadline)
         except HandsUnreachable as unreachable:
             return Unseen(reason=str(unreachable))
+
+    def _shown(self, server: str, tool: str) -> int:
+        return bounds_of(self._servers.get(server), tool).result or self._house.limits.result
 
     async def _attempt(
         self,

@@ -1,8 +1,10 @@
 """Input schemas the Messages API accepts, made from what MCP servers publish; it knows no tool and no server."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from jsonschema import Draft202012Validator, SchemaError
 
@@ -10,6 +12,8 @@ _NAMED = frozenset({"properties", "patternProperties", "$defs", "definitions", "
 _DATA = frozenset({"const", "default", "enum", "example", "examples", "required"})
 _COMBINATORS = ("allOf", "anyOf", "oneOf")
 _PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+_REMEMBERED: Final = 65_536
+"""Characters up to which a schema is remembered as judged: every opening of a run brings the same ones."""
 
 
 def repair(schema: Any) -> dict[str, Any]:
@@ -118,14 +122,22 @@ def _properties(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check(schema: Mapping[str, Any]) -> None:
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as wrong:
-        raise ValueError(
-            f"not a valid JSON Schema at {wrong.json_path}: {wrong.message}"
-        ) from wrong
+    text = json.dumps(schema)
+    judge = _judged if len(text) <= _REMEMBERED else _judged.__wrapped__
+    if wrong := judge(text):
+        raise ValueError(f"not a valid JSON Schema at {wrong}")
     for reference in _references(schema):
         _target(schema, reference)
+
+
+@lru_cache(maxsize=512)
+def _judged(text: str) -> str | None:
+    """Where a schema breaks JSON Schema's own, and how; it takes milliseconds each time it's asked anew."""
+    try:
+        Draft202012Validator.check_schema(json.loads(text))
+    except SchemaError as wrong:
+        return f"{wrong.json_path}: {wrong.message}"
+    return None
 
 
 def _references(node: Any) -> Iterator[str]:

@@ -22,7 +22,7 @@ from pydantic import AliasChoices, ConfigDict, Field, FiniteFloat, ValidationErr
 from typing_extensions import override
 
 from orchestrator.agent.hands import former
-from orchestrator.agent.hands.convert import answered, failed
+from orchestrator.agent.hands.convert import LIMIT, answered, failed
 from orchestrator.agent.hands.definitions import Answered, Asks, Begun, Lost, NotSent, Outcome
 from orchestrator.agent.hands.heard import unreadable
 from orchestrator.agent.hands.sights import Seen, Sight, Status, Unseen
@@ -108,7 +108,8 @@ class TakesTasks(ClientExtension):
 
 
 async def _never(created: Created, context: ClaimContext) -> CallToolResult:
-    raise NotImplementedError(f"{context.tool_name}: {created.status} is handed on, not waited for")
+    # We take handles as they come and call no resolver: the SDK wants one all the same.
+    raise RuntimeError(f"{context.tool_name}: {created.status} is handed on, not waited for")
 
 
 Redacted = Callable[[Any], Any]
@@ -131,37 +132,37 @@ def begun(created: Created, redacted: Redacted) -> Begun:
     )
 
 
-def looking(task_id: str) -> Asking:
-    """Ask how a task stands."""
+def looking(task_id: str, limit: int = LIMIT) -> Asking:
+    """Ask how a task stands; of its result, `limit` characters are shown."""
 
     async def ask(client: Client, deadline: float, redacted: Redacted) -> Sight:
         request = GetTask(params=TaskParams.model_validate({"taskId": task_id}))
         found = await client.session.send_request(request, Detailed, deadline)
         came = await former.today(client, task_id, found.status, deadline)
-        return _seen(found.model_copy(update=came), redacted)
+        return _seen(found.model_copy(update=came), redacted, limit)
 
     return ask
 
 
-def responding(task_id: str, given: Mapping[str, Any]) -> Asking:
+def responding(task_id: str, given: Mapping[str, Any], limit: int = LIMIT) -> Asking:
     """Give a task what it wants; and how it stands then."""
 
     async def ask(client: Client, deadline: float, redacted: Redacted) -> Sight:
         params = {"taskId": task_id, "inputResponses": dict(given)}
         request = UpdateTask(params=UpdateParams.model_validate(params))
         await client.session.send_request(request, Result, deadline)
-        return await looking(task_id)(client, deadline, redacted)
+        return await looking(task_id, limit)(client, deadline, redacted)
 
     return ask
 
 
-def calling_off(task_id: str) -> Asking:
+def calling_off(task_id: str, limit: int = LIMIT) -> Asking:
     """Ask a server to stop, which it may heed or not; and how the task stands then."""
 
     async def ask(client: Client, deadline: float, redacted: Redacted) -> Sight:
         request = CancelTask(params=TaskParams.model_validate({"taskId": task_id}))
         await client.session.send_request(request, Result, deadline)
-        return await looking(task_id)(client, deadline, redacted)
+        return await looking(task_id, limit)(client, deadline, redacted)
 
     return ask
 
@@ -181,21 +182,21 @@ def _reason(outcome: Outcome) -> str:
             return "it was answered with another task, or a question"
 
 
-def _seen(detailed: Detailed, redacted: Redacted) -> Seen:
+def _seen(detailed: Detailed, redacted: Redacted, limit: int) -> Seen:
     return Seen(
         status=detailed.status,
         said=_short(redacted(detailed.status_message)),
         ttl=_seconds(detailed.ttl_ms),
         poll=_seconds(detailed.poll_interval_ms),
-        answer=_answer(detailed, redacted),
+        answer=_answer(detailed, redacted, limit),
         requests=redacted(detailed.input_requests or {}),
     )
 
 
-def _answer(detailed: Detailed, redacted: Redacted) -> Answered | None:
+def _answer(detailed: Detailed, redacted: Redacted, limit: int) -> Answered | None:
     match detailed.status:
         case Status.COMPLETED:
-            return _result(detailed.result, redacted)
+            return _result(detailed.result, redacted, limit)
         case Status.FAILED:
             error = redacted(detailed.error or {})
             said = error.get("message") or "it does not say why"
@@ -204,12 +205,13 @@ def _answer(detailed: Detailed, redacted: Redacted) -> Answered | None:
             return None
 
 
-def _result(result: Mapping[str, Any] | None, redacted: Redacted) -> Answered:
+def _result(result: Mapping[str, Any] | None, redacted: Redacted, limit: int) -> Answered:
     try:
         read = CallToolResult.model_validate(result, by_name=False)
     except ValidationError as error:
         return failed(unreadable(error))
-    return answered(redacted(read.model_dump(mode="json", by_alias=True, exclude_none=True)))
+    said = read.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return answered(redacted(said), limit=limit)
 
 
 def _seconds(milliseconds: float | None) -> float | None:

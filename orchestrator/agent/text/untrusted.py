@@ -9,10 +9,11 @@ import json
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from orchestrator.agent.text.redacting import Redaction
 from orchestrator.events import Actor, Author, Event
 from workflows.playbook import TextPolicy, Unseen
 
@@ -104,14 +105,21 @@ def blocks(content: Iterable[Mapping[str, Any]], policy: TextPolicy) -> tuple[di
     )
 
 
-def event_shown(event: Event, policy: TextPolicy, room: int = ENDLESS) -> Event:
-    """An event with everything shown that its sender chose, of its payload as far as `room` characters go."""
+def event_shown(event: Event, policy: TextPolicy, known: Redaction, room: int = ENDLESS) -> Event:
+    """An event with everything shown that its sender chose, of its payload as far as `room` characters go.
+
+    Its payload was redacted when it was read; the rest is compared with names before, and redacted here.
+    """
+
+    def told(text: str) -> str:
+        return shown(known.text(text), policy)
+
     return replace(
         event,
-        type=shown(event.type, policy),
-        subject=_perhaps(event.subject, policy),
-        actor=_actor(event.actor, policy),
-        author=_author(event.author, policy),
+        type=told(event.type),
+        subject=_perhaps(event.subject, told),
+        actor=_actor(event.actor, told),
+        author=_author(event.author, told),
         data=tree(event.data, policy, room),
     )
 
@@ -181,22 +189,22 @@ def _code(char: str) -> str:
     return f"U+{ord(char):04X}"
 
 
-def _perhaps(text: str | None, policy: TextPolicy) -> str | None:
-    return None if text is None else shown(text, policy)
+def _perhaps(text: str | None, told: Callable[[str], str]) -> str | None:
+    return None if text is None else told(text)
 
 
-def _actor(actor: Actor | None, policy: TextPolicy) -> Actor | None:
+def _actor(actor: Actor | None, told: Callable[[str], str]) -> Actor | None:
     if actor is None:
         return None
-    return replace(actor, id=_perhaps(actor.id, policy), login=_perhaps(actor.login, policy))
+    return replace(actor, id=_perhaps(actor.id, told), login=_perhaps(actor.login, told))
 
 
-def _author(author: Author | None, policy: TextPolicy) -> Author | None:
+def _author(author: Author | None, told: Callable[[str], str]) -> Author | None:
     if author is None:
         return None
     return replace(
         author,
-        id=_perhaps(author.id, policy),
-        login=_perhaps(author.login, policy),
-        association=_perhaps(author.association, policy),
+        id=_perhaps(author.id, told),
+        login=_perhaps(author.login, told),
+        association=_perhaps(author.association, told),
     )

@@ -1,7 +1,8 @@
 """What a playbook lets the arguments of a call be, and how their schema tells the model so; it calls nothing.
 
 A policy is checked on the full arguments, bound ones included, and again just before a call leaves. What a call doesn't
-give isn't checked, except where the tool's own default would break the policy: then it must be given.
+give isn't checked, except where the tool's own default would break the policy, or where an amount has a bound and no
+default is published: then it must be given.
 """
 
 import math
@@ -36,6 +37,34 @@ def breaches(policy: Policy, arguments: Mapping[str, Any], marked: str | None = 
     ]
 
 
+def left_out(policy: Policy, schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[str]:
+    """What isn't given and must be, one line each; arguments that the tool doesn't have can't be."""
+    properties = schema["properties"]
+    return [
+        f"{name}: expected {words(allowed)}, got nothing"
+        for name, allowed in policy.items()
+        if name in properties and name not in arguments
+        if _must_be_given(properties[name], allowed)
+    ]
+
+
+def as_said(arguments: Mapping[str, Any], marked: str | None) -> dict[str, Any]:
+    """These arguments as they were said, without our marker at the end of the one that has it."""
+    return {name: _unmarked(value, marked=name == marked) for name, value in arguments.items()}
+
+
+def crowded(schema: Mapping[str, Any], arguments: Mapping[str, Any], marked: str | None) -> str:
+    """That our marker has no room behind a text, in words for the model; empty where it has."""
+    text, prop = arguments.get(marked or ""), schema["properties"].get(marked)
+    most = prop.get("maxLength") if isinstance(prop, Mapping) else None
+    if not isinstance(text, str) or not isinstance(most, int) or len(text) <= most:
+        return ""
+    said = len(_unmarked(text, marked=True))
+    ours = len(text) - said
+    room = f"{max(most - ours, 0)} characters at most, for {ours} of {most} are ours"
+    return f"{marked}: expected {room}, got {said}"
+
+
 def narrowed(schema: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     """The same schema of an object, with what the policy allows in it; nothing that isn't allowed fits by default."""
     properties = dict(schema["properties"])
@@ -43,8 +72,8 @@ def narrowed(schema: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     for name, allowed in policy.items():
         if name in properties:
             told = _narrowed(properties[name], allowed, _definitions(schema))
-            if _breaks_by_default(told, allowed):
-                del told["default"]
+            if _must_be_given(told, allowed):
+                told.pop("default", None)
                 required += [] if name in required else [name]
             properties[name] = told
     changed = {**schema, "properties": properties}
@@ -158,9 +187,12 @@ def _fitting(prop: Any, values: Sequence[Any], definitions: Mapping[str, Any]) -
     return [one for one in values if any(taken.is_valid({"it": it}) for it in (one, [one]))]
 
 
-def _breaks_by_default(prop: Mapping[str, Any], allowed: Allowed) -> bool:
+def _must_be_given(prop: Mapping[str, Any], allowed: Allowed) -> bool:
     default = prop.get("default")
-    return default is not None and any(True for _ in _wrong(allowed, default))
+    if default is None:
+        # Left out, an amount often means all there is: a refund without one is a whole one.
+        return allowed.at_most is not None
+    return any(True for _ in _wrong(allowed, default))
 
 
 def _definitions(schema: Mapping[str, Any]) -> dict[str, Any]:

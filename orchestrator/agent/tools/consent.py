@@ -7,10 +7,11 @@ that can't be answered asks.
 import hashlib
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from orchestrator.agent.tools.toolset import Tool
-from orchestrator.configuration.people import Speaker
+from orchestrator.configuration.people import ANYBODY, Speaker
 from orchestrator.expressions import Expression, Values
 from orchestrator.ledger.approvals import Approval
 from orchestrator.ledger.calls import Call
@@ -21,11 +22,27 @@ UNKNOWN_SERVER: Final = "not configured"
 
 
 def wanted(tool: Tool, live: Playbook | None, arguments: Mapping[str, Any]) -> Approve | None:
-    """Who must consent to a call with these full arguments; None where nobody must."""
+    """Who must consent to a call with these full arguments; None where nobody must.
+
+    Where both policies ask, the one in force says how, and the narrower of the two who, if one is.
+    """
+    found = asking(tool, live, arguments)
+    if not found:
+        return None
+    narrower = (one.by for one in found if all(_within(one.by, other.by) for other in found))
+    return replace(found[0], by=next(narrower, found[0].by))
+
+
+def asking(tool: Tool, live: Playbook | None, arguments: Mapping[str, Any]) -> tuple[Approve, ...]:
+    """Every policy that asks about such a call, the one in force first: each must allow whoever consents."""
     name = f"{tool.server}.{tool.name}"
     now = None if live is None else live.consent_for(name, tool.effect)
     found = (one for one in (now, tool.approve) if one is not None)
-    return next((one for one in found if asks(one, name, tool.effect, arguments)), None)
+    return tuple(one for one in found if asks(one, name, tool.effect, arguments))
+
+
+def _within(by: Collection[str], others: Collection[str]) -> bool:
+    return ANYBODY in others or {*by} <= {*others}
 
 
 def asks(approve: Approve, name: str, effect: Effect, arguments: Mapping[str, Any]) -> bool:

@@ -75,7 +75,8 @@ async def _asked(means: Means, server: str, how: OwnActor) -> list[str] | str:
             state = CallState.FAILED if outcome.is_error else CallState.DONE
             await _written_down(means, server, how, state, began)
     if outcome.is_error:
-        return "it answered with an error"
+        # What a server says may carry what no log should.
+        return f"it answered with an error: `doorbell hands call {server}.{how.tool}` shows it"
     found = names_in(outcome, how)
     return found or f"expected JSON with {how.id!r} or {how.login!r}, got other words"
 

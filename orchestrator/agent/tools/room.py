@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrator.agent.tools.builtins import BUILT_INS
-from workflows.playbook import MAX_TOOL_TOKENS, MAX_TOOLS
+from workflows.playbook import MAX_TOOL_TOKENS, MAX_TOOLS, Callback
 
-CHARACTERS_PER_TOKEN: Final = 3.6
+BYTES_PER_TOKEN: Final = 3.2
+"""As for everything else in a request (`conversation.weighing`): on the high side, and by bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,18 @@ class Excess:
 
 def tokens(definition: Mapping[str, Any]) -> int:
     """What a definition costs in a prompt, estimated from its JSON."""
-    return math.ceil(len(json.dumps(definition, ensure_ascii=False)) / CHARACTERS_PER_TOKEN)
+    said = json.dumps(definition, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return math.ceil(len(said) / BYTES_PER_TOKEN)
+
+
+def told(definition: Mapping[str, Any], callback: Callback | None) -> Mapping[str, Any]:
+    """A definition as the model sees it: with a word on the event that answers its calls later, if one does."""
+    if callback is None:
+        return definition
+    events = ", ".join(callback.events)
+    later = f"This run sleeps until the event that answers a call has come ({events}); the result shows both."
+    said = f"{definition.get('description', '')}\n\n{later}".strip()
+    return {**definition, "description": said}
 
 
 def built_in_tokens() -> int:

@@ -22,7 +22,7 @@ from orchestrator.agent.hands.definitions import (
 from orchestrator.agent.hands.effects import Origin, effect_of
 from orchestrator.agent.hands.schemas import repair
 from orchestrator.agent.text.untrusted import hidden_characters, shown, texts
-from orchestrator.agent.tools.arguments import Policy, breaches, misfits, narrowed
+from orchestrator.agent.tools.arguments import Policy, breaches, crowded, misfits, narrowed
 from orchestrator.agent.tools.builtins import BUILT_INS, reading_resources
 from orchestrator.agent.tools.own_arguments import (
     MARKED,
@@ -31,7 +31,7 @@ from orchestrator.agent.tools.own_arguments import (
     strangers,
     wants_uuid,
 )
-from orchestrator.agent.tools.room import excess, tokens
+from orchestrator.agent.tools.room import excess, tokens, told
 from orchestrator.agent.tools.unknown import strange
 from orchestrator.errors import PersonError
 from orchestrator.servers import Server
@@ -138,9 +138,24 @@ def looked_at(
 
 def check_arguments(tool: Tool, arguments: Any) -> str | None:
     """What is wrong with arguments a model chose, in words for the model; None when nothing is."""
+    wrong = unfit(tool, arguments)
+    return wrong or not_allowed(tool.alias, breaches(tool.args, full_arguments(tool, arguments)))
+
+
+def unfit(tool: Tool, arguments: Any) -> str | None:
+    """Why the tool can't take these at all, in words for the model; None when it can."""
     schema = tool.definition["input_schema"]
-    unfit = complaints(tool.alias, schema, arguments) or _unknown(tool, schema, arguments)
-    return unfit or not_allowed(tool.alias, tool.args, full_arguments(tool, arguments), None)
+    return complaints(tool.alias, schema, arguments) or _unknown(tool, schema, arguments)
+
+
+def no_room(tool: Tool, arguments: Mapping[str, Any]) -> str | None:
+    """That a text with our marker is longer than the tool takes, in words for the model; None when it isn't."""
+    said = crowded(tool.definition["input_schema"], arguments, tool.marker)
+    return (
+        f"The call of {tool.alias} was not made; its arguments don't fit:\n- {said}"
+        if said
+        else None
+    )
 
 
 def _unknown(tool: Tool, schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> str | None:
@@ -153,14 +168,8 @@ def _unknown(tool: Tool, schema: Mapping[str, Any], arguments: Mapping[str, Any]
     return f"The call of {tool.alias} was not made; it has no argument {told}: it has {there}."
 
 
-def not_allowed(
-    name: str, policy: Policy, arguments: Mapping[str, Any], marked: str | None
-) -> str | None:
-    """What a playbook doesn't allow of full arguments, in words for the model; None where it allows them.
-
-    `marked` is the argument that has our marker already.
-    """
-    wrong = breaches(policy, arguments, marked)
+def not_allowed(name: str, wrong: Sequence[str]) -> str | None:
+    """What a playbook doesn't allow of a call, one line each, in words for the model; None where it allows all."""
     if not wrong:
         return None
     lines = [f"- {line}" for line in wrong[:MAX_COMPLAINTS]]
@@ -287,7 +296,7 @@ def _tool(
         definition=offered,
         bound=pinned,
         max=None if effect is Effect.READ else limit.max,
-        tokens=tokens(offered),
+        tokens=tokens(told(offered, playbook.waits.get(full_name))),
         approve=playbook.consent_for(full_name, effect),
         args=limit.args,
         hash=definition_hash(definition),

@@ -17,8 +17,10 @@ from orchestrator.agent.conversation.opening import frozen_of, is_open
 from orchestrator.agent.means import Means, event
 from orchestrator.agent.text.screening import secret_in
 from orchestrator.agent.tools import consent, questions
-from orchestrator.agent.tools.toolset import Tool, check_arguments
-from orchestrator.agent.waiting.registering import ON_ITS_WAY, duration
+from orchestrator.agent.tools.arguments import as_said
+from orchestrator.agent.tools.toolset import Tool, check_arguments, no_room
+from orchestrator.agent.waiting.coming import ON_ITS_WAY
+from orchestrator.agent.waiting.registering import duration
 from orchestrator.configuration.people import ANYBODY, speaker, unmatched
 from orchestrator.database import Transaction
 from orchestrator.errors import PersonError, SenderError
@@ -207,7 +209,7 @@ async def _heard(means: Means, frozen: Frozen, decision: Decision, said: Said) -
         changes=given.get("args") or {},
     )
     approval = await means.ledger.read(approvals.one, said.approval_id)
-    refusal = await _not_theirs(means, approval, said) or _carried(means, approval, heard)
+    refusal = await _not_theirs(means, frozen, approval, said) or _carried(means, approval, heard)
     if refusal or said.word != "approve" or not heard.changes:
         return replace(heard, refusal=refusal)
     return await _edited(means, frozen, heard, approval)
@@ -221,16 +223,29 @@ def _carried(means: Means, approval: Approval, heard: _Heard) -> str:
     return "" if found is None else f"{found.words}; answer without it"
 
 
-async def _not_theirs(means: Means, approval: Approval, said: Said) -> str:
-    """Why this word isn't theirs to say, under the roles of now."""
+async def _not_theirs(means: Means, frozen: Frozen, approval: Approval, said: Said) -> str:
+    """Why this word isn't theirs to say, under the roles of now and both policies, the pinned one and that of now."""
     try:
         _, happened = await event(means, said.event_id)
     except (PersonError, SenderError) as error:
         return f"it can't be read any more: {error}"
     who = speaker(happened, means.configuration().people)
-    if who is None or not consent.may_answer(who, approval.by):
-        return f"{said.person} may not: expected {' or '.join(approval.by)}"
+    for by in (approval.by, *await _by_policies(means, frozen, approval)):
+        if who is None or not consent.may_answer(who, by):
+            return f"{said.person} may not: expected {' or '.join(by)}"
     return ""
+
+
+async def _by_policies(means: Means, frozen: Frozen, approval: Approval) -> list[tuple[str, ...]]:
+    """Who may consent to the call by each policy that asks about it; none for a question of the model's own."""
+    about = approval.call_id if approval.tool else inputs.asker_of(approval.call_id)
+    if about is None:
+        return []
+    call = await means.ledger.read(calls.one, approval.run_id, about)
+    tool = _tool(frozen, call)
+    live = means.configuration().playbooks.get(frozen.playbook)
+    found = () if tool is None else consent.asking(tool, live, call.arguments)
+    return [one.by for one in found]
 
 
 async def _edited(means: Means, frozen: Frozen, heard: _Heard, approval: Approval) -> _Heard:
@@ -242,12 +257,13 @@ async def _edited(means: Means, frozen: Frozen, heard: _Heard, approval: Approva
     bound = sorted(tool.fixed & changes.keys())
     if bound:
         return replace(heard, refusal=f"these arguments are fixed by the playbook: {bound}")
-    shown = {name: value for name, value in call.arguments.items() if name not in tool.fixed}
+    before = as_said(call.arguments, tool.marker)
+    shown = {name: value for name, value in before.items() if name not in tool.fixed}
     hops = (await means.ledger.read(causes.of_run, call.run_id)).hops
-    complaint = check_arguments(tool, {**shown, **changes})
+    full = {**call.arguments, **pins.completed(tool, changes, call, hops)}
+    complaint = check_arguments(tool, {**shown, **changes}) or no_room(tool, full)
     if complaint is not None:
         return replace(heard, refusal=complaint)
-    full = {**call.arguments, **pins.completed(tool, changes, call, hops)}
     server = means.configuration().servers.get(call.server)
     digest = consent.digest(tool, server, call, full)
     return replace(heard, edited=full, digest=digest)

@@ -13,7 +13,10 @@ from typing import Any, Final
 
 from orchestrator.agent.conversation import told
 from orchestrator.agent.conversation.opening import frozen_of
+from orchestrator.agent.conversation.showing import policy_of
 from orchestrator.agent.means import Means
+from orchestrator.agent.text.redacting import Redaction
+from orchestrator.agent.waiting.coming import COMMITTED, due_in
 from orchestrator.database import Transaction
 from orchestrator.errors import OperatorError
 from orchestrator.inbox.inbox import Entry
@@ -39,6 +42,7 @@ EXPIRED: Final = (
     "The event that was to answer it did not come within {span}: nobody knows how it went on. Check before you"
     " repeat it."
 )
+LAPSED: Final = "Call {call}, {tool}: {words}"
 APPLIED: Final = (
     "A person applied this. The event that answers it ({wants}) is waited for until {until}; it is written down here"
     " when it comes, and the conversation is told if it is still open."
@@ -64,15 +68,16 @@ async def expect(means: Means, request: WaitRequest) -> Done:
 async def opened(means: Means, call: Call, seconds: float | None) -> Waiting:
     """Open the wait, now that the call has ended; what can't be waited for is said in its result."""
     callback, inputs = await _callback(means, call)
-    wait = await means.ledger.write(_opened, call, callback, inputs, seconds, means.now())
+    known, at = means.redact(), means.now()
+    wait = await means.ledger.write(_opened, call, callback, inputs, seconds, known, at)
     if wait is None:
         return Waiting(wait_id="", call_id=call.call_id, wants="", seconds=0.0, ended=call.state)
-    left = wait.deadline_at - means.now()
+    left = due_in(wait, means.now())
     return Waiting(
         wait_id=wait.wait_id,
         call_id=call.call_id,
         wants=f"{', '.join(wait.patterns)} for {wait.key}",
-        seconds=max(left if seconds is None else min(left, seconds), 0.0),
+        seconds=left if seconds is None else max(min(left, seconds + COMMITTED), 0.0),
         ended=None if wait.state == OPEN else call.state,
         event_id=wait.event_id,
     )
@@ -83,8 +88,23 @@ async def ended(means: Means, wait: Wait, ending: EndWait) -> bool:
     block, position = None, 0
     if ending.event_id is not None:
         block, position = await told.block(means, wait.run_id, ending.event_id, ANSWERED)
-    passed = await _passed(means, wait, ending.event_id)
-    return await means.ledger.write(_ended, wait, ending, block, position, passed, means.now())
+    passed, known = await _passed(means, wait, ending.event_id), means.redact()
+    before = [told.name_of(entry, known) for entry in passed[-TOLD:]]
+    return await means.ledger.write(
+        _ended, wait, ending, block, position, passed, before, means.now()
+    )
+
+
+def lapse(connection: Transaction, wait_id: str, at: float) -> str:
+    """End a wait beyond its turn for which nothing came; what there is to say of it, empty where it has ended."""
+    if not waits.settle(connection, wait_id, WaitEnd.EXPIRED, None, at):
+        return ""
+    wait = waits.one(connection, wait_id)
+    call, words = calls.one(connection, wait.run_id, wait.call_id), _words(WaitEnd.EXPIRED, wait)
+    if call.call_id.endswith(calls.APPLIED):
+        # Of the others the model has read the answer: what it was sent doesn't change any more.
+        calls.add(connection, wait.run_id, wait.call_id, [words])
+    return LAPSED.format(tool=f"{call.server}.{call.tool}", call=call.call_id, words=words)
 
 
 def result_of(connection: Transaction, call: Call) -> Any:
@@ -136,23 +156,24 @@ def _prepared(
     at: float,
 ) -> None:
     key, _ = key_of(callback, {"with": inputs})
-    waits.begin(
-        connection,
-        Wait(
-            wait_id=wait_id_of(call.run_id, call.call_id),
-            run_id=call.run_id,
-            workflow_id=conversations.one(connection, call.run_id).workflow_id,
-            call_id=call.call_id,
-            patterns=callback.events,
-            key=key or "",
-            since=since,
-            opened_at=at,
-            deadline_at=at + callback.timeout,
-            state=PREPARED if key is None else OPEN,
-            event_id=None,
-            cel=callback.until,
-        ),
+    wait = Wait(
+        wait_id=wait_id_of(call.run_id, call.call_id),
+        run_id=call.run_id,
+        workflow_id=conversations.one(connection, call.run_id).workflow_id,
+        call_id=call.call_id,
+        patterns=callback.events,
+        key=key or "",
+        since=since,
+        opened_at=at,
+        deadline_at=at + callback.timeout,
+        state=PREPARED if key is None else OPEN,
+        event_id=None,
+        cel=callback.until,
     )
+    if call.call_id.endswith(calls.APPLIED) and call.sent_at is None:
+        # Applied once more: what was expected before can't have been the answer.
+        waits.renew(connection, wait)
+    waits.begin(connection, wait)
 
 
 def _opened(
@@ -161,6 +182,7 @@ def _opened(
     callback: Callback,
     inputs: Mapping[str, Any],
     seconds: float | None,
+    known: Redaction,
     at: float,
 ) -> Wait | None:
     wait = waits.find(connection, wait_id_of(call.run_id, call.call_id))
@@ -170,7 +192,7 @@ def _opened(
         waits.settle(connection, wait.wait_id, "closed", None, at)
         return None
     if wait.state == OPEN:
-        return _applied(connection, call, wait)
+        return _applied(connection, call, wait, known)
     key, why = key_of(callback, {"with": inputs, RESULT: result_of(connection, call)})
     if call.state is CallState.UNKNOWN:
         key, why = None, "nobody knows what the call returned."
@@ -179,14 +201,16 @@ def _opened(
             calls.add(connection, call.run_id, call.call_id, [NEVER.format(why=why)])
         return waits.one(connection, wait.wait_id)
     span = callback.timeout if seconds is None else min(callback.timeout, seconds)
-    return _applied(connection, call, waits.open_(connection, wait.wait_id, key, at, at + span))
+    found = waits.open_(connection, wait.wait_id, key, at, at + span)
+    return _applied(connection, call, found, known)
 
 
-def _applied(connection: Transaction, call: Call, wait: Wait) -> Wait:
+def _applied(connection: Transaction, call: Call, wait: Wait, known: Redaction) -> Wait:
     """The same wait; of a call that a person applied, left open beside its result, for no turn waits for it."""
     if not call.call_id.endswith(calls.APPLIED) or not waits.leave_open(connection, wait.wait_id):
         return wait
-    wants, until = f"{', '.join(wait.patterns)} for {wait.key}", _moment(wait.deadline_at)
+    key = told.key_of(wait.key, policy_of(connection, call.run_id), known)
+    wants, until = f"{', '.join(wait.patterns)} for {key}", _moment(wait.deadline_at)
     words = APPLIED.format(wants=wants, until=until)
     calls.add(connection, call.run_id, call.call_id, [words])
     return waits.one(connection, wait.wait_id)
@@ -213,6 +237,7 @@ def _ended(
     block: str | None,
     position: int,
     passed: list[Entry],
+    before: list[str],
     at: float,
 ) -> bool:
     if ending.end is WaitEnd.INTERRUPTED:
@@ -224,8 +249,7 @@ def _ended(
     words = [block or _words(ending.end, wait)]
     if passed:
         more = f"(and {len(passed) - TOLD} before them) " if len(passed) > TOLD else ""
-        names = "; ".join(told.name_of(entry) for entry in passed[-TOLD:])
-        words.insert(0, BEFORE.format(events=more + names))
+        words.insert(0, BEFORE.format(events=more + "; ".join(before)))
     calls.add(connection, wait.run_id, wait.call_id, words)
     for entry in passed:
         _hear(connection, wait, entry.id, entry.position, "passed by", at)

@@ -115,7 +115,7 @@ async def look(means: Means, request: Look) -> Looked:
     took = now - handle.opened_at
     means.counts.tool_call(call.server, call.tool, call.effect, outcome.state, took)
     if handle.status == Status.INPUT_REQUIRED:
-        await means.tasks.call_off(handle.server, handle.task_id, deadline=PATIENCE)
+        await means.tasks.call_off(call.server, call.tool, handle.task_id, deadline=PATIENCE)
     await means.ledger.write(_closed, handle, now)
     return Looked(outcome=outcome)
 
@@ -133,7 +133,8 @@ async def _goes_on(means: Means, call: Call, handle: Handle, timeout: float | No
 
 async def _helped(means: Means, call: Call, handle: Handle) -> tuple[Seen | Unseen, str | None]:
     """How the task stands once it has what people have said by now; and why it can't have what it wants."""
-    sight = await means.tasks.look(handle.server, handle.task_id, deadline=PATIENCE)
+    task = (call.server, call.tool, handle.task_id)
+    sight = await means.tasks.look(*task, deadline=PATIENCE)
     if not isinstance(sight, Seen):
         return sight, None
     wants = sight.requests if sight.status is Status.INPUT_REQUIRED else {}
@@ -147,7 +148,7 @@ async def _helped(means: Means, call: Call, handle: Handle) -> tuple[Seen | Unse
     if not known:
         return sight, None
     given = {one.key: response for one, response in known}
-    after = await means.tasks.respond(handle.server, handle.task_id, given, deadline=PATIENCE)
+    after = await means.tasks.respond(*task, given, deadline=PATIENCE)
     if isinstance(after, Seen):
         await means.ledger.write(inputs.told, [one for one, _ in known], means.now())
     return after, None
@@ -182,7 +183,8 @@ async def call_off(means: Means, request: Look) -> Done:
     handle = await means.ledger.read(handles.find, request.run_id, request.call_id)
     if handle is None or handle.ended_at is not None:
         return Done()
-    sight = await means.tasks.call_off(handle.server, handle.task_id, deadline=PATIENCE)
+    call = await means.ledger.read(calls.one, request.run_id, request.call_id)
+    sight = await means.tasks.call_off(call.server, call.tool, handle.task_id, deadline=PATIENCE)
     if isinstance(sight, Unseen) and not sight.gone:
         raise once.TryAgain(f"{handle.server} could not be told to stop: {sight.reason}")
     await means.ledger.write(_closed, handle, means.now())

@@ -52,6 +52,11 @@ After = Annotated[
     ),
 ]
 
+Decisions = Annotated[
+    bool,
+    QueryParameter(description="false leaves out what was decided about each: none is told."),
+]
+
 
 def event_routes(desk: Desk) -> list[HTTPRouteHandler]:
     """What came, and why it did or didn't start anything."""
@@ -87,6 +92,7 @@ def _listing(desk: Desk) -> HTTPRouteHandler:
         before: Before = None,
         after: After = None,
         limit: Limit = LIMIT,
+        decisions: Decisions = True,
     ) -> shapes.Events:
         asked = Events(
             source=source,
@@ -97,6 +103,7 @@ def _listing(desk: Desk) -> HTTPRouteHandler:
             before=before,
             after=after,
             limit=limit,
+            decisions=decisions,
         )
         events: shapes.Events = await desk.ask(request, asked)
         return events

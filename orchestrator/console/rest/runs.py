@@ -10,6 +10,7 @@ from orchestrator.configuration.tokens import Scope
 from orchestrator.console.questions import (
     LIMIT,
     AcceptNamespace,
+    Call,
     Log,
     LostRuns,
     Run,
@@ -23,6 +24,7 @@ from orchestrator.console.rest.asking import (
     Begun,
     Desk,
     Limit,
+    Named,
     Once,
     Text,
     Wait,
@@ -66,6 +68,15 @@ def run_routes(desk: Desk) -> list[HTTPRouteHandler]:
         lines: shapes.Log = await desk.ask(request, Log(run=run))
         return lines
 
+    @question("/runs/{run:str}/calls/{call:str}", "showCall")
+    async def show_call(request: Asker, run: Begun, call: Named) -> shapes.WholeCall:
+        shown: shapes.WholeCall = await desk.ask(request, Call(run=run, call=call))
+        return shown
+
+    return [list_runs, show_run, read_log, show_call, _beginning(desk)]
+
+
+def _beginning(desk: Desk) -> HTTPRouteHandler:
     @word("/runs", "startRun", Scope.OPERATE)
     async def start_run(
         request: Asker, data: JSONBody[saying.Begin], wait: Wait = 5, once: Once = None
@@ -75,7 +86,7 @@ def run_routes(desk: Desk) -> list[HTTPRouteHandler]:
         said = Word(kind=START, named=data.playbook, more=more, once=once, patience=wait)
         return await desk.say(request, said)
 
-    return [list_runs, show_run, read_log, start_run]
+    return start_run
 
 
 def run_word_routes(desk: Desk) -> list[HTTPRouteHandler]:

@@ -265,6 +265,24 @@ class Log(TypedDict):
     lines: list[dict[str, Any]]
 
 
+class WholeCall(TypedDict):
+    """One tool call with all of its result, as `text` where it is text; unless `is_whole`, as it was shown."""
+
+    run: str
+    id: str
+    turn: int
+    server: str
+    tool: str
+    effect: str
+    state: str
+    arguments: dict[str, Any]
+    artifact: str | None
+    is_whole: bool
+    media_type: str
+    size: int
+    text: str | None
+
+
 class LostRun(TypedDict):
     """A run that Temporal no longer knew, why, and whether it begins again."""
 

@@ -241,6 +241,13 @@ standings | failures | integer | NO
 standings | error | text | YES
 standings | until | double precision | NO
 standings | at | double precision | NO
+standstills | run_id | character varying | NO
+standstills | act | character varying | NO
+standstills | state | character varying | NO
+standstills | number | integer | NO
+standstills | since | double precision | NO
+standstills | released | integer | NO
+standstills | released_at | double precision | YES
 subject_writes | run_id | character varying | NO
 subject_writes | call_id | character varying | NO
 subject_writes | subject | character varying | NO
@@ -301,6 +308,7 @@ shortfalls | PRIMARY KEY (run_id)
 slots | PRIMARY KEY (rule, n)
 slots | UNIQUE (workflow_id)
 standings | PRIMARY KEY (server, worker)
+standstills | PRIMARY KEY (run_id, act)
 subject_writes | PRIMARY KEY (run_id, call_id)
 turns | PRIMARY KEY (run_id, turn)
 waits | PRIMARY KEY (wait_id)
@@ -355,6 +363,8 @@ CREATE UNIQUE INDEX shortfalls_pkey ON public.shortfalls USING btree (run_id)
 CREATE UNIQUE INDEX slots_pkey ON public.slots USING btree (rule, n)
 CREATE UNIQUE INDEX slots_workflow_id_key ON public.slots USING btree (workflow_id)
 CREATE UNIQUE INDEX standings_pkey ON public.standings USING btree (server, worker)
+CREATE INDEX standstills_by_state ON public.standstills USING btree (state, since)
+CREATE UNIQUE INDEX standstills_pkey ON public.standstills USING btree (run_id, act)
 CREATE INDEX subject_writes_by_subject ON public.subject_writes USING btree (subject, at)
 CREATE UNIQUE INDEX subject_writes_pkey ON public.subject_writes USING btree (run_id, call_id)
 CREATE UNIQUE INDEX turns_pkey ON public.turns USING btree (run_id, turn)

@@ -2,15 +2,16 @@
 
 At the start and every minute. What begins again does so by a row in the inbox, as a person would say it. Runs that
 live on another namespace than the one we look at are no losses: only where the server is our own is a new file a loss.
+Each round begins with what was waited for beyond its time, which is `lapsing`, and ends with what nobody waits for any
+more, which is `stranded`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from orchestrator import resuming
 from orchestrator.database import Database
 from orchestrator.dispatch.retrying import RETRY
 from orchestrator.dispatch.runs import Found, Undeliverable, Unreachable
@@ -20,13 +21,17 @@ from orchestrator.ledger.losses import Open
 from orchestrator.loops import forever
 from orchestrator.telemetry.instruments import DispatchInstruments, uncounted
 from orchestrator.telemetry.words import Lost
+from orchestrator.tending import lapsing, resuming, stranded
 from workflows.messages import Outcome
 
 EVERY: Final = 60.0
 """Seconds between two looks."""
 
-LISTED_EVERY: Final = 600.0
-"""Seconds after which all runs are listed, however many there are; between that, counting them is enough."""
+FEW: Final = 100
+"""Runs that one round asks for while as many run as are open: the others' turn comes in the next rounds."""
+
+MANY: Final = 300
+"""Where fewer run; where more than that are missing, so many."""
 
 GRACE: Final = 30.0
 """Seconds for which a conversation is left alone that has just been opened."""
@@ -51,10 +56,7 @@ class Temporal(Protocol):
         """The identity of our namespace."""
 
     async def count_running(self) -> int:
-        """How many run."""
-
-    def all_running(self) -> AsyncIterator[str]:
-        """The ids of those that run, perhaps a moment late."""
+        """How many run, perhaps a moment late."""
 
     async def found(self, workflow_id: str) -> Found:
         """What there is of one."""
@@ -64,7 +66,8 @@ class Temporal(Protocol):
 class Sweeper:
     """One for each service; `embedded` says that the Temporal server is our own, `poke` that something was kept.
 
-    `listed_at` is when it last listed all runs that there are.
+    `looked_until` is the last conversation that a round looked at; empty where it begins anew. Runs are asked for one
+    by one: the embedded Temporal takes seconds for a page of a list, and everything else waits meanwhile.
     """
 
     inbox: Inbox
@@ -74,7 +77,7 @@ class Sweeper:
     now: Callable[[], datetime]
     poke: Callable[[], None]
     log: Any
-    listed_at: float = 0.0
+    looked_until: str = ""
     counts: DispatchInstruments = field(default_factory=uncounted)
 
     async def work(self) -> None:
@@ -83,9 +86,10 @@ class Sweeper:
 
     async def sweep(self) -> int:
         """One round; returns how many conversations were ended."""
+        await lapsing.lapse_some(self.inbox, self.ledger, self.now(), self.poke, self.log)
         await self._begin_again()
         try:
-            ended = await self._ended() if await self._is_ours() else 0
+            ended = await self._gone() if await self._is_ours() else 0
         except (Unreachable, Undeliverable):
             # Nothing is known, so nothing is lost.
             return 0
@@ -107,26 +111,31 @@ class Sweeper:
             )
         return known == found or self.embedded
 
-    async def _ended(self) -> int:
-        now, ended, after = self.now().timestamp(), 0, ""
-        if await self._seem_there(now):
-            return 0
-        running = {workflow_id async for workflow_id in self.temporal.all_running()}
-        while page := await self.ledger.read(losses.open_ones, now - GRACE, after, PAGE):
-            for one in page:
-                if one.overtaken or one.workflow_id not in running:
-                    ended += await self._looked_at(one)
-            after = page[-1].run_id
-        self.listed_at = now
+    async def _gone(self) -> int:
+        ended, at = await self._ended(), self.now().timestamp()
+        await stranded.settle_some(self.ledger, self.temporal.found, at - GRACE, at, self.log)
         return ended
 
-    async def _seem_there(self, now: float) -> bool:
-        """Whether as many run as are open; one that is gone may hide behind one that has opened nothing yet."""
-        is_open = await self.ledger.read(losses.count_open, now - GRACE)
+    async def _ended(self) -> int:
+        before, ended = self.now().timestamp() - GRACE, 0
+        left = await self._share(before)
+        while left and (page := await self._next(before, min(PAGE, left))):
+            for one in page:
+                ended += await self._looked_at(one)
+            self.looked_until, left = page[-1].run_id, left - len(page)
+        self.looked_until = self.looked_until if not left else ""
+        return ended
+
+    async def _next(self, before: float, limit: int) -> list[Open]:
+        return await self.ledger.read(losses.open_ones, before, self.looked_until, limit)
+
+    async def _share(self, before: float) -> int:
+        """How many are looked at now; one that is gone may hide behind one that has opened nothing yet."""
+        is_open = await self.ledger.read(losses.count_open, before)
         if not is_open:
-            return True
-        lately = now - self.listed_at < LISTED_EVERY
-        return lately and await self.temporal.count_running() >= is_open
+            return 0
+        missing = is_open - await self.temporal.count_running()
+        return max(MANY, missing) if missing > 0 else FEW
 
     async def _looked_at(self, one: Open) -> bool:
         found = await self.temporal.found(one.workflow_id)

@@ -1,4 +1,4 @@
-"""Tell people that they are asked, and that a run stands still: one row in the inbox each; what follows, rules say.
+"""Tell people what they are asked, what came of it, and that a run stands still: a row each; what follows, rules say.
 
 A notice is an event of the source `doorbell`. A rule that is on it calls a tool or forwards it, with everything that
 holds for rules; without such a rule nothing is written. No run waits for it, and none ends otherwise because of it:
@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from orchestrator import announcing
 from orchestrator.agent.text.redacting import Redact
-from orchestrator.announcing import Opened
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.database import Database, Transaction
 from orchestrator.dispatch.decide import BROKEN
@@ -26,17 +24,26 @@ from orchestrator.inbox.inbox import (
     EntryState,
     Inbox,
 )
-from orchestrator.ledger import calls, causes, conversations, notices, shortfalls
+from orchestrator.ledger import calls, causes, conversations, installation, notices, shortfalls
 from orchestrator.ledger.approvals import Approval
 from orchestrator.ledger.causes import Cause
 from orchestrator.ledger.conversations import Conversation
-from orchestrator.ledger.notices import Notice
+from orchestrator.ledger.notices import Heard, Notice
 from orchestrator.loops import forever
 from orchestrator.rules.operators import like
-from orchestrator.sources.notices import ASKED, PARKED, NoticeDialect, written
+from orchestrator.sources.notices import (
+    ANSWERED,
+    ASKED,
+    EXECUTED,
+    PARKED,
+    NoticeDialect,
+    written,
+)
 from orchestrator.sources.source import DOORBELL
 from orchestrator.telemetry.instruments import DispatchInstruments
 from orchestrator.telemetry.words import Notified
+from orchestrator.tending import announcing
+from orchestrator.tending.announcing import Opened
 from workflows.messages import Outcome, RunState
 
 EVERY: Final = 1.0
@@ -77,18 +84,55 @@ class Notifying:
 
     async def step(self) -> int:
         """One round; returns how many notices were written."""
-        told = 0
+        # Looked for first and told last: whoever reads the rows in order hears of the word before the end of its call.
+        ended = await self._ended()
+        told = await self._stands() + await self._words()
+        for approval in ended:
+            await self._tell_executed(approval)
+        await self._follow()
+        return told + len(ended)
+
+    async def _stands(self) -> int:
+        """Tell of what stands now, however long it does: who is asked, and which run stands still."""
+        asking, parked = [], []
         if self._heard(ASKED):
             now = self.now().timestamp()
-            for approval in await self.ledger.read(notices.asking, DOORBELL, now, AT_ONCE):
-                await self._tell_asked(approval)
-                told += 1
+            asking = await self.ledger.read(notices.asking, DOORBELL, now, AT_ONCE)
+        for approval in asking:
+            await self._tell_asked(approval)
         if self._heard(PARKED):
-            for run, about in await self.ledger.read(notices.parked, DOORBELL, AT_ONCE):
-                await self._tell_parked(run, about)
-                told += 1
-        await self._follow()
-        return told
+            parked = await self.ledger.read(notices.parked, DOORBELL, AT_ONCE)
+        for run, about in parked:
+            await self._tell_parked(run, about)
+        return len(asking) + len(parked)
+
+    async def _words(self) -> int:
+        """Tell what became of people's words."""
+        since, now = await self._since(ANSWERED), self.now().timestamp()
+        if since is None:
+            return 0
+        words = await self.ledger.read(notices.answered, DOORBELL, since, now, AT_ONCE)
+        for heard in words:
+            await self._tell_answered(heard)
+        return len(words)
+
+    async def _ended(self) -> list[Approval]:
+        """The requests whose calls ended that people consented to, and nobody was told."""
+        since = await self._since(EXECUTED)
+        if since is None:
+            return []
+        return await self.ledger.read(notices.executed, DOORBELL, since, AT_ONCE)
+
+    async def _since(self, kind: str) -> float | None:
+        """Since when a rule hears of it: what happened before is nobody's news; None while none does."""
+        since = await self.ledger.read(installation.heard_since, kind)
+        hears = self._heard(kind)
+        if hears and since is None:
+            since = self.now().timestamp()
+            await self.ledger.write(installation.hear, kind, since)
+        elif since is not None and not hears:
+            await self.ledger.write(installation.hear_no_more, kind)
+        return since if hears else None
 
     def _heard(self, kind: str) -> bool:
         """Whether a rule is on it: to nobody there is nothing to tell."""
@@ -106,6 +150,22 @@ class Notifying:
         said = announcing.asked(approval, call.arguments, call.alias, run, by)
         identity = f"{notices.ASKED}{approval.approval_id}"
         await self._tell(identity, run, approval.approval_id, said)
+
+    async def _tell_answered(self, heard: Heard) -> None:
+        approval = heard.approval
+        run = await self.ledger.read(conversations.one, approval.run_id)
+        call = await self.ledger.read(calls.one, approval.run_id, approval.call_id)
+        where = await self.inbox.entry(heard.said.event_id)
+        said = announcing.answered(heard, call, run, await self._opened(run), where)
+        await self._tell(heard.identity, run, approval.approval_id, said)
+
+    async def _tell_executed(self, approval: Approval) -> None:
+        run = await self.ledger.read(conversations.one, approval.run_id)
+        call = await self.ledger.read(calls.one, approval.run_id, approval.call_id)
+        said = announcing.executed(approval, call, run, await self._opened(run))
+        await self._tell(
+            f"{notices.EXECUTED}{approval.approval_id}", run, approval.approval_id, said
+        )
 
     async def _tell_parked(self, run: Conversation, about: str) -> None:
         summary = await self.ledger.read(shortfalls.summary, run.run_id)
@@ -202,7 +262,7 @@ def _ran(connection: Transaction, decision: Decision) -> _Became | None:
     told = f"{decision.rule}: run {run.run_id} {run.outcome}"
     proposed = run.stage == "preview"
     if run.outcome not in FINE:
-        why = run.reason or _refused(connection, run.run_id)
+        why = ": ".join(filter(None, (run.reason, _refused(connection, run.run_id))))
         return _Became(words=f"{told}: {why}".rstrip(": "), failed=True)
     return _Became(words=f"{told}, {PREVIEW}" if proposed else told, proposed=proposed)
 

@@ -1,6 +1,6 @@
 """Let runs go on that a day's cap held up: one Resume row each in the inbox, as a person would say it; it starts none.
 
-Those that a model's outage held up it leaves to `resuming`.
+Those that a model's outage held up it leaves to `resuming`, those that a pause did to `unpausing`.
 
 In the order in which they parked, a few at a time, and at most half of a cap in a day goes to them: what happens today
 goes first (mechanics: no stampede at midnight). A new day, a raised cap and a declared price are all seen the same
@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from orchestrator import resuming
 from orchestrator.agent import prices
 from orchestrator.agent.asking.purse import Limited, Purse, Standings, in_force
 from orchestrator.configuration.configuration import Configuration
@@ -24,6 +23,7 @@ from orchestrator.ledger import caps, reservations, shortfalls
 from orchestrator.ledger.caps import Account, Amount, nano
 from orchestrator.ledger.shortfalls import Shortfall
 from orchestrator.loops import forever
+from orchestrator.tending import resuming, unpausing
 
 AT_ONCE: Final = 3
 """Runs that were let go on and have not reserved their turn yet."""
@@ -123,8 +123,9 @@ class Releaser:
         let_go = chosen(found, now.timestamp())
         for candidate in let_go:
             await self._release(candidate, now)
-        answered = await resuming.resume_some(self.inbox, self.ledger, now, self.poke, self.log)
-        return len(let_go) + answered
+        means = (self.inbox, self.ledger, now, self.poke, self.log)
+        answered = await resuming.resume_some(*means)
+        return len(let_go) + answered + await unpausing.go_on_some(*means)
 
     async def _release(self, candidate: Candidate, now: datetime) -> None:
         """The row first: written twice it is a duplicate, and forgotten it would park for ever."""

@@ -41,8 +41,7 @@ async def resume_some(
     let_go = chosen(found, fares, now.timestamp())
     for outage, by in let_go:
         # The row first: written twice it is a duplicate, and forgotten it would park for ever.
-        identity = f"outage-{outage.run_id}-{outage.number}"
-        await inbox.keep([row(identity, outage.run_id, by, now)])
+        await inbox.keep([row(identity(outage), outage.run_id, by, now)])
         poke()
         await ledger.write(outages.release, outage.run_id, outage.number, now.timestamp())
         log.info("model.resumed", run=outage.run_id, by=by)
@@ -62,10 +61,17 @@ def chosen(
     return let_go
 
 
-def row(identity: str, run_id: str, by: str, now: datetime, word: str = "run.resume") -> Arrival:
+def identity(outage: Outage) -> str:
+    """Names this parking, also where its run was let go on and parked again before that was written down."""
+    return f"outage-{outage.run_id}-{outage.number}-{outage.at:.3f}"
+
+
+def row(
+    identity: str, run_id: str, by: str, now: datetime, word: str = "run.resume", **about: str
+) -> Arrival:
     """The row that lets a run go on; its delivery id names this parking, so it comes once."""
     headers = {"content-type": "application/json", "webhook-id": identity}
-    body = json.dumps({"type": word, "run": run_id, "by": by}).encode()
+    body = json.dumps({"type": word, "run": run_id, "by": by, **about}).encode()
     reading = OperatorDialect().read(headers, body)
     return Arrival(
         id=f"evt_{hashlib.sha256(identity.encode()).hexdigest()[:16]}",

@@ -115,7 +115,7 @@ async def prune_ledger(
     for cutoff in cutoffs(await ledger.read(pruning.sources), keep, now):
         before = cutoff.before.timestamp()
         while ids := await ledger.read(pruning.prunable, cutoff.source, before, BATCH):
-            pruned += await ledger.write(pruning.prune, ids, now.timestamp())
+            pruned += await ledger.write(pruning.prune, ids, before, now.timestamp())
     old = (now - TOMBSTONES).timestamp()
     while await ledger.write(pruning.forget, old, BATCH) == BATCH:
         pass
