@@ -87,6 +87,7 @@ def told(toll: Toll) -> None:
     say("events behind a parked run", toll.behind)
     say("writes at the hands", toll.writes)
     say("writes nobody knows of", toll.unknown)
+    say("of superseded conversations", toll.interrupted)
     say("started or written twice", len(toll.twice))
     say("lost", len(toll.lost))
     for what in (

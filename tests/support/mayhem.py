@@ -81,7 +81,8 @@ class Toll:
     """What became of so many events. `starts` are conversations; `twice` and `lost` name events, and must be empty.
 
     `unknown` are writes that were sent by a worker which was killed, so that nobody knows: no more than one for each.
-    `parked` are runs that want a person, with their reasons; events `behind` one of them wait in its mailbox. `amiss`
+    `interrupted` are those that were on their way when a newer event superseded what they were for: any number, and
+    any timing, may be. `parked` are runs that want a person, with their reasons; events `behind` one of them wait in its mailbox. `amiss`
     are runs that ended otherwise than completed or superseded, with their reasons.
     """
 
@@ -90,6 +91,7 @@ class Toll:
     starts: int
     writes: int
     unknown: int
+    interrupted: int
     twice: tuple[str, ...]
     lost: tuple[str, ...]
     outcomes: Counter[str]
@@ -162,6 +164,8 @@ async def counted(home: House, ids: Sequence[str]) -> Toll:
     made = await _starts(home, ids)
     taken, heard, opened_, made_calls = await home.stores.ledger.read(_books)
     parked = {one.workflow_id for one in opened_ if one.state == RunState.PARKED}
+    called_off = {one.run_id for one in opened_ if one.outcome == Outcome.SUPERSEDED}
+    unheard = [run_id for run_id, state in made_calls if state == UNKNOWN]
     ends = {
         event: taken.get(start.id, BEHIND if start.workflow_id in parked else "nobody")
         for event, start in made.items()
@@ -179,7 +183,8 @@ async def counted(home: House, ids: Sequence[str]) -> Toll:
         ends=Counter(ends.values()),
         starts=len(opened_),
         writes=lines.total(),
-        unknown=sum(state == UNKNOWN for _, state in made_calls),
+        unknown=sum(run_id not in called_off for run_id in unheard),
+        interrupted=sum(run_id in called_off for run_id in unheard),
         twice=(
             *(event for event, times in heard_by.items() if times > 1),
             *(line for line, times in lines.items() if times > 1),

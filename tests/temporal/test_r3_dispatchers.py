@@ -86,7 +86,7 @@ async def test_r3_r2_ten_at_the_same_instant_in_each_mode_on_three_dispatchers_a
         await rest(home, kept, PATIENCE)
         toll = await counted(home, kept)
         seen = {flow: await told(home, ids[flow]) for flow in FLOWS}
-    assert (toll.twice, toll.lost, toll.unknown) == ((), (), 0)
+    assert (toll.twice, toll.lost, toll.unknown) == ((), (), 0), toll
     for flow, (ends, heard) in seen.items():
         met_by_its_mode(flow, ids[flow], ends, heard)
 
@@ -114,7 +114,7 @@ async def test_r3_d2_a_dispatcher_killed_with_every_flow_in_its_hands_loses_and_
             toll = await counted(home, kept)
             ids = {flow: kept[n * TEN : (n + 1) * TEN] for n, flow in enumerate(flows)}
             seen = {flow: await told(home, ids[flow]) for flow in flows}
-    assert (toll.twice, toll.lost, toll.unknown) == ((), (), 0)
+    assert (toll.twice, toll.lost, toll.unknown) == ((), (), 0), toll
     for flow, (ends, heard) in seen.items():
         met_by_its_mode(flow, ids[flow], ends, heard)
 
@@ -132,7 +132,7 @@ async def test_r3_a1_worker_and_dispatcher_killed_together_while_events_gather_l
         async with calm(home):
             await rest(home, kept, PATIENCE)
             toll = await counted(home, kept)
-    assert (toll.twice, toll.lost) == ((), ())
+    assert (toll.twice, toll.lost) == ((), ()), toll
     assert toll.unknown <= 1
 
 
@@ -151,5 +151,5 @@ async def test_r2_a1_two_hundred_events_while_everybody_is_killed_again_and_agai
             toll = await counted(home, ids)
     assert min(killed["dispatch"], killed["work"]) > 0
     assert (toll.events, toll.ends.total()) == (200, 200)
-    assert (toll.twice, toll.lost) == ((), ())
+    assert (toll.twice, toll.lost) == ((), ()), toll
     assert toll.writes + toll.unknown >= toll.outcomes["completed"]
