@@ -81,9 +81,9 @@ class Toll:
     """What became of so many events. `starts` are conversations; `twice` and `lost` name events, and must be empty.
 
     `unknown` are writes that were sent by a worker which was killed, so that nobody knows: no more than one for each.
-    `interrupted` are those that were on their way when a newer event superseded what they were for: any number, and
-    any timing, may be. `parked` are runs that want a person, with their reasons; events `behind` one of them wait in its mailbox. `amiss`
-    are runs that ended otherwise than completed or superseded, with their reasons.
+    `interrupted` are those that were on their way when a newer event superseded what they were for. `parked` are runs
+    that want a person, with their reasons; events `behind` one of them wait in its mailbox. `amiss` are runs that ended
+    otherwise than completed or superseded, with their reasons.
     """
 
     events: int
