@@ -1,6 +1,7 @@
 """What a run writes down of its open conversation: notes, where it is, how it ended; it decides none of it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
@@ -47,7 +48,9 @@ class Chronicle:
             folded=folded,
             wait_id=wait_id,
         )
-        if (await calls.local(Outside.note, note, "note")).said:
+        while (noted := await calls.local(Outside.note, note, "note")).taken:
+            note = replace(note, ordinal=loop.noted() + 1)
+        if noted.said:
             loop.noted(nudge=nudge)
 
     async def _close(self, outcome: Outcome, reason: str) -> None:

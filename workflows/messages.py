@@ -284,9 +284,13 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """Whether the note stands there now; an event the conversation has heard is not said twice."""
+    """Whether the note stands there now; an event the conversation has heard is not said twice.
+
+    `taken` says that another stands at its place, put there by a task that came to nothing: it is asked for again.
+    """
 
     said: bool
+    taken: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,17 +79,18 @@ class Parking(Chronicle):
 
     async def _done(self, run_id: str, *work: "asyncio.Future[Any]") -> bool:
         """Whether this work came to its own end; a person's cancel of the run, or what outdoes it, ends it before."""
+        ours = self._is_of_the_open_one(run_id)
         try:
             while True:
                 await workflow.wait_condition(
                     lambda: (
                         all(one.done() for one in work)
                         or self.mailbox.wants_cancel(run_id)
-                        or self._is_outdone()
+                        or (ours and self._is_outdone())
                     )
                 )
                 # Claimed before anything is stopped: a repeat of an older event stops nothing.
-                if not self._is_outdone() or await self.intake.outdone():
+                if not (ours and self._is_outdone()) or await self.intake.outdone():
                     break
         except asyncio.CancelledError:
             await calls.stop(work)
@@ -119,16 +120,31 @@ class Parking(Chronicle):
             if self.loop is None:
                 return None
 
+    async def _end(self, run_id: str, outcome: Outcome, reason: str) -> None:
+        await super()._end(run_id, outcome, reason)
+        # Calls are named by turn and place: the next conversation would take its own for made, and never make them.
+        if self.made and workflow.patched("what was made ends with its conversation"):
+            self.made = ()
+
     def _keep(self, *outcomes: CallOutcome) -> None:
         """Know these outcomes of the turn under way; what continues as new makes no call of them again."""
         known = {one.call_id for one in self.made}
         self.made = (*self.made, *(one for one in outcomes if one.call_id not in known))
 
+    def _is_of_the_open_one(self, run_id: str) -> bool:
+        """Whether what outdoes the open conversation ends its work too; what is applied of an older one goes on."""
+        # Asked in this order: only histories with such work beside an open conversation know the difference.
+        return (
+            not self.run_id
+            or run_id == self.run_id
+            or not workflow.patched("work of an older one goes on")
+        )
+
     def _is_outdone(self) -> bool:
         return bool(self.run_id) and self.intake.is_outdone()
 
-    def _why_stopped(self) -> str:
-        return BY_A_PERSON if self.mailbox.wants_cancel(self.run_id) else OUTDONE
+    def _why_stopped(self, run_id: str) -> str:
+        return BY_A_PERSON if self.mailbox.wants_cancel(run_id) else OUTDONE
 
     async def _park(self, loop: Loop, reason: str) -> None:
         loop.rests(workflow.time())
@@ -309,7 +325,7 @@ class Parking(Chronicle):
             if await self._done(run_id, applying):
                 await applying
             else:
-                await calls.give_up(run_id, proposals.calls, self._why_stopped())
+                await calls.give_up(run_id, proposals.calls, self._why_stopped(run_id))
 
     async def _answer(self, entry: Entry, waited: Sequence[str] = ()) -> Heeded | None:
         """Heed a person's word, and make the call it consents to, unless somebody waits for that; None for a repeat."""
@@ -326,7 +342,7 @@ class Parking(Chronicle):
             if await self._done(run_id, making):
                 await making
             else:
-                await calls.give_up(run_id, [heeded.call], self._why_stopped())
+                await calls.give_up(run_id, [heeded.call], self._why_stopped(run_id))
         return heeded
 
     def _is_long(self) -> bool:

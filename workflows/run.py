@@ -275,11 +275,19 @@ class Run(Handles):
             await self._step(loop, step)
 
     def _is_left(self, step: Step, kind: Kind) -> bool:
-        """Whether the entry stays in the mailbox for a wait that is about to begin: it ends it, or interrupts it."""
-        if kind is not Kind.EVENT:
-            return awaits(step, kind)
-        # Noted now it would be told with the end of the wait, which may be days off.
-        return awaits(step, Kind.WOKEN) and workflow.patched("what came first interrupts a wait")
+        """Whether the entry stays in the mailbox for what is about to begin: a wait, a stop, or calls to be made."""
+        if kind is Kind.RESUME:
+            # The ledger can know that it stands still before Temporal does: then the word is about this very stop.
+            return isinstance(step, Stay) and workflow.patched("a word that came before its stop")
+        if kind is not Kind.EVENT and awaits(step, kind):
+            return True
+        if kind not in {Kind.EVENT, Kind.WOKEN} or not isinstance(step, Act):
+            return False
+        if awaits(step, Kind.WOKEN):
+            # Noted now it would be told with the end of the wait, which may be days off.
+            return workflow.patched("what came first interrupts a wait")
+        # Noted now it would be told in a turn that may never come: these calls can end the conversation.
+        return workflow.patched("what came first is heard after the calls")
 
     async def _step(self, loop: Loop, step: Step) -> None:
         match step:
@@ -359,7 +367,7 @@ class Run(Handles):
             outcomes = followed
             outcomes += await self._rest(loop, act, outcomes)
         else:
-            why = loop.state.failure or self._why_stopped()
+            why = loop.state.failure or self._why_stopped(self.run_id)
             outcomes = await calls.give_up(self.run_id, loop.state.calls, why)
         self.made = ()
         loop.answered(tuple(outcomes))

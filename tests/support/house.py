@@ -112,6 +112,7 @@ class Files:
     mode: str = "signal"
     model: str = "scripted-1"
     people: str = ""
+    limits: str = ""
 
     def write(self, directory: Path, counted: Path, lab: str, house: str) -> None:
         """Write them; `lab` is the counting server's address, `house` keeps apart whose runs are whose."""
@@ -127,6 +128,8 @@ class Files:
             "playbooks/work.md": self.playbook.replace("MODEL", self.model),
             "people.yaml": self.people,
         }
+        if self.limits:
+            texts["limits.yaml"] = self.limits
         for name, text in texts.items():
             path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -146,6 +149,7 @@ class House:
     dispatcher: Dispatcher
     environment: Mapping[str, str]
     model_url: str
+    pauses: Pauses
     database: str | None = None
     key: str | None = "scripted"
     counts: RunInstruments = field(default_factory=uncounted_runs)
@@ -353,6 +357,7 @@ async def house(
             dispatcher=dispatcher,
             environment=environment,
             model_url=model_url,
+            pauses=pauses,
             database=database,
         )
         if dispatching:

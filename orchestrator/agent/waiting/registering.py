@@ -142,17 +142,17 @@ async def gone(means: Means, run_id: str) -> Done:
 async def note(means: Means, noted: Note) -> Noted:
     """Put words or an event before the next turn; an event the conversation has heard is not said twice."""
     if noted.wait_id is not None and await _says_too_late(means, noted.event_id):
-        return Noted(said=await means.ledger.write(_lapsed, noted, noted.wait_id, means.now()))
+        return await means.ledger.write(_lapsed, noted, noted.wait_id, means.now())
     text, position = noted.text, 0
     if noted.folded:
         text = await _folded(means, noted.folded)
     if noted.event_id is not None:
         words = "Another event of this run's key came in."
         text, position = await told.block(means, noted.run_id, noted.event_id, words)
-    said, ended = await means.ledger.write(_noted, noted, text, position, means.now())
+    stands, ended = await means.ledger.write(_noted, noted, text, position, means.now())
     if ended is not None:
         counting.reopened(means, ended)
-    return Noted(said=said)
+    return stands
 
 
 async def _says_too_late(means: Means, event_id: str | None) -> bool:
@@ -236,17 +236,24 @@ def _ended(
     return True
 
 
-def _lapsed(connection: Transaction, noted: Note, wait_id: str, at: float) -> bool:
+def _lapsed(connection: Transaction, noted: Note, wait_id: str, at: float) -> Noted:
     place, event_id = (noted.run_id, noted.turn, noted.ordinal), noted.event_id
     text = callbacks.lapse(connection, wait_id, at) if turns.free(connection, *place) else ""
     if text:
         turns.note(connection, *place, text, event_id)
-    return turns.stands(connection, *place, event_id)
+    return _stands(connection, noted)
+
+
+def _stands(connection: Transaction, noted: Note) -> Noted:
+    """Whether it stands there. Not its text: an event whose source has gone reads otherwise at a repeat."""
+    place = (noted.run_id, noted.turn, noted.ordinal)
+    said = turns.stands(connection, *place, noted.event_id)
+    return Noted(said=said, taken=not said and not turns.free(connection, *place))
 
 
 def _noted(
     connection: Transaction, noted: Note, text: str, position: int, at: float
-) -> tuple[bool, Conversation | None]:
+) -> tuple[Noted, Conversation | None]:
     """Whether it stands there, and the conversation as it had ended where this reopens it."""
     ended = None
     if noted.wait_id is not None and waits.find(connection, noted.wait_id) is not None:
@@ -259,5 +266,4 @@ def _noted(
         turns.note(connection, *place, text, event_id)
         # Only what is new reopens it: an attempt that was left behind may say this long after the end.
         ended = conversations.reopen(connection, noted.run_id, at)
-    # Not its text: an event whose source has gone reads otherwise at a repeat, and is the same note.
-    return turns.stands(connection, *place, event_id), ended
+    return _stands(connection, noted), ended
