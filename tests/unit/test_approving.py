@@ -28,6 +28,20 @@ def office(tmp_path):
         yield office
 
 
+def in_force(office, asks):
+    """Have the playbook in force ask so, whatever the pinned one does."""
+    book = Playbook(
+        name="triage",
+        digest="",
+        model="m",
+        max_tokens=1,
+        inputs={},
+        tools={"github": ("comment",)},
+        writes={"github.comment": WriteLimit(approve=asks)},
+    )
+    office.configure(playbooks={"triage": book})
+
+
 async def test_a6_asking_twice_asks_once_and_the_call_waits(office):
     first, second = await office.ask(), await office.ask()
 
@@ -101,17 +115,7 @@ async def test_a6_whoever_consents_is_allowed_by_the_pinned_policy_and_by_the_on
     office, live, ann, root
 ):
     asked = await office.ask()
-    asks = Approve(by=live, ttl=HOUR)
-    book = Playbook(
-        name="triage",
-        digest="",
-        model="m",
-        max_tokens=1,
-        inputs={},
-        tools={"github": ("comment",)},
-        writes={"github.comment": WriteLimit(approve=asks)},
-    )
-    office.configure(playbooks={"triage": book})
+    in_force(office, Approve(by=live, ttl=HOUR))
 
     by_root = await office.heard(await office.hand("approve", asked.code))
     by_ann = await office.heard(await office.comment(f"/approve {asked.code}"))
@@ -154,6 +158,37 @@ async def test_a6_an_edit_that_the_model_could_not_have_made_changes_nothing(off
     assert (await office.call()).state is CallState.PENDING
     fine = await office.heard(await office.hand("approve", asked.code))
     assert fine.standing is Standing.APPROVED
+
+
+BYE = Approve(by=("zoe-q",), ttl=HOUR, when="args.body.startsWith('Bye')")
+
+
+async def test_a6_an_edit_wants_the_consent_of_whoever_its_new_arguments_call_for(office):
+    asked = await office.ask()
+    in_force(office, BYE)
+
+    heeded = await office.heard(await office.hand("approve", asked.code, args={"body": "Bye"}))
+
+    assert (heeded.standing, heeded.call) == (Standing.OPEN, None)
+    (said,) = await office.words()
+    assert said.became == "refused: so changed, operator root may not: expected zoe-q"
+    fine = await office.heard(await office.hand("approve", asked.code, args={"body": "Good day"}))
+    assert fine.standing is Standing.APPROVED
+
+
+@pytest.mark.parametrize(
+    ("by", "made"),
+    [(("zoe-q",), False), (("operator", "zoe-q"), True), (("anybody",), True)],
+)
+async def test_a6_consent_is_held_against_the_policy_that_came_after_it(office, by, made):
+    asked = await office.ask()
+    await office.heard(await office.hand("approve", asked.code))
+    in_force(office, Approve(by=by, ttl=HOUR))
+
+    refusal = await unconsented(office.means, await office.call())
+
+    assert (refusal is None) is made
+    assert made or "by now it wants zoe-q: nothing was done" in str(refusal)
 
 
 TEXT_AND_NUMBER = {

@@ -1,14 +1,16 @@
 """The last look before a call leaves: had people to consent to it, and did they, to exactly this; it asks nobody."""
 
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from orchestrator.agent.conversation.frozen import Frozen
 from orchestrator.agent.conversation.opening import frozen_of, is_open
-from orchestrator.agent.means import Means
+from orchestrator.agent.means import Means, event
 from orchestrator.agent.tools import consent
 from orchestrator.agent.tools.toolset import Tool
 from orchestrator.configuration.configuration import Configuration
-from orchestrator.configuration.people import ANYBODY
+from orchestrator.configuration.people import ANYBODY, Speaker, speaker
+from orchestrator.errors import PersonError, SenderError
 from orchestrator.ledger import approvals
 from orchestrator.ledger.approvals import Approval
 from orchestrator.ledger.calls import Call
@@ -29,10 +31,13 @@ async def unconsented(means: Means, call: Call) -> str | None:
     if tool is None:
         return None
     configuration = means.configuration()
+    live = configuration.playbooks.get(conversation.playbook)
     approval = await means.ledger.read(approvals.of_call, call.run_id, call.call_id)
     if approval is not None:
-        return _other(configuration, tool, call, approval)
-    live = configuration.playbooks.get(conversation.playbook)
+        asking = [one.by for one in consent.asking(tool, live, call.arguments)]
+        return _other(configuration, tool, call, approval) or await _outranked(
+            means, approval, asking
+        )
     if consent.wanted(tool, live, call.arguments) is None:
         return None
     return (
@@ -47,6 +52,29 @@ def policy_for(means: Means, conversation: Conversation, frozen: Frozen, call: C
     live = means.configuration().playbooks.get(conversation.playbook)
     found = None if tool is None else consent.wanted(tool, live, call.arguments)
     return found or (tool and tool.approve) or DEFAULT
+
+
+async def _outranked(
+    means: Means, approval: Approval, asking: Sequence[Collection[str]]
+) -> str | None:
+    """Why the consent isn't enough for what asks about the call by now: a policy that is stricter than it was then."""
+    beyond = [by for by in asking if not consent.within(approval.by, by)]
+    who = await _who(means, approval) if beyond else None
+    wanting = [by for by in beyond if who is None or not consent.may_answer(who, by)]
+    if not wanting:
+        return None
+    return (
+        f"{approval.person} consented to this call, and by now it wants {' or '.join(wanting[0])}: nothing was done."
+        " Call it again, so that they are asked."
+    )
+
+
+async def _who(means: Means, approval: Approval) -> Speaker | None:
+    try:
+        _, happened = await event(means, approval.event_id or "")
+    except (PersonError, SenderError):
+        return None
+    return speaker(happened, means.configuration().people)
 
 
 def _other(configuration: Configuration, tool: Tool, call: Call, approval: Approval) -> str | None:

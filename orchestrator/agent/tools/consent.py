@@ -29,7 +29,7 @@ def wanted(tool: Tool, live: Playbook | None, arguments: Mapping[str, Any]) -> A
     found = asking(tool, live, arguments)
     if not found:
         return None
-    narrower = (one.by for one in found if all(_within(one.by, other.by) for other in found))
+    narrower = (one.by for one in found if all(within(one.by, other.by) for other in found))
     return replace(found[0], by=next(narrower, found[0].by))
 
 
@@ -41,7 +41,8 @@ def asking(tool: Tool, live: Playbook | None, arguments: Mapping[str, Any]) -> t
     return tuple(one for one in found if asks(one, name, tool.effect, arguments))
 
 
-def _within(by: Collection[str], others: Collection[str]) -> bool:
+def within(by: Collection[str], others: Collection[str]) -> bool:
+    """Whether whoever is among the first is among the others too."""
     return ANYBODY in others or {*by} <= {*others}
 
 

@@ -5,7 +5,7 @@ to pass. Who speaks is proved again from the bytes that were signed, under the r
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -225,12 +225,19 @@ def _carried(means: Means, approval: Approval, heard: _Heard) -> str:
 
 async def _not_theirs(means: Means, frozen: Frozen, approval: Approval, said: Said) -> str:
     """Why this word isn't theirs to say, under the roles of now and both policies, the pinned one and that of now."""
+    return await _not_among(
+        means, said, [approval.by, *await _by_policies(means, frozen, approval)]
+    )
+
+
+async def _not_among(means: Means, said: Said, everybody: Iterable[Collection[str]]) -> str:
+    """Why whoever said this is not among each of these."""
     try:
         _, happened = await event(means, said.event_id)
     except (PersonError, SenderError) as error:
         return f"it can't be read any more: {error}"
     who = speaker(happened, means.configuration().people)
-    for by in (approval.by, *await _by_policies(means, frozen, approval)):
+    for by in everybody:
         if who is None or not consent.may_answer(who, by):
             return f"{said.person} may not: expected {' or '.join(by)}"
     return ""
@@ -264,7 +271,13 @@ async def _edited(means: Means, frozen: Frozen, heard: _Heard, approval: Approva
     complaint = check_arguments(tool, {**shown, **changes}) or no_room(tool, full)
     if complaint is not None:
         return replace(heard, refusal=complaint)
-    server = means.configuration().servers.get(call.server)
+    configuration = means.configuration()
+    # Other arguments can be somebody else's to allow.
+    asking = consent.asking(tool, configuration.playbooks.get(frozen.playbook), full)
+    refusal = await _not_among(means, heard.said, [one.by for one in asking])
+    if refusal:
+        return replace(heard, refusal=f"so changed, {refusal}")
+    server = configuration.servers.get(call.server)
     digest = consent.digest(tool, server, call, full)
     return replace(heard, edited=full, digest=digest)
 
