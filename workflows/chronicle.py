@@ -24,6 +24,7 @@ class Chronicle:
         self.loop: Loop | None = Loop(carried.conversation) if carried.conversation else None
         self.story = Story(carried.story)
         self.run_id = self.loop.state.run_id if self.loop else carried.run_id
+        self.made = carried.made
         self.ended: list[Outcome] = []
         self.woken = False
         self.shown = (RunState.RUNNING, "")
@@ -74,6 +75,9 @@ class Chronicle:
         self._show(RunState.ENDED, f"{outcome} {reason}".strip())
         self.ended.append(outcome)
         self.loop, self.run_id, self.woken = None, "", False
+        # Calls are named by turn and place: the next conversation would take its own for made, and never make them.
+        if self.made and workflow.patched("what was made ends with its conversation"):
+            self.made = ()
 
     async def _record(self, state: RunState, reason: str) -> None:
         record = Record(run_id=self.run_id, state=state, reason=reason)

@@ -59,7 +59,6 @@ class Parking(Chronicle):
         carried = carried_in(given)
         super().__init__(carried)
         self.title = given.title
-        self.made = carried.made
         self.woken = bool(given.mail and self.run_id) and not given.retell
         # A part that began with a state of this kind has run under the prologue from its first line.
         self.sleeps = (
@@ -119,12 +118,6 @@ class Parking(Chronicle):
             await self._park(loop, "\n".join(held))
             if self.loop is None:
                 return None
-
-    async def _end(self, run_id: str, outcome: Outcome, reason: str) -> None:
-        await super()._end(run_id, outcome, reason)
-        # Calls are named by turn and place: the next conversation would take its own for made, and never make them.
-        if self.made and workflow.patched("what was made ends with its conversation"):
-            self.made = ()
 
     def _keep(self, *outcomes: CallOutcome) -> None:
         """Know these outcomes of the turn under way; what continues as new makes no call of them again."""
