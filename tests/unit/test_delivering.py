@@ -233,7 +233,7 @@ async def test_a_failing_destination_is_given_hours_and_then_up(road, beyond):
     while (found := await the(road, "e1")).state is DecisionState.READY:
         road.clock.time = found.due_at
         tries += 1
-        await road.dispatcher.forward_some()
+        await forwarded(road)
 
     assert (found.state, tries) == (DecisionState.DEAD, delivering.MOST_FORWARDS)
     assert road.clock.now() - began > timedelta(hours=2)
