@@ -20,6 +20,8 @@ IDLE: Final = 0.25
 """Seconds between two looks when nobody rings; a kept delivery is looked at at once."""
 
 RECONCILE_EVERY: Final = 30.0
+LAST_ANSWERS: Final = 8.0
+"""Seconds that forwards under way have when the service stops; it is killed after 15."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -48,9 +50,15 @@ class Dispatcher(Means):
                 self._reconciling(),
             )
         finally:
-            for task in self.under_way:
-                task.cancel()
-            await asyncio.gather(*self.under_way, return_exceptions=True)
+            await self._last_answers()
+
+    async def _last_answers(self) -> None:
+        # Its destination may have acted: cut off here, it would go there once more after the restart.
+        if self.under_way:
+            await asyncio.wait(self.under_way, timeout=LAST_ANSWERS)
+        for task in self.under_way:
+            task.cancel()
+        await asyncio.gather(*self.under_way, return_exceptions=True)
 
     async def decide_some(self) -> int:
         """Phase 1 for the oldest undecided entries; returns how many."""

@@ -253,6 +253,25 @@ async def test_a_slow_destination_holds_neither_runs_nor_other_forwards(road, be
     assert beyond.arrived == ["e2", "e1"]
 
 
+async def test_s2_a_forward_that_is_under_way_has_its_answer_before_the_dispatcher_leaves(
+    road, beyond
+):
+    """Cut off, it would reach its destination once more after the restart."""
+    beyond.slow["e1"] = asyncio.Event()
+    await road.keep(comment("e1"))
+    working = asyncio.create_task(road.dispatcher.work())
+    await beyond.asked.wait()
+    working.cancel()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    beyond.slow["e1"].set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert beyond.arrived == ["e1"]
+    assert (await the(road, "e1")).state is DecisionState.SETTLED
+
+
 async def test_no_more_than_sixteen_forwards_are_under_way(road, beyond):
     beyond.slow = {f"e{n}": asyncio.Event() for n in range(20)}
     events = (comment(f"e{n}", number=n) for n in range(20))
