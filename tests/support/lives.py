@@ -10,6 +10,7 @@ from pathlib import Path
 from orchestrator.demo.wire import Reply, ToolUse
 from orchestrator.ledger import approvals
 from orchestrator.sources.source import OPERATOR
+from tests.support import overlaps
 from tests.support.deploying import DEPLOY, deploying
 from tests.support.histories import histories
 from tests.support.house import PLAYBOOK, Files, House, commented, house, opened
@@ -213,6 +214,18 @@ LIVES = {
     "cancelled": Life(live=cancelled, script=(SLOW, says())),
     "superseded": Life(live=superseded, script=(by_event,), files=Files(mode="supersede")),
     "continued": Life(live=continued, script=(*[READ] * 6, REPLY, says()), limit=40),
+    "last_word": Life(live=overlaps.with_the_last_word, script=overlaps.LAST_WORD),
+    "before_the_stop": Life(
+        live=overlaps.before_the_stop, script=overlaps.SUMMARY, files=overlaps.ONE_TURN
+    ),
+    "in_a_turn": Life(
+        live=overlaps.in_the_middle_of_a_turn, script=overlaps.IN_A_TURN, files=overlaps.ASKING
+    ),
+    "applies": Life(
+        live=overlaps.while_older_proposals_are_applied,
+        script=overlaps.APPLIES,
+        files=overlaps.PROPOSING,
+    ),
     "approved": Life(
         live=approved, script=(WRITE, WRITE, says()), files=Files(playbook=CONSENT, people=ADA)
     ),
