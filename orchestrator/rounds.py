@@ -15,6 +15,7 @@ from orchestrator.tending import retention
 from orchestrator.tending.notifying import Notifying
 from orchestrator.tending.releasing import Releaser
 from orchestrator.tending.sweeping import Sweeper
+from orchestrator.tending.unheld import Unheld
 
 Now = Callable[[], datetime]
 
@@ -30,6 +31,7 @@ def works(parts: Parts, ticking: Clock, now: Now) -> list[Coroutine[Any, Any, No
         _releaser(parts, now).work(),
         _sweeper(parts, now).work(),
         _notifying(parts, now).work(),
+        Unheld(reloading=parts.reloading, inbox=parts.stores.inbox, log=parts.log).work(),
     ]
 
 

@@ -143,10 +143,16 @@ async def _parts(
     with closing(Stores.open(state, settings.database)) as stores:
         reloading = await _reloading(settings, dotenv, state, stores)
         redact = redact_of(held_by(settings), reloading.configuration)
-        journal.redact(lambda text: redact().text(text))
+
+        def redacted(text: str) -> str:
+            return redact().text(text)
+
+        journal.redact(redacted)
         counts = _counts(told.registry, reloading)
         reloading.count = counts.dispatch.reloaded
-        forwards = destinations(reloading.configuration, _now, log, counts=counts.dispatch)
+        forwards = destinations(
+            reloading.configuration, _now, log, redact=redacted, counts=counts.dispatch
+        )
         if settings.database is None:
             await _free(stores)
         client = await temporal.connect(

@@ -37,7 +37,9 @@ def status_of(parts: Parts, recoveries: Recoveries) -> Status:
             "inbox": {
                 "events": await inbox.head(),
                 "waiting": await inbox.waiting(),
-                "paused": views.paused(await inbox.pauses()),
+                "paused": views.paused(
+                    await inbox.pauses(), parts.reloading.loaded.configuration.rules
+                ),
             },
             "slots": await _slots(parts),
             **await parts.stores.ledger.read(lately, parts.reloading.now().timestamp()),

@@ -18,6 +18,7 @@ from orchestrator.database import Database, sqlite_url
 from orchestrator.inbox import schema as inbox_schema
 from orchestrator.inbox.sql import SqlInbox
 from orchestrator.ledger import migrations as ledger_migrations
+from orchestrator.secrets import Unread
 from orchestrator.state import StateDirectory
 
 
@@ -76,12 +77,16 @@ def reloading_of(
     )
 
 
-def read_secret_file(path: PurePath) -> str | None:
-    """The text of a `file:` secret, or None where there is none."""
+def read_secret_file(path: PurePath) -> str | Unread:
+    """The text of a `file:` secret, or why it can't be read: never in words that hold a part of it."""
     try:
         return Path(path).read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return None
+    except UnicodeDecodeError:
+        return Unread("it is no text in UTF-8")
+    except ValueError as error:
+        return Unread(str(error))
+    except OSError as error:
+        return Unread(error.strerror or type(error).__name__)
 
 
 def _fingerprint(directory: Path) -> tuple[tuple[str, int, int], ...]:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from orchestrator import views
+from orchestrator import nearness
 from orchestrator.dispatch.decide import OURSELVES
 from orchestrator.inbox.sought import HELD
 from workflows.messages import Claim
@@ -26,6 +26,11 @@ CLAIMED: Final = {
     Claim.SUPERSEDED: "superseded: a newer event of its key took its place",
 }
 """What its run said to a delivery that it didn't act on."""
+
+OF_NO_RULE: Final = (
+    "no rule in force has this name; if it was renamed, pause its new name too, or it acts"
+)
+"""How a pause goes on that names a rule which isn't there."""
 
 
 def when(iso: str) -> str:
@@ -70,7 +75,7 @@ def nearest(decisions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     if acted or not decisions:
         return acted
     ours = [decision for decision in decisions if decision["rule"] == OURSELVES]
-    return ours or [views.nearest(decisions) or decisions[-1]]
+    return ours or [nearness.nearest(decisions) or decisions[-1]]
 
 
 def tree(shown: dict[str, Any]) -> Tree:
@@ -100,7 +105,7 @@ def _branch(root: Tree, decision: dict[str, Any], *, nearest_one: bool) -> None:
     if words := standing(decision):
         branch.add(Text(plain(words), style="yellow"))
     # The line that decided first: of a long rule it is the one that is looked for.
-    failed = views.failed(decision)
+    failed = nearness.failed(decision)
     for line in (
         sorted(decision["trace"], key=lambda line: line is not failed)
         if nearest_one
@@ -135,12 +140,20 @@ def standing(decision: dict[str, Any]) -> str | None:
     note, state = decision["note"], decision["state"]
     if state == "ready" and decision["held"]:
         return f"held: {decision['held']}"
+    if state == "ready" and decision["behind"]:
+        return f"behind {decision['behind']}"
     if state == "dead":
         return f"dead after {decision['attempts']} failed attempts: {note}"
     if state != "ready" or not note:
         return str(note) if note else None
     said = note if note.startswith(HELD) else f"waits: {note}"
     return f"{said}, again at {when(decision['due_at'])}"
+
+
+def paused(pause: dict[str, Any]) -> str:
+    """A pause in one line."""
+    said = f"{pause['what']} {pause['name']}, by {pause['by']}"
+    return said if pause.get("in_force", True) else f"{said} ({OF_NO_RULE})"
 
 
 def _action(decision: dict[str, Any]) -> str:

@@ -3,8 +3,8 @@
 It reads the inbox and the ledger and changes neither.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from orchestrator.configuration.files import kept_files
 from orchestrator.database import Transaction
 from orchestrator.dispatch.decide import OTHERS
 from orchestrator.dispatch.reached import run_reached
-from orchestrator.inbox.inbox import Action, Decision, DecisionState, Entry, Refusal
-from orchestrator.inbox.orders import Pausable, Pause
+from orchestrator.inbox.inbox import Action, Ahead, Decision, DecisionState, Entry, Refusal
+from orchestrator.inbox.orders import Pause
 from orchestrator.ledger import (
     artifacts,
     calls,
@@ -33,26 +33,41 @@ from orchestrator.ledger import (
 from orchestrator.ledger.conversations import Conversation
 from orchestrator.ledger.tallies import Writes
 from orchestrator.ledger.turns import Turn
-from orchestrator.rules.match import about_on
-from orchestrator.rules.operators import like
-from orchestrator.rules.rule import Finding, deciding
+from orchestrator.nearness import nearest
+from orchestrator.queueing import standing
+from orchestrator.rules.rule import Finding, Rule
 from orchestrator.rules.rulebook import Page, pages_of
 from orchestrator.rules.steps import are_called, steps_in
 from orchestrator.stores import Stores
+from orchestrator.tending.unheld import of_no_rule
+from orchestrator.unasked import Unasked, unasked
 from workflows.messages import RunState
 
 Shown = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What is known beside entries and decisions: the runs they reached, what is paused, what must go first."""
+
+    reached: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    pauses: Sequence[Pause] = ()
+    ahead: Mapping[str, Ahead] = field(default_factory=dict)
+
+
 async def events(stores: Stores, entries: Sequence[Entry], *, bare: bool = False) -> list[Shown]:
     """Events with their decisions, or `bare` ones, in the order given."""
     if bare:
-        return [_event(entry, (), {}, ()) for entry in entries]
+        return [_event(entry, (), _Known()) for entry in entries]
     ids = [entry.id for entry in entries]
     decided = await stores.inbox.decisions(ids)
     reached = await stores.ledger.read(conversations.by_events, ids)
     pauses = await stores.inbox.pauses()
-    return [_event(entry, decided.get(entry.id, []), reached, pauses) for entry in entries]
+    ahead = await stores.inbox.ahead(
+        [one.id for each in decided.values() for one in each if _is_ready(one)]
+    )
+    known = _Known(reached=reached, pauses=pauses, ahead=ahead)
+    return [_event(entry, decided.get(entry.id, []), known) for entry in entries]
 
 
 async def why(stores: Stores, entry: Entry) -> Shown:
@@ -60,8 +75,9 @@ async def why(stores: Stores, entry: Entry) -> Shown:
     (shown,) = await events(stores, [entry])
     ids = [decision["id"] for decision in shown["decisions"]]
     taken = await stores.ledger.read(claims.claimed, ids)
-    by = await _decided_by(stores, entry)
-    rang, asked, others = f"{entry.source}/{entry.type}", [], []
+    made = (await stores.inbox.decisions([entry.id])).get(entry.id, [])
+    by = await _decided_by(stores, made)
+    asked, others = [], []
     for decision in shown["decisions"]:
         pages = await stores.ledger.read(_pages, decision)
         if pages is None:
@@ -69,18 +85,22 @@ async def why(stores: Stores, entry: Entry) -> Shown:
             told = {"run": cost, "claimed": taken.get(decision["id"]), **by[decision["id"]]}
             asked.append({**decision, **told})
         else:
-            others += [
-                _not_asked(decision, page, rang) for page in pages if not like(rang, page.on)
-            ]
+            beside = _rules_asked(made, decision["redelivery"])
+            found = unasked(pages, beside, entry.source, entry.type)
+            others += [_not_asked(decision, one) for one in found]
     decisions = [*asked, *others]
     acted = any(decision["action"] != Action.IGNORE for decision in decisions)
     near = None if acted else nearest(decisions)
     return {**shown, "decisions": decisions, "nearest": near["rule"] if near else None}
 
 
-async def _decided_by(stores: Stores, entry: Entry) -> dict[str, Shown]:
+def _rules_asked(made: Sequence[Decision], again: int | None) -> set[str]:
+    """The names of the rules that were asked when the event was sent so; a wait bears the name of its run's rule."""
+    return {one.rule for one in made if one.again == again and not one.cause.startswith("wait:")}
+
+
+async def _decided_by(stores: Stores, made: Sequence[Decision]) -> dict[str, Shown]:
     """By decision, the digest of the files that made it, how its rule stood in them, what came of a person's word."""
-    made = (await stores.inbox.decisions([entry.id])).get(entry.id, [])
     digests = {decision.configuration for decision in made}
     rules = {digest: await stores.ledger.read(rules_of, digest) for digest in digests}
     words = await stores.ledger.read(asked.came_of, [decision.id for decision in made])
@@ -98,41 +118,6 @@ def rules_of(connection: Transaction, digest: str) -> dict[str, str]:
     """How every rule stood in the files of that digest, by name; {} when they weren't kept."""
     kept = configurations.find(connection, digest)
     return {} if kept is None else rules_in(kept_files(Path(), kept.content).texts)
-
-
-def nearest(decisions: Sequence[Shown]) -> Shown | None:
-    """The rule that came nearest to acting, of several that ignored an event; the first of equals.
-
-    One whose `on` fits is nearer than one whose doesn't; then the one with fewer lines against it, then with more for
-    it. Of those whose `on` doesn't fit, one that wants the event's source is nearer.
-    """
-    candidates = [decision for decision in decisions if decision["trace"]]
-    return max(candidates, key=_nearness, default=None)
-
-
-def failed(decision: Shown) -> Shown | None:
-    """The line of a trace that decided against the event."""
-    lines = [Finding(**line) for line in decision["trace"]]
-    decided = next((line for line in deciding(lines) if not line.held), None)
-    return None if decided is None else decision["trace"][lines.index(decided)]
-
-
-def _nearness(decision: Shown) -> tuple[bool, bool, int, int]:
-    lines = list(deciding(Finding(**line) for line in decision["trace"]))
-    on = [line for line in lines if line.path == "on"]
-    against = sum(not line.held for line in lines)
-    return (
-        all(line.held for line in on),
-        any(_wants_source(line) for line in on),
-        -against,
-        len(lines) - against,
-    )
-
-
-def _wants_source(line: Finding) -> bool:
-    source = str(line.actual).partition("/")[0]
-    globs = line.expected if isinstance(line.expected, list) else []
-    return any(like(source, glob.partition("/")[0]) for glob in globs)
 
 
 def _pages(connection: Transaction, decision: Shown) -> list[Page] | None:
@@ -158,25 +143,26 @@ def _cost(connection: Transaction, run_id: str | None) -> Shown | None:
     }
 
 
-def _not_asked(decision: Shown, page: Page, rang: str) -> Shown:
-    line = about_on(page.on, rang)
+def _not_asked(decision: Shown, one: Unasked) -> Shown:
     return {
         **{name: value for name, value in decision.items() if name != "pages"},
-        "rule": page.name,
-        "reason": f"no match: {line.path}",
-        "trace": [finding(line)],
+        "rule": one.rule,
+        "reason": one.reason,
+        "trace": [finding(one.line)],
         "run": None,
     }
 
 
-def paused(found: Sequence[Pause]) -> list[Shown]:
-    """What is paused, by whom and since when."""
+def paused(found: Sequence[Pause], rules: Sequence[Rule]) -> list[Shown]:
+    """What is paused, by whom and since when; of a rule also whether one of these, in force, has that name."""
+    unheld = of_no_rule(found, {rule.name for rule in rules})
     return [
         {
             "what": str(pause.what),
             "name": pause.name,
             "by": pause.by,
             "at": _iso(pause.at.timestamp()),
+            "in_force": pause not in unheld,
         }
         for pause in found
     ]
@@ -284,8 +270,7 @@ def finding(found: Finding) -> Shown:
 def _event(
     entry: Entry,
     decided: Sequence[Decision],
-    reached: dict[tuple[str, str], str],
-    pauses: Sequence[Pause],
+    known: _Known,
 ) -> Shown:
     return {
         "id": entry.id,
@@ -299,8 +284,8 @@ def _event(
         "duplicates": entry.duplicates,
         "duplicate_of": entry.duplicate_of,
         "decisions": [
-            _decision(decision, run_reached(decision, entry.id, decided, reached))
-            | _standing(entry, decision, pauses)
+            _decision(decision, run_reached(decision, entry.id, decided, known.reached))
+            | standing(decision, entry.source, known.pauses, known.ahead.get(decision.id))
             for decision in decided
         ],
     }
@@ -315,10 +300,15 @@ def _decision(decision: Decision, run_id: str | None) -> Shown:
         "state": str(decision.state),
         "run_id": run_id,
         "trace": [finding(line) for line in decision.trace],
+        "due_at": _moment(decision.due_at) if _is_ready(decision) else None,
         **({"to": decision.with_.get("to")} if decision.action is Action.FORWARD else {}),
         **({"call": _called(decision)} if _calls(decision) else {}),
         **({"pages": decision.with_.get("pages")} if decision.cause == OTHERS else {}),
     }
+
+
+def _is_ready(decision: Decision) -> bool:
+    return decision.state is DecisionState.READY
 
 
 def _calls(decision: Decision) -> bool:
@@ -327,20 +317,6 @@ def _calls(decision: Decision) -> bool:
 
 def _called(decision: Decision) -> list[Shown]:
     return [{"tool": step.tool, "args": dict(step.args)} for step in steps_in(decision.with_)]
-
-
-def _standing(entry: Entry, decision: Decision, pauses: Sequence[Pause]) -> Shown:
-    """Where a decision is on its way: what holds it, what was last said about it, when it is due again."""
-    ready = decision.state is DecisionState.READY
-    names = {(Pausable.RULE, decision.rule), (Pausable.SOURCE, entry.source)}
-    held = [f"{one.what} paused by {one.by}" for one in pauses if (one.what, one.name) in names]
-    return {
-        "attempts": decision.attempts,
-        "note": decision.note,
-        "due_at": _moment(decision.due_at) if ready else None,
-        "held": ", ".join(held) if ready and held else None,
-        "redelivery": decision.again,
-    }
 
 
 def _call(call: calls.Call) -> Shown:

@@ -23,7 +23,7 @@ from orchestrator.errors import DoorbellError, OperatorError
 from orchestrator.recovery.github import connected
 from orchestrator.recovery.indoors import Rung, told_of
 from orchestrator.recovery.listening import NOWHERE, Fed, Listening
-from orchestrator.secrets import REFERENCE, Secret, resolve
+from orchestrator.secrets import REFERENCE, Secret, missing, resolve
 from orchestrator.settings import Settings, environment
 from orchestrator.signatures.github import GithubScheme
 from orchestrator.sources.source import Source
@@ -166,7 +166,7 @@ def _token(reference: str) -> Secret:
     token = resolve(reference, environment(DOTENV), read_secret_file)
     if token is None:
         raise OperatorError(
-            f"{reference} is unset: make a token that may read and write the repository's webhooks"
+            f"{missing(reference, read_secret_file)}: make a token that may read and write the repository's webhooks"
         )
     return token
 

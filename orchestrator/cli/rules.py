@@ -32,6 +32,7 @@ from orchestrator.rules.rule import Rule
 from orchestrator.settings import Settings, environment
 from orchestrator.state import StateDirectory
 from orchestrator.stores import configuration_reader
+from orchestrator.tell import paused as told_pause
 from orchestrator.tell import plain, table
 
 SOURCE = "source:"
@@ -73,7 +74,7 @@ def _tell(found: dict[str, Any], *, as_json: bool) -> None:
         return
     console().print(_table(found["rules"]))
     for pause in found["paused"]:
-        click.echo(f"paused: {pause['what']} {pause['name']}, by {pause['by']}")
+        click.echo(plain(f"paused: {told_pause(pause)}"))
     for line in broken_lines("broken  ", found["broken"]):
         click.echo(plain(line), err=True)
 
@@ -93,7 +94,7 @@ async def _standing(
     _, stores = stores_of(settings_from(**flags))
     try:
         waiting = await stores.inbox.undelivered()
-        paused = views.paused(await stores.inbox.pauses())
+        paused = views.paused(await stores.inbox.pauses(), known)
     finally:
         stores.close()
     held = {one["name"] for one in paused if one["what"] == "rule"}

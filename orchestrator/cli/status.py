@@ -11,6 +11,7 @@ from orchestrator.cli.ring import get
 from orchestrator.console.questions import Status
 from orchestrator.errors import OperatorError
 from orchestrator.state import StateDirectory
+from orchestrator.tell import paused
 
 NAMED: Final = 10
 """Requests to people that are named; `doorbell approvals list` has all."""
@@ -79,7 +80,7 @@ def _text(told: dict[str, Any]) -> str:
         f"temporal  {temporal['address']}, {'reachable' if temporal['reachable'] else 'NOT reachable: entries wait'}",
         f"inbox     {told['inbox']['events']} events, {told['inbox']['waiting']} waiting",
         *(
-            f"paused    {one['what']} {one['name']}, by {one['by']}: what it has waits, its runs stand still"
+            f"paused    {paused(one)}: what it has waits, its runs stand still"
             for one in told["inbox"].get("paused", [])
         ),
         f"model     {said}",

@@ -10,6 +10,7 @@ from orchestrator.configuration.tokens import Token
 from orchestrator.errors import Mistake
 from orchestrator.rules.caps import Allowance
 from orchestrator.rules.rule import Rule
+from orchestrator.rules.rulebook import Page
 from orchestrator.servers import Server
 from orchestrator.sources.source import Source
 from workflows.playbook import Playbook
@@ -19,10 +20,11 @@ from workflows.playbook import Playbook
 class Configuration:
     """What stood in the files: the sound parts usable, the mistakes and warnings beside them.
 
-    `digest` names exactly these texts. A rule with a mistake is not in `rules`; the sound ones are. `shut` are the
-    sources whose secret is unset: nobody can ring them, though they can be read. `others` stand in no file and can be
-    read: they are built in, or gone since while deliveries of theirs are kept. `lock` is None where nobody locked the
-    tools. `documents` know where things stand; `texts` are the files', by the path that a person can open.
+    `digest` names exactly these texts. A rule with a mistake is not in `rules`; the sound ones are, and of the others
+    `unsound` says what they would be `on`, as far as anybody can tell. `shut` are the sources whose secret is unset:
+    nobody can ring them, though they can be read. `others` stand in no file and can be read: they are built in, or gone
+    since while deliveries of theirs are kept. `lock` is None where nobody locked the tools. `documents` know where
+    things stand; `texts` are the files', by the path that a person can open.
     """
 
     digest: str
@@ -30,6 +32,7 @@ class Configuration:
     servers: Mapping[str, Server]
     playbooks: Mapping[str, Playbook]
     rules: tuple[Rule, ...]
+    unsound: tuple[Page, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     warnings: tuple[Mistake, ...] = ()
     shut: Mapping[str, Source] = field(default_factory=dict)

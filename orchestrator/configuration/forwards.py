@@ -13,7 +13,7 @@ from orchestrator.configuration.shapes import ForwardShape
 from orchestrator.errors import Flaw
 from orchestrator.rules.addresses import refused
 from orchestrator.rules.rule import Destination
-from orchestrator.secrets import REFERENCE, ReadFile, Secret, resolve
+from orchestrator.secrets import REFERENCE, ReadFile, Secret, missing, resolve
 from orchestrator.signatures import standard_webhooks
 
 SHORTEST: Final = timedelta(seconds=1)
@@ -60,6 +60,10 @@ class Secrets:
         """The secret behind a reference, None where it is unset."""
         return resolve(reference, self.environment, self.read_file)
 
+    def missing(self, reference: str) -> str:
+        """Why there is none."""
+        return missing(reference, self.read_file)
+
 
 def destination_of(shape: ForwardShape, secrets: Secrets) -> Destination:
     """The destination that a sound `forward:` means; an unset reference is remembered, not an error."""
@@ -99,10 +103,10 @@ def unset_warnings(shape: ForwardShape, secrets: Secrets, at: Place) -> Iterator
             means = (
                 "events wait until it is set" if index == 0 else "it signs nothing until it is set"
             )
-            yield Flaw((*at, "secret"), f"secret not set: {reference} is unset; {means}")
+            yield Flaw((*at, "secret"), f"secret not set: {secrets.missing(reference)}; {means}")
     for name, text in shape.headers.items():
         if _text(text, secrets) is None:
-            said = f"header not set: {text} is unset; events wait until it is set"
+            said = f"header not set: {secrets.missing(text)}; events wait until it is set"
             yield Flaw((*at, "headers", name), said)
 
 

@@ -25,7 +25,7 @@ from orchestrator.configuration.limits import allowance_of
 from orchestrator.configuration.locks import Lock, lock_of
 from orchestrator.configuration.people import Person, people_of
 from orchestrator.configuration.playbooks import playbook_of, prose_flaws_of
-from orchestrator.configuration.rates import second_backstops
+from orchestrator.configuration.rates import EVERYTHING, second_backstops
 from orchestrator.configuration.rules import Surroundings, rules_of
 from orchestrator.configuration.servers import servers_of
 from orchestrator.configuration.shaping import Found
@@ -36,7 +36,7 @@ from orchestrator.errors import Flaw, Mistake
 from orchestrator.playbooks import resource_of, split
 from orchestrator.rules.caps import Allowance
 from orchestrator.rules.rule import Rule
-from orchestrator.rules.rulebook import Rulebook
+from orchestrator.rules.rulebook import Page, Rulebook
 from orchestrator.secrets import ReadFile
 from orchestrator.servers import Server
 from orchestrator.sources.authors import vouches
@@ -70,6 +70,7 @@ def configured(files: Files, environment: Mapping[str, str], read_file: ReadFile
         servers=servers.things,
         playbooks=playbooks.things,
         rules=Rulebook(rules),
+        unsound=tuple(reading.unsound),
         mistakes=tuple(sorted(set(reading.mistakes))),
         warnings=tuple(sorted(set(reading.warnings))),
         shut=sources.shut,
@@ -110,6 +111,7 @@ class _Reading:
         self._files = files
         self._environment, self._read_file = secrets.environment, secrets.read_file
         self.documents: dict[str, Document] = {}
+        self.unsound: list[Page] = []
 
     def sources(self) -> FoundSources:
         document = self._document(SOURCES)
@@ -162,7 +164,11 @@ class _Reading:
         for name in self._files.texts:
             if name.startswith("rules/"):
                 found = self._noted(name, rules_of(self._document(name), around))
+                self.unsound += found.unsound
                 rules += [rule for rule in found.things.values() if self._fresh(name, rule, taken)]
+        directory = self._files.root / "rules"
+        unread = [one.file for one in self._files.mistakes if Path(one.file).parent == directory]
+        self.unsound += [Page(name=file, on=EVERYTHING) for file in unread]
         return self._with_one_backstop(rules)
 
     def _document(self, name: str) -> Document:
@@ -234,6 +240,7 @@ class _Reading:
             if word in taken:
                 said = f"the rule {word!r} is already at {taken[word]}: names and ids must differ"
                 self._note(file, [Flaw((rule.name,), said, key=True)])
+                self.unsound.append(Page(name=rule.name, on=rule.on))
                 return False
         taken.update(dict.fromkeys((rule.name, rule.id), where))
         return True

@@ -14,7 +14,7 @@ from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.files import files_of
 from orchestrator.configuration.load import configured
 from orchestrator.configuration.watching import Stamp, Stamps
-from orchestrator.secrets import ReadFile
+from orchestrator.secrets import ReadFile, Unread
 
 PLACES = ("", "rules", "playbooks")
 """The directories below the configuration's in which a file counts."""
@@ -38,10 +38,11 @@ def read(directory: Path, environment: Mapping[str, str], read_file: ReadFile) -
     """Read a directory as it is now; the mistakes are in the configuration, not raised."""
     files, beside = files_of(directory), dict[PurePath, str]()
 
-    def noting(path: PurePath) -> str | None:
-        text = read_file(path)
-        beside[path] = sha256((text or "").encode(errors="replace")).hexdigest()
-        return text
+    def noting(path: PurePath) -> str | Unread | None:
+        found = read_file(path)
+        text = found.why if isinstance(found, Unread) else found or ""
+        beside[path] = sha256(text.encode(errors="replace")).hexdigest()
+        return found
 
     configuration = configured(files, environment, noting)
     seen = (configuration.digest, tuple(files.mistakes), beside, dict(environment))

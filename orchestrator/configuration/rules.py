@@ -10,7 +10,14 @@ from orchestrator.configuration.examples import example_flaws, examples_of
 from orchestrator.configuration.flow import coalesce_of, flow_flaws
 from orchestrator.configuration.forwards import Secrets, destination_of, misfits, unset_warnings
 from orchestrator.configuration.limits import caps_of
-from orchestrator.configuration.rates import dedupe_of, limits_of, on_of, rate_flaws, runs_only
+from orchestrator.configuration.rates import (
+    EVERYTHING,
+    dedupe_of,
+    limits_of,
+    on_of,
+    rate_flaws,
+    runs_only,
+)
 from orchestrator.configuration.scheduled import rung_by, schedule_flaws, schedule_of
 from orchestrator.configuration.shapes import ForwardShape, RuleShape, StepShape
 from orchestrator.configuration.shaping import NAME, Found, entries, shaped
@@ -21,6 +28,7 @@ from orchestrator.playbooks import MEANING, fits
 from orchestrator.rules.load import closest, condition_of
 from orchestrator.rules.operators import like
 from orchestrator.rules.rule import Condition, Rule
+from orchestrator.rules.rulebook import Page
 from orchestrator.sources.notices import TYPES
 from orchestrator.sources.source import DOORBELL, OPERATOR, SCHEDULE
 from orchestrator.templates import Template, TemplateError, templates_of
@@ -53,9 +61,19 @@ class Surroundings:
     server_names: frozenset[str] = frozenset()
 
 
-def rules_of(document: Document, around: Surroundings) -> Found[Rule]:
+@dataclass(slots=True)
+class FoundRules(Found[Rule]):
+    """`unsound` are those that stand there and can't be used, by name, with what they would be `on`.
+
+    That is everything where nobody can say; where nobody can tell which rules a file has, it stands for them.
+    """
+
+    unsound: list[Page] = field(default_factory=list)
+
+
+def rules_of(document: Document, around: Surroundings) -> FoundRules:
     """Every rule of the file; one with a mistake, or whose playbook has one, is not among the things."""
-    found: Found[Rule] = Found()
+    found = FoundRules()
     for name, value in entries(document, "rule", found.flaws):
         found.names.add(name)
         at: Place = (name,)
@@ -69,7 +87,31 @@ def rules_of(document: Document, around: Surroundings) -> Found[Rule]:
         found.flaws += flaws
         if shape is not None and not flaws and _usable(shape, around):
             found.things[name] = _rule(name, shape, condition, document, around)
+        else:
+            on = _stands_on(value) if shape is None else rung_by(on_of(shape), shape.id or name)
+            unclear = _unclear(on, flaws, around, at)
+            found.unsound.append(Page(name=name, on=EVERYTHING if unclear else on))
+    found.unsound += [Page(name=name, on=EVERYTHING) for name in _unread(document) - found.names]
     return found
+
+
+def _stands_on(value: Any) -> tuple[str, ...]:
+    """What a rule is `on` of which other keys are beyond reading; nothing where that is too."""
+    stands = value.get("on") if isinstance(value, Mapping) else None
+    patterns = stands if isinstance(stands, list) else [stands]
+    return tuple(one for one in patterns if isinstance(one, str))
+
+
+def _unclear(on: Sequence[str], flaws: Sequence[Flaw], around: Surroundings, at: Place) -> bool:
+    wrong = any(flaw.at[:2] == (*at, "on") for flaw in flaws)
+    return not on or wrong or any(any(_on(pattern, around, at)) for pattern in on)
+
+
+def _unread(document: Document) -> set[str]:
+    """The names that stand in a file, or the file where nobody can read them."""
+    if isinstance(document.value, Mapping):
+        return set(document.value)
+    return set() if document.value is None and not document.broken else {document.file}
 
 
 def _usable(shape: RuleShape, around: Surroundings) -> bool:
@@ -166,8 +208,11 @@ def _only_run(shape: RuleShape, at: Place) -> Iterator[Flaw]:
 
 def _on(pattern: str, around: Surroundings, at: Place) -> Iterator[Flaw]:
     source, slash, type_ = pattern.partition("/")
-    known = around.sources | {OPERATOR, DOORBELL}
+    known = around.sources | {DOORBELL}
     if source == SCHEDULE:
+        return
+    if source == OPERATOR:
+        yield Flaw(at, f"what a person says is about runs and starts no rule, got {pattern!r}")
         return
     if source == DOORBELL and not any(like(one, type_) for one in TYPES):
         said = f"expected {' or '.join(f'{DOORBELL}/{one}' for one in TYPES)}"

@@ -19,7 +19,7 @@ from orchestrator.configuration.shaping import Found, entries, shaped
 from orchestrator.configuration.trust import OwnActorShape
 from orchestrator.errors import Flaw
 from orchestrator.rules.load import closest
-from orchestrator.secrets import REFERENCE, ReadFile, Secret, resolve
+from orchestrator.secrets import REFERENCE, ReadFile, Secret, missing, resolve
 from orchestrator.servers import (
     Bounds,
     CallLimits,
@@ -88,9 +88,8 @@ class _Reader:
     def secret(self, reference: str, at: Place) -> Secret | None:
         secret = resolve(reference, self._environment, self._read_file)
         if secret is None:
-            self._warnings.append(
-                Flaw(at, f"{reference} is unset: the server {at[0]!r} goes without it")
-            )
+            said = missing(reference, self._read_file)
+            self._warnings.append(Flaw(at, f"{said}: the server {at[0]!r} goes without it"))
         return secret
 
     def texts(self, values: Mapping[str, str], at: Place) -> dict[str, str | Secret]:

@@ -12,7 +12,7 @@ from orchestrator.configuration.shaping import Found, entries, shaped
 from orchestrator.configuration.subscribed import guessable, mcp_flaws, mcp_preset, subscribing
 from orchestrator.errors import Flaw
 from orchestrator.rules.load import closest
-from orchestrator.secrets import ReadFile, Secret, resolve
+from orchestrator.secrets import ReadFile, Secret, missing, resolve
 from orchestrator.signatures.standard_webhooks import StandardWebhooksScheme
 from orchestrator.signatures.table import TableScheme
 from orchestrator.signatures.token import TokenScheme
@@ -49,6 +49,9 @@ class _Surroundings:
 
     def secret(self, reference: str) -> Secret | None:
         return resolve(reference, self.environment, self.read_file)
+
+    def missing(self, reference: str) -> str:
+        return missing(reference, self.read_file)
 
 
 def sources_of(
@@ -140,7 +143,9 @@ def _recover(shape: SourceShape, around: _Surroundings) -> Recover | None:
 
 def _tokenless(shape: SourceShape, around: _Surroundings, at: Place) -> Iterator[Flaw]:
     if shape.recover is not None and around.secret(shape.recover.token) is None:
-        said = f"{shape.recover.token} is unset: what was missed is not fetched until it is set"
+        said = (
+            f"{around.missing(shape.recover.token)}: what was missed is not fetched until it is set"
+        )
         yield Flaw((*at, "recover", "token"), said)
 
 
@@ -155,10 +160,12 @@ def _secrets(
     resolved = [around.secret(reference) for reference in references]
     flaws: list[Flaw] = []
     if shape.verify_token is not None and around.secret(shape.verify_token) is None:
-        said = f"{shape.verify_token} is unset: the GET challenge is refused until it is set"
+        said = f"{around.missing(shape.verify_token)}: the GET challenge is refused until it is set"
         flaws.append(Flaw((*at, "verify_token"), said))
     if resolved and resolved[0] is None:
-        said = f"{references[0]} is unset: deliveries of {at[0]!r} are refused until it is set"
+        said = (
+            f"{around.missing(references[0])}: deliveries of {at[0]!r} are refused until it is set"
+        )
         return (), [*flaws, Flaw((*at, "secrets", 0), said)]
     return tuple(secret for secret in resolved if secret is not None), flaws
 

@@ -228,7 +228,7 @@ class Reading:
     async def _rules(self) -> Shown:
         configuration, inbox = self.configuration(), self.stores.inbox
         waiting = await inbox.undelivered()
-        paused = views.paused(await inbox.pauses())
+        paused = views.paused(await inbox.pauses(), configuration.rules)
         held = {one["name"] for one in paused if one["what"] == "rule"}
         now = self.now()
         return {

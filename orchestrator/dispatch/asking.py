@@ -109,6 +109,7 @@ async def _known(means: Means, event: Event, again: int | None) -> Known:
     held = await pausing.unapplied(means, event) if event.source == OPERATOR else ""
     return Known(
         rules=configuration.rules,
+        unsound=configuration.unsound,
         waits=wanting,
         own_actors=own,
         runs=runs,

@@ -17,16 +17,17 @@ from msgspec.structs import replace
 
 from orchestrator.dispatch.awaited import Wanted, Weighed, loop, missed, weighed
 from orchestrator.dispatch.late import left_alone, too_late
-from orchestrator.dispatch.limits import nobody_else, tallies_of
+from orchestrator.dispatch.limits import SOUND, nobody_else, tallies_of, unsure
 from orchestrator.dispatch.ours import ours_because
 from orchestrator.errors import OperatorError
 from orchestrator.events import Event
-from orchestrator.inbox.inbox import Action, Decision, DecisionState
+from orchestrator.inbox.inbox import FOLDED, Action, Decision, DecisionState
 from orchestrator.inbox.tallies import Tally
 from orchestrator.rules.match import inputs_of, key_of
+from orchestrator.rules.operators import like
 from orchestrator.rules.reading import Reading
 from orchestrator.rules.rule import Destination, Finding, Operator, Rule, decisive
-from orchestrator.rules.rulebook import Concerned, Rulebook
+from orchestrator.rules.rulebook import Concerned, Page, Rulebook
 from orchestrator.rules.steps import rendered, title_of
 from orchestrator.rules.trust import guards, ourselves, too_far
 from orchestrator.sources.source import OPERATOR
@@ -56,7 +57,7 @@ class Known:
     `again` is the position of the person's word that redelivers the event: then everything is decided anew, however
     late it is. Otherwise rules leave alone what was first sent longer than `catch_up` before it came.
     `foreign` are runs of other installations; `hops` and `chain` say how many runs of ours led to the event.
-    `held` says what keeps a person's `run.apply` from being carried out.
+    `held` says what keeps a person's `run.apply` from being carried out; `unsound` are the rules with a mistake.
     """
 
     rules: Sequence[Rule]
@@ -70,6 +71,11 @@ class Known:
     hops: int = 0
     chain: str = ""
     held: str = ""
+    unsound: Sequence[Page] = ()
+
+    def unsound_on(self, rang: str) -> list[str]:
+        """The rules with a mistake that might have wanted an event of this kind."""
+        return [page.name for page in self.unsound if like(rang, page.on)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +151,8 @@ def _each(asking: _Asking, concerned: Sequence[Concerned]) -> list[Decision]:
     if backstops:
         acted = [one.rule for one in decided if one.action is not Action.IGNORE]
         broken = [one.rule for one in decided if one.reason.startswith(BROKEN)]
-        nobody = nobody_else([*acted, *broken], woke=bool(asking.taken))
+        unsound = asking.known.unsound_on(f"{asking.event.source}/{asking.event.type}")
+        nobody = nobody_else([*acted, *broken], unsound, woke=bool(asking.taken))
         decided += [_rule(asking, each, nobody) for each in backstops]
     return decided
 
@@ -236,7 +243,7 @@ def _start(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
         cause=rule.id,
         rule=rule.name,
         action=Action.START,
-        reason="folded: it wakes this very run by its wait" if folded else f"matched{unread}",
+        reason=FOLDED if folded else f"matched{unread}",
         trace=trace,
         playbook=title_of(rule.call) if rule.call else rule.playbook,
         with_=given,
@@ -246,7 +253,7 @@ def _start(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
         lane=workflow_id,
         configuration=known.configuration,
         state=DecisionState.FOLDED if folded else DecisionState.READY,
-        tallies=() if folded else _tallies(asking, rule, key),
+        tallies=_tallies(asking, rule, key),
         flow=_flow(rule, alone=alone),
     )
 
@@ -283,6 +290,8 @@ def _not(asking: _Asking, rule: Rule, trace: Sequence[Finding], failed: Finding 
     reason = "no match" if failed is None else f"no match: {failed.path}"
     if failed is not None and failed.path == "trust.max_hops":
         reason = loop(failed, known.chain)
+    elif failed is not None and failed.operator == SOUND:
+        reason = unsure(failed)
     named = asking.named.copy()
     named.update(_first(rule.id))
     # Made here and not by `_ignored`: an event asks for hundreds of them.

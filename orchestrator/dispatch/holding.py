@@ -5,9 +5,11 @@ process remembers only spares looking: whatever is held is due again by itself b
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from typing import Final
 
+from orchestrator.configuration.bounds import bounds_of
 from orchestrator.dispatch.means import Means
 from orchestrator.dispatch.runs import Undeliverable, Unreachable
 from orchestrator.inbox.inbox import Action, Decision, DecisionState, Lease
@@ -30,7 +32,7 @@ COMING: Final = frozenset({DecisionState.READY, DecisionState.DELIVERED})
 
 async def let_in(means: Means, leases: Sequence[Lease]) -> list[Lease]:
     """Those that may be delivered now; the others are put back, and say what they are held for."""
-    most = limits(means)
+    most = await _limits(means, {one.decision.cause for one in leases if _starts(one.decision)})
     limited = [lease for lease in leases if _is_limited(lease.decision, most)]
     if not limited:
         return list(leases)
@@ -51,7 +53,7 @@ async def hasten(means: Means) -> None:
     """Where a slot is free, make the oldest due that are held for it."""
     if not means.holding:
         return
-    most = limits(means)
+    most = await _limits(means, means.holding)
     waiting = {rule: number for rule, number in most.items() if rule in means.holding}
     # A rule whose limit was lifted holds nobody any more.
     lifted = dict.fromkeys(means.holding - most.keys(), LIFTED)
@@ -86,8 +88,32 @@ def limits(means: Means) -> dict[str, int]:
     return {rule.id: rule.limits.concurrent for rule in rules if rule.limits.concurrent is not None}
 
 
+async def _limits(means: Means, causes: AbstractSet[str]) -> dict[str, int]:
+    """The limits in force, and of these rules those that they had where they have left the files."""
+    gone = causes - _in_force(means)
+    kept = {rule: await _kept(means, rule) for rule in gone}
+    return limits(means) | {rule: most for rule, most in kept.items() if most is not None}
+
+
+async def _kept(means: Means, rule: str) -> int | None:
+    configuration = means.configuration()
+    asked = (configuration.digest, rule)
+    if asked not in means.gone:
+        bounds = await bounds_of(means.ledger, configuration, rule)
+        means.gone[asked] = bounds.concurrent
+    return means.gone[asked]
+
+
+def _in_force(means: Means) -> frozenset[str]:
+    return frozenset(rule.id for rule in means.configuration().rules)
+
+
+def _starts(decision: Decision) -> bool:
+    return decision.action is Action.START
+
+
 def _is_limited(decision: Decision, most: dict[str, int]) -> bool:
-    return decision.action is Action.START and decision.cause in most
+    return _starts(decision) and decision.cause in most
 
 
 def _wish(means: Means, decision: Decision, most: dict[str, int]) -> Wish:
@@ -110,9 +136,18 @@ async def _hold(means: Means, lease: Lease, most: int) -> None:
     decision = lease.decision
     means.holding.add(decision.cause)
     means.counts.held(decision.action, Held.NO_SLOT)
-    runs = "1 run of {} is" if most == 1 else f"{most} runs of {{}} are"
-    note = f"{HELD}{runs.format(decision.rule)}{OPEN}"
+    note = f"{HELD}{_full(means, decision, most)}{OPEN}"
     await means.inbox.release(decision.id, lease.fence, means.now() + LOOK, note, count=False)
+
+
+def _full(means: Means, decision: Decision, most: int) -> str:
+    runs = "1 run of {} is" if most == 1 else f"{most} runs of {{}} are"
+    if decision.cause in _in_force(means):
+        return runs.format(decision.rule)
+    gone = (
+        f"rule {decision.rule} is gone from the files or broken there, and keeps the limit it had"
+    )
+    return f"{gone}: {runs.format('it')}"
 
 
 async def _is_freed(means: Means, holder: Holder) -> bool:

@@ -13,6 +13,14 @@ from orchestrator.rules.reading import Reading
 from orchestrator.rules.rule import Finding, Rule
 from orchestrator.templates import Template, TemplateError
 
+SOUND: Final = "sound"
+"""The operator of the finding that an unsound rule might have wanted the event."""
+
+UNSURE: Final = "not acted: "
+"""How the reason begins where a backstop leaves an event alone for that."""
+
+NAMED: Final = 5
+
 NOBODY: Final = "nobody"
 """Whose events count together where the sender doesn't say who acted: apart they would be under no limit at all."""
 
@@ -25,14 +33,30 @@ def tallies_of(rule: Rule, event: Event, key: str | None, reading: Reading) -> t
     return (*_deduped(rule, event, reading), *_of_key(rule, event, key), *_of_actor(rule, event))
 
 
-def nobody_else(matched: Sequence[str], *, woke: bool) -> Finding:
-    """Whether a backstop may act: no other rule of these matched, and the event woke no run that waits for it."""
-    return Finding(
-        path="backstop",
-        operator="none",
-        expected="of the other rules matches, and no run waits for it",
-        actual=[*matched, *(["a run that waits"] if woke else [])],
-        held=not matched and not woke,
+def nobody_else(matched: Sequence[str], unsound: Sequence[str], *, woke: bool) -> Finding:
+    """Whether a backstop may act: none of these rules matched, and the event woke no run that waits for it.
+
+    Nor may it where one is unsound that might have: nobody knows what that one would have left to it.
+    """
+    taken = [*matched, *(["a run that waits"] if woke else [])]
+    if unsound and not taken:
+        expected = "every rule that might match is sound"
+        return _backstop(SOUND, expected, list(unsound), held=False)
+    expected = "of the other rules matches, and no run waits for it"
+    return _backstop("none", expected, taken, held=not taken)
+
+
+def _backstop(operator: str, expected: str, actual: list[str], *, held: bool) -> Finding:
+    return Finding(path="backstop", operator=operator, expected=expected, actual=actual, held=held)
+
+
+def unsure(finding: Finding) -> str:
+    """Why a backstop left the event alone, where an unsound rule might have wanted it."""
+    names = [str(name) for name in finding.actual]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return (
+        f"{UNSURE}what is broken in the files might have wanted it: {', '.join(names[:NAMED])}{more}; mend that"
+        " (`doorbell check`) and redeliver the event"
     )
 
 

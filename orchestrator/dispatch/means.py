@@ -24,7 +24,8 @@ class Means:
     """One for each service. `sources` and `configuration` answer with what is in force now.
 
     `jitter` gives a number in [0, 1). Without `forwards`, what must be forwarded waits. `kept` are the
-    rulebooks whose pages are on disk; `holding` the ids of limited rules of which something may be held.
+    rulebooks whose pages are on disk; `holding` the ids of limited rules of which something may be held; `gone` the
+    limits that rules keep which a configuration, by its digest, lacks.
     """
 
     inbox: Inbox
@@ -40,6 +41,7 @@ class Means:
     jitter: Callable[[], float] = random.random
     kept: set[str] = field(default_factory=set)
     holding: set[str] = field(default_factory=set)
+    gone: dict[tuple[str, str], int | None] = field(default_factory=dict)
 
 
 def event_in(means: Means, entry: Entry) -> Event | str:

@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from orchestrator.dispatch.decide import BROKEN, OURSELVES
+from orchestrator.dispatch.limits import UNSURE
 from orchestrator.inbox.inbox import Action, Decision
 from orchestrator.inbox.tallies import Tallied
 from orchestrator.telemetry.words import Skipped
+
+FAULTS: Final = (BROKEN, UNSURE)
+"""How the reason begins where it is the files' fault that an event is left alone."""
 
 FAILED: Final[Mapping[str, Skipped]] = {
     Tallied.ACTOR: Skipped.PER_ACTOR,
@@ -32,7 +36,7 @@ def skipped(decision: Decision) -> Skipped | None:
         return None
     if decision.cause == OURSELVES:
         return Skipped.TRUST
-    if decision.reason.startswith(BROKEN):
+    if decision.reason.startswith(FAULTS):
         return Skipped.BROKEN
     failed = [finding.path for finding in decision.trace if not finding.held]
     if not failed:

@@ -152,6 +152,11 @@ class DecisionState(StrEnum):
     FOLDED = "folded"
 
 
+FOLDED: Final = "folded: it wakes this very run by its wait"
+UNFOLDED: Final = "matched: it woke no run by its wait after all, so its rule acts"
+"""Reasons of a start that was folded, and of one whose event came too late for the wait, or is dead."""
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What was decided about one event by one cause, before anything acted on it.
 
@@ -159,8 +164,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     or `operator`. `rule` is the name people read. `with_` are the playbook's inputs as the templates gave them.
     `lane` orders deliveries; `workflow_id` says which run gets it. `again` is the position of the person's word
     that redelivered the event. `note` is the newest word on why it isn't delivered, and `due_at` when it may be.
-    `tallies` are what it is counted under, and judged by, while it is written; they are not kept with it.
-    `flow` is how it meets a run that is already there, and `place` its number in the lane; 0 before it is written.
+    `tallies` are what it is counted under, and judged by, while it is written; they are kept with it only where it
+    is folded, for the day when it acts after all. `flow` is how it meets a run that is already there, and `place` its
+    number in the lane; 0 before it is written.
     """
 
     # A structure, because an event makes hundreds of them, and a dataclass takes ten times as long; nothing that it
@@ -200,6 +206,14 @@ class Lease:
     decision: Decision
     fence: int
     until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """The decision that has to be delivered before another of its lane; `source` rang for its event."""
+
+    decision: Decision
+    source: str
 
 
 class Inbox(Protocol):
@@ -252,6 +266,9 @@ class Inbox(Protocol):
 
     async def decision(self, decision_id: str) -> Decision | None:
         """The decision with exactly this id."""
+
+    async def ahead(self, decision_ids: Sequence[str]) -> dict[str, Ahead]:
+        """Of each of these that must wait for others of its lane, the foremost of those; the others aren't named."""
 
     async def claim(
         self,

@@ -8,8 +8,9 @@ from orchestrator.rules.rule import Finding
 
 
 def counts(decision: Decision) -> bool:
-    """Whether it acts under a limit."""
-    return bool(decision.tallies) and decision.action is not Action.IGNORE
+    """Whether it acts under a limit; what is folded doesn't, unless it is unfolded one day."""
+    acts = decision.action is not Action.IGNORE and decision.state is not DecisionState.FOLDED
+    return bool(decision.tallies) and acts
 
 
 def judged(decision: Decision, found: Found) -> Decision:

@@ -17,6 +17,7 @@ from orchestrator.inbox.inbox import (
     MAX_FOUND,
     MAX_REFUSALS,
     Action,
+    Ahead,
     Arrival,
     Decision,
     DecisionState,
@@ -48,8 +49,8 @@ class MemoryInbox(MemoryHeard):
 
     def __init__(self) -> None:
         self._entries: dict[str, Row] = {}
-        self._lanes = Lanes(self._entries)
         self._tallies = Tallies()
+        self._lanes = Lanes(self._entries, self._tallies)
         self._refusals: list[Refusal] = []
         self._last = 0
 
@@ -125,6 +126,10 @@ class MemoryInbox(MemoryHeard):
     async def decision(self, decision_id: str) -> Decision | None:
         row = self._lanes.rows.get(rows.clean(decision_id))
         return None if row is None else rows.decision(row)
+
+    @override
+    async def ahead(self, decision_ids: Sequence[str]) -> dict[str, Ahead]:
+        return self._lanes.ahead(decision_ids)
 
     @override
     async def claim(
@@ -219,26 +224,17 @@ class MemoryInbox(MemoryHeard):
     async def look_back(self, pattern: str, key: str, since: int, limit: int) -> list[Entry]:
         wanted, carried = glob(pattern), rows.clean(key)
         found = (
-            entry
+            row
             for row in self._entries.values()
             if row["position"] > since and row["state"] != EntryState.QUARANTINED
-            for entry in [rows.entry(row)]
-            if carried in entry.keys and wanted.fullmatch(f"{entry.source}/{entry.type}")
+            if carried in _slim(row).keys and wanted.fullmatch(f"{row['source']}/{row['type']}")
         )
-        return list(islice(found, limit))
+        return [rows.entry(row) for row in islice(found, limit)]
 
     @override
     async def waiting(self) -> int:
         ready = [row for row in self._lanes.rows.values() if row["state"] == DecisionState.READY]
         return len(await self.undecided(self._last)) + len(ready)
-
-    @override
-    async def backlog(self, source: str) -> int:
-        mine = [row for row in self._entries.values() if row["source"] == source]
-        return sum(
-            row["state"] == EntryState.RECEIVED or self._lanes.has(row["id"], {DecisionState.READY})
-            for row in mine
-        )
 
     @override
     async def prunable(

@@ -1,4 +1,4 @@
-"""What an inbox in memory says of a sender: which of its deliveries came, and when the first and last did."""
+"""What an inbox in memory says of a sender: which of its deliveries came, when, and what is left to do."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -7,7 +7,8 @@ from typing import Final, Protocol
 from typing_extensions import override
 
 from orchestrator.inbox import rows
-from orchestrator.inbox.inbox import EntryState, Inbox
+from orchestrator.inbox.inbox import DecisionState, EntryState, Inbox
+from orchestrator.inbox.memory_lanes import Lanes
 from orchestrator.inbox.rows import Row
 
 PRUNABLE: Final = frozenset({EntryState.DECIDED, EntryState.QUARANTINED})
@@ -17,6 +18,7 @@ class MemoryHeard(Inbox, Protocol):
     """The part of `MemoryInbox` that is asked about senders."""
 
     _entries: dict[str, Row]
+    _lanes: Lanes
 
     @override
     async def seen(self, source: str, delivery_ids: Sequence[str]) -> set[str]:
@@ -38,6 +40,14 @@ class MemoryHeard(Inbox, Protocol):
     @override
     async def head(self) -> int:
         return max((row["position"] for row in self._entries.values()), default=0)
+
+    @override
+    async def backlog(self, source: str) -> int:
+        mine = [row for row in self._entries.values() if row["source"] == source]
+        return sum(
+            row["state"] == EntryState.RECEIVED or self._lanes.has(row["id"], {DecisionState.READY})
+            for row in mine
+        )
 
     def _heard(self, source: str) -> Iterator[datetime]:
         for row in self._entries.values():

@@ -7,7 +7,8 @@ from itertools import islice
 from typing import Any
 
 from orchestrator.inbox import rows
-from orchestrator.inbox.inbox import Action, Decision, DecisionState, Lease
+from orchestrator.inbox.inbox import FOLDED, Action, Ahead, Decision, DecisionState, Lease
+from orchestrator.inbox.memory_tallies import Tallies
 from orchestrator.inbox.orders import Discard, Drain, Hold, Order, Pausable, Pause, Retry
 from orchestrator.inbox.rows import Row
 from orchestrator.inbox.sought import HELD, OPEN
@@ -16,10 +17,11 @@ from orchestrator.inbox.sought import HELD, OPEN
 class Lanes:
     """The decisions, and what is paused; `entries` are the rows of the inbox by their id."""
 
-    def __init__(self, entries: dict[str, Row]) -> None:
+    def __init__(self, entries: dict[str, Row], tallies: Tallies) -> None:
         self.rows: dict[str, Row] = {}
-        self._entries = entries
+        self._entries, self._tallies = entries, tallies
         self._last: dict[str, int] = {}
+        self._written = 0
         self._words: dict[tuple[Pausable, str], tuple[int, Pause | None]] = {}
 
     def write(self, decisions: Sequence[Decision], now: datetime) -> None:
@@ -33,6 +35,7 @@ class Lanes:
             if row["lane"] is not None and row["state"] == DecisionState.READY:
                 row["lane_number"] = self._next(row["lane"])
         self.rows |= new
+        self._written += len(new)
 
     def of(self, event_id: str) -> list[Row]:
         """Those about an event, in the order they were written."""
@@ -47,7 +50,7 @@ class Lanes:
         return [row for row in self.rows.values() if row["lane"] == rows.clean(lane)]
 
     def forget(self, event_id: str, open_: AbstractSet[DecisionState]) -> None:
-        """Drop those about an event; a lane with nothing open begins to count anew."""
+        """Drop those about an event, and lanes with nothing open; what comes in one of them counts on all the same."""
         gone = self.of(event_id)
         for row in gone:
             del self.rows[row["id"]]
@@ -61,6 +64,16 @@ class Lanes:
         """Lease the heads of the lanes that are due, free and not paused."""
         found = (row for row in self._heads(now) if actions is None or row["action"] in actions)
         return [_leased(row, until) for row in list(islice(found, limit))]
+
+    def ahead(self, decision_ids: Sequence[str]) -> dict[str, Ahead]:
+        """The foremost of what each of these must wait for in its lane."""
+        ready = [self.rows[id_] for id_ in decision_ids if self._is_ready(id_)]
+        first = {row["id"]: min(self._before(row), key=_place, default=None) for row in ready}
+        return {
+            id_: Ahead(decision=rows.decision(row), source=self._entries[row["event_id"]]["source"])
+            for id_, row in first.items()
+            if row is not None
+        }
 
     def hasten(self, cause: str, limit: int, now: datetime) -> int:
         """Make the oldest due that wait for another run of their rule to end."""
@@ -90,10 +103,13 @@ class Lanes:
             row["state"] = state
 
     def unfold(self, event_id: str, workflow_id: str | None, again: int | None) -> None:
-        """Make a folded start ready, at the end of its lane."""
+        """Make a folded start ready, at the end of its lane, where its rule's limits have room for it."""
         for row in self._beside(event_id, workflow_id, again):
             if row["state"] == DecisionState.FOLDED:
-                row |= {"state": DecisionState.READY, "lane_number": self._next(row["lane"])}
+                (decision,) = self._tallies.held_against([rows.unfolded(row)])
+                row.update(rows.unfolded_row(decision))
+                if decision.state is DecisionState.READY:
+                    row["lane_number"] = self._next(row["lane"])
 
     def carry_out(self, order: Order, position: int, now: datetime) -> None:
         """Do what a person's word orders; said too late it changes nothing."""
@@ -140,7 +156,7 @@ class Lanes:
         for row in self._beside(resume["event_id"], resume["workflow_id"], resume["again"]):
             ready = row["state"] == DecisionState.READY and row["leased_until"] is None
             if ready and row["action"] == Action.START:
-                row |= {"state": DecisionState.FOLDED, "lane_number": None}
+                row |= {"state": DecisionState.FOLDED, "lane_number": None, "reason": FOLDED}
 
     def _discard(self, decision_id: str, note: str) -> None:
         row = self.rows.get(decision_id)
@@ -158,7 +174,7 @@ class Lanes:
         ]
 
     def _next(self, lane: str) -> int:
-        self._last[lane] = self._last.get(lane, 0) + 1
+        self._last[lane] = self._last.get(lane, self._written) + 1
         return self._last[lane]
 
     def _heads(self, now: datetime) -> Iterator[Row]:
@@ -173,11 +189,18 @@ class Lanes:
         return free and not self._blocked(row) and not self._paused(row)
 
     def _blocked(self, row: Row) -> bool:
-        return row["lane"] is not None and any(
-            not (row["action"] == Action.RESUME and self._is_passed(other))
-            for other in self._up_to(row)
-            if other["lane_number"] < row["lane_number"]
-        )
+        return next(self._before(row), None) is not None
+
+    def _before(self, row: Row) -> Iterator[Row]:
+        """What of its lane has to be delivered first."""
+        for other in [] if row["lane"] is None else self._up_to(row):
+            passed = row["action"] == Action.RESUME and self._is_passed(other)
+            if other["lane_number"] < row["lane_number"] and not passed:
+                yield other
+
+    def _is_ready(self, decision_id: str) -> bool:
+        row = self.rows.get(decision_id)
+        return row is not None and row["state"] == DecisionState.READY
 
     def _is_passed(self, row: Row) -> bool:
         """Whether a wake-up need not wait for it: a start that is held until other runs end, or behind one."""
@@ -186,6 +209,11 @@ class Lanes:
     def _up_to(self, row: Row) -> list[Row]:
         ready = [one for one in self.in_lane(row["lane"]) if one["state"] == DecisionState.READY]
         return [one for one in ready if one["lane_number"] <= row["lane_number"]]
+
+
+def _place(row: Row) -> int:
+    place: int = row["lane_number"]
+    return place
 
 
 def _is_at_a_limit(row: Row) -> bool:

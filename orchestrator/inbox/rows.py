@@ -15,6 +15,7 @@ from isal import isal_zlib as zlib
 from orchestrator.errors import Reason
 from orchestrator.events import Actor
 from orchestrator.inbox.inbox import (
+    UNFOLDED,
     Action,
     Arrival,
     Decision,
@@ -23,6 +24,7 @@ from orchestrator.inbox.inbox import (
     EntryState,
     Refusal,
 )
+from orchestrator.inbox.tallies import Tally
 from orchestrator.rules.rule import Finding
 from workflows.flow import Flow
 
@@ -138,6 +140,31 @@ def decision_row(decision: Decision, now: datetime) -> Row:
         "leased_until": None,
         "again": decision.again,
         "flow": None if decision.flow == Flow() else to_json(decision.flow),
+        "tallies": to_json(decision.tallies) if _counts_later(decision) else None,
+    }
+
+
+def unfolded(row: Mapping[str, Any]) -> Decision:
+    """A folded start of a row, as it acts after all: under the limits that held when it was decided."""
+    kept = row["tallies"]
+    return msgspec.structs.replace(
+        decision(row),
+        state=DecisionState.READY,
+        reason=UNFOLDED,
+        tallies=() if kept is None else msgspec.json.decode(kept, type=tuple[Tally, ...]),
+    )
+
+
+def unfolded_row(decision: Decision) -> Row:
+    """What becomes of its row. It counts once, however often it is folded again."""
+    return {
+        "action": decision.action,
+        "reason": decision.reason,
+        "trace": to_json(decision.trace),
+        "workflow_id": decision.workflow_id,
+        "lane": _clean(decision.lane),
+        "state": decision.state,
+        "tallies": None,
     }
 
 
@@ -196,6 +223,10 @@ def refusal(row: Mapping[str, Any]) -> Refusal:
 def to_json(value: Any) -> str:
     """The value as JSON text; what JSON has no word for is written as text."""
     return msgspec.json.encode(value, enc_hook=str).decode()
+
+
+def _counts_later(decision: Decision) -> bool:
+    return decision.state is DecisionState.FOLDED and bool(decision.tallies)
 
 
 def _clean(text: str | None) -> str | None:

@@ -163,9 +163,13 @@ DECISIONS: Final = Table(
     Column("leased_until", Moment),
     Column("again", BigInteger),
     Column("flow", Text),
+    Column("tallies", Text),
     sqlite_autoincrement=True,
 )
-"""`note` is the newest word on why it isn't delivered; `fence` counts the claims of it."""
+"""`note` is the newest word on why it isn't delivered; `fence` counts the claims of it.
+
+`tallies` are what a folded start would count under if it acted after all.
+"""
 
 _READY: Final = text("state = 'ready'")
 Index(
@@ -338,6 +342,13 @@ def m007_subscriptions(connection: Connection) -> None:
     SUBSCRIPTIONS.create(connection, checkfirst=True)
 
 
+def m008_folded(connection: Connection) -> None:
+    """Keep with a folded start what it counts under once it acts after all; none means under nothing."""
+    columns = inspect(connection).get_columns(DECISIONS.name)
+    if "tallies" not in {column["name"] for column in columns}:
+        connection.execute(text("ALTER TABLE decisions ADD COLUMN tallies TEXT"))
+
+
 MIGRATIONS: Final[Sequence[Migration]] = (
     m001_inbox,
     m002_retention,
@@ -346,4 +357,5 @@ MIGRATIONS: Final[Sequence[Migration]] = (
     m005_flow,
     m006_short_hashes,
     m007_subscriptions,
+    m008_folded,
 )

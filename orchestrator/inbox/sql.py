@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -26,6 +27,7 @@ from orchestrator.database import Database
 from orchestrator.inbox import (
     rows,
     sql_decide,
+    sql_folds,
     sql_heard,
     sql_keep,
     sql_lanes,
@@ -38,6 +40,7 @@ from orchestrator.inbox.inbox import (
     MAX_FOUND,
     MAX_REFUSALS,
     Action,
+    Ahead,
     Arrival,
     Decision,
     DecisionState,
@@ -56,6 +59,7 @@ from orchestrator.inbox.sought import EVERYTHING, Sought
 HEAVY: Final = 256 * 1024
 """Bytes of a body from which packing it would hold up the others that ring."""
 
+_AT_ONCE: Final = 100
 _LAST_CHARACTER: Final = "\U0010ffff"
 _SLIM: Final = [column for column in ENTRIES.c if column.name != "body"]
 
@@ -159,6 +163,11 @@ class SqlInbox(Inbox):
         return rows.decision(found[0]) if found else None
 
     @override
+    async def ahead(self, decision_ids: Sequence[str]) -> dict[str, Ahead]:
+        """Of each of these that must wait for others of its lane, the foremost of those."""
+        return await self._database.read(sql_lanes.ahead, decision_ids) if decision_ids else {}
+
+    @override
     async def claim(
         self,
         now: datetime,
@@ -186,7 +195,7 @@ class SqlInbox(Inbox):
     @override
     async def bury(self, decision_id: str, fence: int, reason: str) -> bool:
         """Make it a dead letter, so that its lane goes on."""
-        return await self._database.write(sql_lanes.bury, decision_id, fence, reason)
+        return await self._database.write(sql_folds.bury, decision_id, fence, reason)
 
     @override
     async def delivered(
@@ -226,7 +235,7 @@ class SqlInbox(Inbox):
     @override
     async def unfold(self, event_id: str, workflow_id: str, again: int | None = None) -> None:
         """Make the folded start of this event, run and redelivery ready after all."""
-        await self._database.write(sql_lanes.unfold, event_id, workflow_id, again)
+        await self._database.write(sql_folds.unfold, event_id, workflow_id, again)
 
     @override
     async def unread(self, lane: str) -> int:
@@ -261,13 +270,13 @@ class SqlInbox(Inbox):
     @override
     async def look_back(self, pattern: str, key: str, since: int, limit: int) -> list[Entry]:
         """Entries after position `since` whose `source/type` matches the glob and that carry the key, oldest first."""
-        statement = (
-            select(ENTRIES)
+        carrying = (
+            select(ENTRIES.c.position, ENTRIES.c.source, ENTRIES.c.type)
             .join(KEYS, KEYS.c.position == ENTRIES.c.position)
             .where(KEYS.c.key == rows.clean(key), KEYS.c.position > since)
-            .order_by(ENTRIES.c.position)
+            .order_by(KEYS.c.position)
         )
-        return await self._database.read(_matching, statement, glob(pattern), limit)
+        return await self._database.read(_matching, carrying, glob(pattern), limit)
 
     @override
     async def head(self) -> int:
@@ -361,13 +370,14 @@ def _begins(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
 
 
 def _matching(
-    connection: Connection, statement: Select[Any], pattern: re.Pattern[str], limit: int
+    connection: Connection, carrying: Select[Any], pattern: re.Pattern[str], limit: int
 ) -> list[Entry]:
-    found: list[Entry] = []
-    for row in connection.execute(statement).mappings():
-        if len(found) < limit and pattern.fullmatch(f"{row['source']}/{row['type']}"):
-            found.append(rows.entry(dict(row)))
-    return found
+    # A key may have been carried by thousands, each with its body: no more is read than is asked for.
+    with connection.execute(carrying, execution_options={"yield_per": _AT_ONCE}) as named:
+        fitting = (row.position for row in named if pattern.fullmatch(f"{row.source}/{row.type}"))
+        positions = list(islice(fitting, limit))
+    found = select(ENTRIES).where(ENTRIES.c.position.in_(positions)).order_by(ENTRIES.c.position)
+    return [rows.entry(row) for row in _all(connection, found)]
 
 
 def _refuse(connection: Connection, refusals: Sequence[Refusal]) -> None:

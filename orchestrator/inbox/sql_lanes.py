@@ -28,19 +28,22 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from orchestrator.inbox import rows
-from orchestrator.inbox.inbox import Action, DecisionState, EntryState, Lease
+from orchestrator.inbox.inbox import Action, Ahead, DecisionState, EntryState, Lease
 from orchestrator.inbox.orders import Pausable
 from orchestrator.inbox.schema import DECISIONS, ENTRIES, LANES, PAUSES
 from orchestrator.inbox.sought import HELD, OPEN
 
 _NEXT: Final = {"last": LANES.c.last + 1}
+# A lane that was forgotten never counts from 1 again: a run that is open since then would take what is new for late.
+# No lane is ahead of the decisions, so the next number of these is beyond all that it ever gave.
+_FIRST: Final = select(func.coalesce(func.max(DECISIONS.c.number), 0) + 1).scalar_subquery()
 NEXT_NUMBER: Final = {
     "sqlite": sqlite_insert(LANES)
-    .values(lane=bindparam("lane"), last=1)
+    .values(lane=bindparam("lane"), last=_FIRST)
     .on_conflict_do_update(index_elements=["lane"], set_=_NEXT)
     .returning(LANES.c.last),
     "postgresql": postgres_insert(LANES)
-    .values(lane=bindparam("lane"), last=1)
+    .values(lane=bindparam("lane"), last=_FIRST)
     .on_conflict_do_update(index_elements=["lane"], set_=_NEXT)
     .returning(LANES.c.last),
 }
@@ -76,23 +79,26 @@ def number_in(connection: Connection, lane: str) -> int:
     return number
 
 
-def unfold(
-    connection: Connection, event_id: str, workflow_id: str, again: int | None = None
-) -> None:
-    """Give a folded start a number in its lane."""
-    folded = (
-        DECISIONS.c.event_id == event_id,
-        DECISIONS.c.workflow_id == workflow_id,
-        DECISIONS.c.again.is_not_distinct_from(again),
-        DECISIONS.c.state == DecisionState.FOLDED,
+def ahead(connection: Connection, decision_ids: Sequence[str]) -> dict[str, Ahead]:
+    """The foremost of what each of these must wait for in its lane."""
+    before = DECISIONS.alias("ahead")
+    foremost = (
+        select(DECISIONS.c.id, before.c.lane, func.min(before.c.lane_number).label("number"))
+        .join_from(DECISIONS, before, _before(before))
+        .where(_READY, DECISIONS.c.id.in_(decision_ids))
+        .group_by(DECISIONS.c.id, before.c.lane)
+        .subquery()
     )
-    for lane in connection.scalars(select(DECISIONS.c.lane).where(*folded)).all():
-        number = number_in(connection, lane)
-        connection.execute(
-            update(DECISIONS)
-            .where(*folded, DECISIONS.c.lane == lane)
-            .values(state=DecisionState.READY, lane_number=number)
-        )
+    mine = and_(DECISIONS.c.lane == foremost.c.lane, DECISIONS.c.lane_number == foremost.c.number)
+    found = (
+        select(DECISIONS, foremost.c.id.label("behind"), ENTRIES.c.source)
+        .join_from(DECISIONS, foremost, mine)
+        .join(ENTRIES, ENTRIES.c.id == DECISIONS.c.event_id)
+    )
+    return {
+        row["behind"]: Ahead(decision=rows.decision(dict(row)), source=row["source"])
+        for row in connection.execute(found).mappings()
+    }
 
 
 def claim(
@@ -145,12 +151,8 @@ def release(
 
 
 def bury(connection: Connection, decision_id: str, fence: int, reason: str) -> bool:
-    """Make it a dead letter, if the claim still holds; in place of a dead resume its rule acts."""
-    buried = _end(connection, decision_id, fence, {"state": DecisionState.DEAD, "note": reason})
-    dead = connection.execute(select(DECISIONS).where(DECISIONS.c.id == decision_id)).one_or_none()
-    if buried and dead is not None and dead.action == Action.RESUME:
-        unfold(connection, dead.event_id, dead.workflow_id, dead.again)
-    return buried
+    """Make it a dead letter, if the claim still holds."""
+    return _end(connection, decision_id, fence, {"state": DecisionState.DEAD, "note": reason})
 
 
 def running(connection: Connection) -> list[ColumnElement[bool]]:
@@ -197,22 +199,26 @@ def backlog(connection: Connection, source: str) -> int:
 
 
 def _heads(now: datetime, limit: int) -> Select[Any]:
-    ahead = DECISIONS.alias("ahead")
-    passed = and_(
-        DECISIONS.c.action == Action.RESUME, ahead.c.action == Action.START, _behind_a_limit(ahead)
-    )
-    blocked = exists().where(
-        ahead.c.lane == DECISIONS.c.lane,
-        ahead.c.state == DecisionState.READY,
-        ahead.c.lane_number < DECISIONS.c.lane_number,
-        ~passed,
-    )
+    blocked = exists().where(_before(DECISIONS.alias("ahead")))
     return (
         select(DECISIONS)
         .where(_READY, DECISIONS.c.due_at <= now, _free(now), ~blocked)
         .order_by(DECISIONS.c.number)
         .limit(limit)
         .with_for_update(skip_locked=True)
+    )
+
+
+def _before(ahead: FromClause) -> ColumnElement[bool]:
+    """Whether it has to be delivered first."""
+    passed = and_(
+        DECISIONS.c.action == Action.RESUME, ahead.c.action == Action.START, _behind_a_limit(ahead)
+    )
+    return and_(
+        ahead.c.lane == DECISIONS.c.lane,
+        ahead.c.state == DecisionState.READY,
+        ahead.c.lane_number < DECISIONS.c.lane_number,
+        ~passed,
     )
 
 

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, Insert, Row, Select, bindparam, select, updat
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from orchestrator.inbox.inbox import Action, DecisionState
+from orchestrator.inbox.inbox import FOLDED, Action, DecisionState
 from orchestrator.inbox.orders import Discard, Drain, Hold, Order, Pausable, Pause, Retry
 from orchestrator.inbox.schema import DECISIONS, ENTRIES, PAUSES
-from orchestrator.inbox.sql_lanes import number_in, unfold
+from orchestrator.inbox.sql_folds import unfold
+from orchestrator.inbox.sql_lanes import number_in
 
 DEAD: Final = DECISIONS.c.state == DecisionState.DEAD
 PAUSED: Final[Select[Any]] = (
@@ -108,7 +109,7 @@ def _fold(connection: Connection, resume: Row[Any]) -> None:
             DECISIONS.c.state == DecisionState.READY,
             DECISIONS.c.leased_until.is_(None),
         )
-        .values(state=DecisionState.FOLDED, lane_number=None)
+        .values(state=DecisionState.FOLDED, lane_number=None, reason=FOLDED)
     )
 
 

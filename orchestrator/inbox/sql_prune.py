@@ -111,7 +111,7 @@ def _bury(connection: Connection, positions: Sequence[int]) -> None:
 
 
 def _forget_lanes(connection: Connection, lanes: set[str]) -> None:
-    # The lane's row is locked first: who takes a number in it waits, and then begins to count anew.
+    # The lane's row is locked first: who takes a number in it waits, and then counts on from all that was decided.
     mine = select(LANES.c.lane).where(LANES.c.lane.in_(lanes)).order_by(LANES.c.lane)
     connection.execute(mine.with_for_update()).all()
     used: set[str | None] = set()

@@ -27,16 +27,22 @@ _READY: Final = DECISIONS.c.state == DecisionState.READY
 
 
 def judged(connection: Connection, decisions: Sequence[Decision], now: datetime) -> list[Decision]:
-    """The decisions as they must be written; what acts under a limit is counted."""
+    """The decisions as they must be written; what acts under a limit is counted, and what is past its use goes."""
     if not any(counts(decision) for decision in decisions):
         return list(decisions)
+    written = held_against(connection, decisions)
+    _sweep(connection, now)
+    return written
+
+
+def held_against(connection: Connection, decisions: Sequence[Decision]) -> list[Decision]:
+    """The decisions as they must be written; what acts under a limit is counted."""
     tallies = [tally for decision in decisions if counts(decision) for tally in decision.tallies]
     _lock(connection, {tally.bucket for tally in tallies})
     found = {tally.bucket: _counted(connection, tally) for tally in tallies}
     written = [one_judged(decision, found) for decision in decisions]
     for decision in filter(counts, written):
         _count(connection, decision)
-    _sweep(connection, now)
     return written
 
 

@@ -3,14 +3,17 @@
 The content hashes to the digest that decisions name, so it is an artifact like any other.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from orchestrator.ledger import artifacts
 from orchestrator.ledger.schema import configurations
 from orchestrator.ledger.upsert import leave
+
+T = TypeVar("T")
 
 CONFIGURATION: Final = "application/vnd.doorbell.configuration"
 
@@ -44,7 +47,21 @@ def find(connection: Connection, digest: str) -> Kept | None:
 
 def newest(connection: Connection, count: int) -> list[Kept]:
     """The last so many, each once, the newest first."""
-    last = func.max(configurations.c.at)
-    chosen = select(configurations.c.digest).group_by(configurations.c.digest).order_by(last.desc())
-    found = [find(connection, digest) for digest in connection.scalars(chosen.limit(count)).all()]
+    chosen = connection.scalars(_newest_first().limit(count)).all()
+    found = [find(connection, digest) for digest in chosen]
     return [one for one in found if one is not None]
+
+
+def latest(connection: Connection, asked: Callable[[bytes], T | None]) -> T | None:
+    """What is answered about the newest content of which anything is."""
+    for digest in connection.scalars(_newest_first()).all():
+        kept = artifacts.get(connection, digest)
+        said = None if kept is None else asked(kept.body)
+        if said is not None:
+            return said
+    return None
+
+
+def _newest_first() -> Select[Any]:
+    last = func.max(configurations.c.at)
+    return select(configurations.c.digest).group_by(configurations.c.digest).order_by(last.desc())

@@ -1,20 +1,26 @@
 """Runs that a day's cap holds up: who pays for a run, what its next turn needs, whether it was let go on.
 
 A shortfall is one row for each run. `number` grows with every time that it parks, so that each parking is ended by one
-Resume row at most, whoever writes that twice. It is `open` until the run has reserved for a turn again.
+Resume row at most, whoever writes that twice. It is `open` until the run has reserved for a turn again; as long as the
+run is parked in other words, something else holds it up, and money would not let it go on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, select, tuple_, update
 
 from orchestrator.ledger import turns
 from orchestrator.ledger.caps import Account, Amount
 from orchestrator.ledger.schema import conversations, payers, reservations, shortfalls
 from orchestrator.ledger.upsert import leave
 from workflows.messages import RunState
+
+Place = tuple[float, str]
+"""Where a run stands in the order in which they parked."""
+
+BESIDE: Final = (conversations, conversations.c.run_id == shortfalls.c.run_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +61,11 @@ class Shortfall:
     at: float
     released: int
     released_at: float | None
+
+    @property
+    def place(self) -> Place:
+        """Behind whom it stands, and before whom."""
+        return self.since, self.run_id
 
 
 def payer(connection: Connection, run_id: str) -> Payer | None:
@@ -122,9 +133,7 @@ def summary(connection: Connection, run_id: str) -> str:
 
 def holds(connection: Connection, run_id: str) -> bool:
     """Whether a cap holds the run up."""
-    held = select(shortfalls.c.run_id).where(
-        shortfalls.c.run_id == run_id, shortfalls.c.state == "open"
-    )
+    held = select(shortfalls.c.run_id).join(*BESIDE).where(shortfalls.c.run_id == run_id, is_held())
     return connection.execute(held).one_or_none() is not None
 
 
@@ -137,13 +146,47 @@ def met(connection: Connection, run_id: str) -> None:
     )
 
 
-def parked(connection: Connection, limit: int) -> list[Shortfall]:
-    """Runs that are parked for money, those first that have been so for the longest time."""
+def is_held() -> ColumnElement[bool]:
+    """Whether a conversation is parked for money: not for a pause, or its own budget, that stopped it since."""
+    return and_(
+        shortfalls.c.state == "open",
+        conversations.c.state == RunState.PARKED,
+        conversations.c.reason == shortfalls.c.words,
+    )
+
+
+def waiting(
+    connection: Connection,
+    rules: Collection[str],
+    sources: Collection[str],
+    after: Place | None,
+    limit: int,
+) -> list[Shortfall]:
+    """Runs parked for money that nobody let go on yet, of no such rule and no such source, in order, behind `after`."""
+    place = (shortfalls.c.since, shortfalls.c.run_id)
     rows = connection.execute(
         select(shortfalls)
-        .join(conversations, conversations.c.run_id == shortfalls.c.run_id)
-        .where(shortfalls.c.state == "open", conversations.c.state == RunState.PARKED)
-        .order_by(shortfalls.c.since, shortfalls.c.run_id)
+        .join(*BESIDE)
+        .where(
+            is_held(),
+            shortfalls.c.released < shortfalls.c.number,
+            conversations.c.rule.not_in(rules),
+            conversations.c.source.not_in(sources),
+            *([] if after is None else [tuple_(*place) > after]),
+        )
+        .order_by(*place)
+        .limit(limit)
+    )
+    return [_shortfall(row) for row in rows]
+
+
+def going(connection: Connection, limit: int) -> list[Shortfall]:
+    """Runs that are still parked though they were let go on, the newest first."""
+    rows = connection.execute(
+        select(shortfalls)
+        .join(*BESIDE)
+        .where(is_held(), shortfalls.c.released >= shortfalls.c.number)
+        .order_by(shortfalls.c.released_at.desc(), shortfalls.c.run_id)
         .limit(limit)
     )
     return [_shortfall(row) for row in rows]
@@ -156,6 +199,12 @@ def release(connection: Connection, run_id: str, number: int, at: float) -> None
         .where(shortfalls.c.run_id == run_id, shortfalls.c.released < number)
         .values(released=number, released_at=at)
     )
+
+
+def unheard(connection: Connection, run_id: str, number: int) -> None:
+    """The run took the row that ends this parking for one that came too late: it is parked anew."""
+    mine = (shortfalls.c.run_id == run_id, shortfalls.c.number == number)
+    connection.execute(update(shortfalls).where(*mine).values(number=number + 1))
 
 
 def taken(connection: Connection, account: Account, since: float) -> Amount:

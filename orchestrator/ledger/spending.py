@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Row, case, func, select
 
 from orchestrator.ledger.caps import COUNTED, Scope, State
 from orchestrator.ledger.schema import conversations, payers, reservations, shortfalls
-from workflows.messages import RunState
+from orchestrator.ledger.shortfalls import BESIDE, is_held
+from orchestrator.rules import days
 
 PARKED: Final = 500
 """Runs parked for money that are listed."""
@@ -80,8 +81,8 @@ def held(connection: Connection) -> list[Held]:
     """Runs that are parked for money now, those first that have been so for the longest time."""
     rows = connection.execute(
         select(shortfalls, conversations.c.rule)
-        .join(conversations, conversations.c.run_id == shortfalls.c.run_id)
-        .where(shortfalls.c.state == "open", conversations.c.state == RunState.PARKED)
+        .join(*BESIDE)
+        .where(is_held())
         .order_by(shortfalls.c.since, shortfalls.c.run_id)
         .limit(PARKED)
     )
@@ -124,8 +125,9 @@ def _of(day: str, zone: str) -> tuple[ColumnElement[bool], ...]:
     # Every attempt has exactly one row of this scope, with or without a cap.
     return (
         reservations.c.scope == Scope.INSTALLATION,
-        reservations.c.day == day,
-        reservations.c.zone == zone,
+        # By the moment, as the caps count: what was spent before the zone was another is of that day too.
+        reservations.c.at >= days.begins(day, zone),
+        reservations.c.at < days.ends(day, zone),
         reservations.c.state.in_(COUNTED),
     )
 

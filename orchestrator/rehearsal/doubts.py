@@ -11,6 +11,7 @@ from orchestrator.configuration.configuration import Configuration
 from orchestrator.errors import Flaw, Mistake
 from orchestrator.rehearsal.callbacks import callback_doubts
 from orchestrator.rehearsal.conditions import Placed, clash, demanded, overlap
+from orchestrator.rehearsal.constant import constant_flaws
 from orchestrator.rehearsal.documented import unknown
 from orchestrator.rehearsal.fields import Sample, field_flaws
 from orchestrator.rehearsal.trusting import names_nobody, shut_out
@@ -54,6 +55,7 @@ def doubts(configuration: Configuration, samples: Sequence[Sample]) -> Doubts:
         playbook = configuration.playbooks.get(rule.playbook or "")
         mistakes += _placed(configuration, rule, [*_never(rule, own), *_untrusted(rule, own)])
         doubted = [*_unknown_events(rule, own), *field_flaws(rule, playbook, samples)]
+        doubted += constant_flaws(rule)
         capped = [*_capped(rule, playbook), *_of_nobody(rule, own)]
         warnings += _placed(configuration, rule, [*doubted, *capped])
         mistakes += _placed(configuration, rule, strangers_shut_out(rule, own))

@@ -15,7 +15,7 @@ from typing import Any, Final
 from orchestrator.agent.text.redacting import Redact
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.database import Database, Transaction
-from orchestrator.dispatch.decide import BROKEN
+from orchestrator.dispatch.skips import FAULTS
 from orchestrator.inbox.inbox import (
     Action,
     Arrival,
@@ -275,7 +275,7 @@ def _refused(connection: Transaction, run_id: str) -> str:
 
 def _concerns(decision: Decision) -> bool:
     """Whether a rule took it up, or would have and can't: only that must be followed."""
-    broken = decision.reason.startswith(BROKEN)
+    broken = decision.reason.startswith(FAULTS)
     return broken or decision.action is not Action.IGNORE
 
 

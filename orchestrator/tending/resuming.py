@@ -74,7 +74,7 @@ def row(
     body = json.dumps({"type": word, "run": run_id, "by": by, **about}).encode()
     reading = OperatorDialect().read(headers, body)
     return Arrival(
-        id=f"evt_{hashlib.sha256(identity.encode()).hexdigest()[:16]}",
+        id=event_of(identity),
         source=OPERATOR,
         delivery_id=reading.delivery_id,
         type=reading.type,
@@ -86,6 +86,11 @@ def row(
         received_at=now,
         dedupe_body=False,
     )
+
+
+def event_of(identity: str) -> str:
+    """The id under which the inbox keeps that row."""
+    return f"evt_{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
 
 def _of_one(found: Sequence[Outage], answered_at: float, now: float) -> list[tuple[Outage, str]]:

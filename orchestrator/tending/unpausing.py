@@ -31,11 +31,9 @@ async def go_on_some(
     inbox: Inbox, ledger: Database, now: datetime, poke: Callable[[], None], log: Any
 ) -> int:
     """Let go on whoever may; returns how many."""
-    pauses, at = await inbox.pauses(), now.timestamp()
-    rules = [one.name for one in pauses if one.what is Pausable.RULE]
-    sources = [one.name for one in pauses if one.what is Pausable.SOURCE]
-    since = at - UNDER_WAY
-    found = await ledger.read(standstills.standing, rules, sources, since, LOOKED_AT)
+    rules, sources = await held_back(inbox)
+    at = now.timestamp()
+    found = await ledger.read(standstills.standing, rules, sources, at - UNDER_WAY, LOOKED_AT)
     let_go = chosen(found)
     for held in let_go:
         run_id = held[0].run_id
@@ -45,6 +43,13 @@ async def go_on_some(
         await ledger.write(standstills.release, held, at)
         log.info("pause.released", run=run_id)
     return len(let_go)
+
+
+async def held_back(inbox: Inbox) -> tuple[list[str], list[str]]:
+    """The rules and the sources that people hold: none of their runs may begin anything."""
+    pauses = await inbox.pauses()
+    rules = [one.name for one in pauses if one.what is Pausable.RULE]
+    return rules, [one.name for one in pauses if one.what is Pausable.SOURCE]
 
 
 def chosen(found: Sequence[Standstill]) -> list[list[Standstill]]:

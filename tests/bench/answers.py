@@ -57,7 +57,7 @@ async def request_of(home: House, number: int) -> Approval:
 async def one(home: House, number: int, dice: random.Random) -> None:
     """One run whose worker dies around the answer."""
     await home.ring(opened(number))
-    async with home.worker() as first:
+    async with home.worker(DEADLINE="2") as first:
         request = await request_of(home, number)
         words = ["approve", "approve"] if dice.random() < 0.7 else ["approve", "deny"]
         dice.shuffle(words)
@@ -66,7 +66,7 @@ async def one(home: House, number: int, dice: random.Random) -> None:
             await asyncio.sleep(dice.random() * AROUND / 2)
             await said(home, word, request.code)
         await dying
-    async with home.worker():
+    async with home.worker(DEADLINE="2"):
         await home.settled("ended", number)
 
 

@@ -5,7 +5,6 @@ where that is not what our own server leads one to expect.
 """
 
 import asyncio
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -14,6 +13,7 @@ from dataclasses import replace
 
 from orchestrator.agent.model import Claude
 from orchestrator.agent.reply import Rejected, Request, TooLong, Unavailable
+from tests.support.ports import free_port
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 TOOL = {"name": "lab__look", "description": "Look at a thing.", "input_schema": SCHEMA}
@@ -33,8 +33,7 @@ LONG = replace(
 @asynccontextmanager
 async def llmock(program: str, *flags: str) -> AsyncIterator[Claude]:
     """A server with these flags, and a door to it."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [program, "serve", "--port", str(port), *flags]
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, stdout=quiet, stderr=quiet)  # noqa: ASYNC220 - a bench

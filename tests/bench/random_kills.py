@@ -80,7 +80,7 @@ def _write(name: str) -> ToolUse:
 
 async def _mortal(home: House, doom: asyncio.Event) -> None:
     while True:
-        async with home.worker() as pid:
+        async with home.worker(DEADLINE="2") as pid:
             await doom.wait()
             doom.clear()
             await kill(pid)
@@ -126,7 +126,7 @@ async def proof(directory: Path, place: Town, kills: int, dice: random.Random) -
                 else:
                     await asyncio.wait([reaping], timeout=LOOK * 10)
         say("runs", rung)
-        async with home.worker(), home.worker(), asyncio.timeout(PEACE):
+        async with home.worker(DEADLINE="2"), home.worker(DEADLINE="2"), asyncio.timeout(PEACE):
             while await _open(home, rung):  # noqa: ASYNC110 - other processes can't set an Event
                 await asyncio.sleep(0.5)
         return await _judged(home)

@@ -5,13 +5,15 @@ import random
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import event
 
 from orchestrator.database import DatabaseError
 from orchestrator.errors import Reason
 from orchestrator.events import Actor
+from orchestrator.inbox import rows
 from orchestrator.inbox.inbox import Duplicate, EntryState, Kept, Quarantined, Refusal
 from orchestrator.inbox.sought import Sought
-from tests.conformance.inboxes import NOW, arrival, one
+from tests.conformance.inboxes import NOW, arrival, on_sqlite, one
 
 
 async def test_d2_a_kept_delivery_comes_back_as_it_was(inbox):
@@ -233,6 +235,57 @@ async def test_looking_back_sees_source_type_key_and_position(inbox):
     assert await back("*", key="deployment:2") == []
     assert await back("github/deployment_status.create?") == ["e1", "e4"]
     assert await back("github/[id]*") == []
+
+
+async def test_a5_looking_back_unpacks_only_the_bodies_that_were_asked_for(inbox, monkeypatch):
+    await inbox.keep(carrying(range(9)))
+    unpacked, unpack = [], rows.zlib.decompress
+
+    def unpacking(packed):
+        unpacked.append(unpack(packed))
+        return unpack(packed)
+
+    monkeypatch.setattr(rows.zlib, "decompress", unpacking)
+    found = await inbox.look_back("github/*", "x:1", 1, 2)
+
+    assert [entry.id for entry in found] == ["e2", "e4"]
+    assert unpacked == [b"2", b"4"]
+
+
+async def test_a5_what_stands_behind_the_page_costs_no_step_of_looking_back(tmp_path):
+    """Counted in SQLite's own steps: every page would read to the end of a key that thousands carry."""
+    with on_sqlite(tmp_path, None) as inbox:
+        taken = steps_of(inbox)
+        await inbox.keep(carrying(range(200)))
+        taken.clear()
+        await inbox.look_back("github/*", "x:1", 0, 2)
+        of_few = len(taken)
+        await inbox.keep(carrying(range(200, 1400)))
+        taken.clear()
+        await inbox.look_back("github/*", "x:1", 0, 2)
+
+    assert len(taken) == of_few > 0
+
+
+def carrying(many):
+    """Deliveries that carry the same key, every second of another source."""
+    return [
+        arrival(f"e{n}", f"d{n}", b"%d" % n, keys=("x:1",), source=("github", "evil")[n % 2])
+        for n in many
+    ]
+
+
+def steps_of(inbox):
+    """One item for every step that SQLite takes from now on."""
+    taken = []
+
+    def step():
+        taken.append(1)
+        return 0
+
+    engine = inbox._database.engine
+    event.listen(engine, "checkout", lambda raw, *_: raw.set_progress_handler(step, 1))
+    return taken
 
 
 async def test_ready_means_that_it_can_be_written(inbox):

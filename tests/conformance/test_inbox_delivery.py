@@ -5,7 +5,7 @@ from itertools import chain
 
 import pytest
 
-from orchestrator.inbox.inbox import Action, DecisionState
+from orchestrator.inbox.inbox import FOLDED, UNFOLDED, Action, DecisionState
 from tests.conformance.inboxes import LEASE, NOW, decided, decision, delivered
 
 LATER = NOW + timedelta(minutes=1)
@@ -98,6 +98,13 @@ async def test_r2_a_start_that_is_unfolded_stands_at_the_end_of_its_lane(inbox):
     assert [lease.decision.id for lease in await inbox.claim(NOW, LEASE, 10)] == ["c2"]
     assert await inbox.settle("c2", 1, NOW)
     assert [lease.decision.id for lease in await inbox.claim(NOW, LEASE, 10)] == ["start"]
+
+
+async def test_r1_a_start_that_is_unfolded_does_not_say_any_more_that_it_wakes_a_run(inbox):
+    await decided(inbox, folded(reason=FOLDED))
+    await inbox.unfold("e1", "w1")
+
+    assert (await inbox.decision("start")).reason == UNFOLDED
 
 
 async def test_r2_unfolding_again_does_not_deliver_again(inbox):

@@ -119,6 +119,25 @@ async def test_r3_a_held_head_blocks_its_lane_and_no_other(inbox):
     assert (await inbox.decision("c1")).note is None
 
 
+async def test_r1_what_must_wait_says_what_goes_first_and_the_head_of_a_lane_says_nothing(inbox):
+    for n, lane in enumerate(["a", "b", "a", "a"]):
+        await decided(
+            inbox, decision(f"c{n}", f"e{n}", lane=lane), event_id=f"e{n}", source=f"s{n}"
+        )
+    every = [f"c{n}" for n in range(4)]
+
+    async def ahead():
+        found = await inbox.ahead([*every, "nobody"])
+        return {behind: (one.decision.id, one.source) for behind, one in found.items()}
+
+    assert await ahead() == {"c2": ("c0", "s0"), "c3": ("c0", "s0")}
+    (lease, *_) = await inbox.claim(NOW, LEASE, 1)
+    assert await ahead() == {"c2": ("c0", "s0"), "c3": ("c0", "s0")}
+    await inbox.settle("c0", lease.fence, NOW)
+    assert await ahead() == {"c3": ("c2", "s2")}
+    assert await inbox.ahead([]) == {}
+
+
 async def test_a_release_without_an_attempt_is_not_counted(inbox):
     await decided(inbox, decision())
     [lease] = await inbox.claim(NOW, LEASE, 1)

@@ -4,11 +4,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.inbox.inbox import Action, DecisionState
-from orchestrator.inbox.orders import Hold, Pausable
+from orchestrator.inbox.orders import Hold, Pausable, Retry
 from orchestrator.inbox.tallies import Tallied, Tally
-from tests.conformance.inboxes import LEASE, NOW, at, decision, one
+from tests.conformance.inboxes import LEASE, NOW, at, decision, delivered, one
 
 HOUR = timedelta(hours=1)
 LATER = NOW + timedelta(minutes=1)
@@ -82,6 +83,51 @@ async def test_what_was_counted_is_forgotten_when_it_can_count_no_more(inbox):
     assert (await inbox.decision("of-e3")).action is Action.START
 
 
+async def folded(inbox, name, *tallies):
+    await rung(inbox, name, *tallies, workflow_id="w", state=DecisionState.FOLDED)
+
+
+async def test_what_is_folded_counts_under_nothing_until_it_acts_after_all(inbox):
+    await folded(inbox, "e1", tally(most=1))
+    await rung(inbox, "e2", tally(most=1, when=NOW + 2 * HOUR))
+    assert (await inbox.decision("of-e1")).state is DecisionState.FOLDED
+
+    await inbox.unfold("e1", "w")
+    await rung(inbox, "e3", tally(most=1))
+
+    assert (await inbox.decision("of-e1")).state is DecisionState.READY
+    assert (await inbox.decision("of-e2")).action is Action.START
+    assert (await inbox.decision("of-e3")).reason.startswith("over the limit")
+
+
+async def test_what_acts_after_all_is_held_against_what_acted_meanwhile(inbox):
+    await folded(inbox, "e1", tally(most=1))
+    await rung(inbox, "e2", tally(most=1))
+
+    await inbox.unfold("e1", "w")
+
+    found = await inbox.decision("of-e1")
+    assert (found.action, found.state) == (Action.IGNORE, DecisionState.SETTLED)
+    assert found.reason == "over the limit: 2/h for actor ann (2nd)"
+    assert (found.lane, found.workflow_id, found.place) == (None, None, 0)
+    assert not found.trace[-1].held
+    assert [lease.decision.id for lease in await inbox.claim(NOW, LEASE, 10)] == ["of-e2"]
+
+
+async def test_what_is_folded_again_is_not_held_against_itself(inbox):
+    await one(inbox, "e1")
+    resume = decision("woken", "e1", lane="w", workflow_id="w", action=Action.RESUME)
+    start = decision("start", "e1", lane="w", workflow_id="w", state=DecisionState.FOLDED)
+    await inbox.decide("e1", [resume, replace(start, tallies=(tally(most=1),))], NOW)
+    for round_ in (1, 2):
+        (lease,) = await inbox.claim(NOW, LEASE, 1, {Action.RESUME})
+        assert await inbox.bury("woken", lease.fence, "refused")
+        assert (await inbox.decision("start")).state is DecisionState.READY
+        await one(inbox, f"word{round_}")
+        await inbox.decide(f"word{round_}", [], NOW, Retry("woken"))
+        assert (await inbox.decision("start")).state is DecisionState.FOLDED
+
+
 async def held(inbox, *names, cause="triage", until=LATER, note=FULL):
     for name in names:
         await rung(inbox, name, cause=cause)
@@ -147,6 +193,15 @@ async def behind(inbox, *words, note=FULL):
 async def test_a5_a_wake_up_passes_the_starts_that_a_limit_holds_and_no_other_wake_up(inbox):
     start, wakes = Action.START, Action.RESUME
     assert await behind(inbox, start, wakes, start, wakes) == ["e2", "e4"]
+    # What passes says so; what can't says what it is behind.
+    assert {name: one.decision.id for name, one in (await inbox.ahead(["e1", "e3"])).items()} == {
+        "e1": "head",
+        "e3": "head",
+    }
+    await one(inbox, "e5")
+    await inbox.decide("e5", [decision("e5", "e5", lane="one lane", action=wakes)], NOW)
+    assert await inbox.ahead(["e5"]) == {}
+    await delivered(inbox, "e5")
     assert [lease.decision.id for lease in await inbox.claim(LATER, LEASE, 9)] == ["head"]
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.inbox.inbox import Action, DecisionState, EntryState
+from orchestrator.inbox.inbox import FOLDED, UNFOLDED, Action, DecisionState, EntryState
 from orchestrator.inbox.orders import Discard, Drain, Hold, Pausable, Pause, Retry
 from tests.conformance.inboxes import LEASE, NOW, decided, decision, delivered, one
 
@@ -121,6 +121,15 @@ async def test_r2_when_a_dead_resume_is_retried_its_start_is_folded_again(inbox)
 
     assert await state(inbox, "start") is DecisionState.FOLDED
     assert await claimed(inbox) == ["wake"]
+
+
+async def test_r1_a_start_says_why_it_acts_and_folded_again_why_it_does_not(inbox):
+    await decided(inbox, resume(), folded())
+    await buried(inbox, "wake")
+    assert (await inbox.decision("start")).reason == UNFOLDED
+
+    await ordered(inbox, "w1", Retry("wake"))
+    assert (await inbox.decision("start")).reason == FOLDED
 
 
 async def test_r2_what_is_on_its_way_is_not_folded_again(inbox):

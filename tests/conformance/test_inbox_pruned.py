@@ -115,7 +115,7 @@ async def test_of_a_quarantined_delivery_nothing_stays(inbox):
     assert ids(await inbox.undecided(10)) == ["e1"]
 
 
-async def test_a_lane_that_was_pruned_counts_anew_and_one_in_use_goes_on(inbox):
+async def test_a_lane_that_was_pruned_and_one_in_use_keep_their_order(inbox):
     for n, lane in enumerate(("a", "b", "b"), 1):
         await decided(inbox, decision(f"c{n}", f"e{n}", lane=lane), event_id=f"e{n}")
     await delivered(inbox, "c1", "c2")
@@ -132,6 +132,22 @@ async def test_a_lane_that_was_pruned_counts_anew_and_one_in_use_goes_on(inbox):
         for lease in leases:
             await inbox.settle(lease.decision.id, lease.fence, NOW)
     assert order == ["c3", "c4", "c5", "c6"]
+
+
+async def test_a_lane_that_was_pruned_gives_no_place_that_it_gave_before(inbox):
+    """A run that is open since then would take what is new for late, and throw it away."""
+    for n in range(1, 4):
+        await decided(inbox, decision(f"c{n}", f"e{n}", lane="a"), event_id=f"e{n}")
+        await delivered(inbox, f"c{n}")
+        await inbox.close([f"c{n}"])
+    newest = (await inbox.decisions(["e3"]))["e3"][0].place
+
+    await inbox.prune(["e1"])
+    await decided(inbox, decision("c4", "e4", lane="a"), event_id="e4")
+    await decided(inbox, decision("c5", "e5", lane="a"), event_id="e5")
+
+    found = await inbox.decisions(["e4", "e5"])
+    assert newest < found["e4"][0].place < found["e5"][0].place
 
 
 async def test_nothing_is_decided_on_a_tombstone(inbox):

@@ -177,6 +177,7 @@ class Twins(RuleBasedStateMachine):
         self.both("entries", 5)
         self.both("undecided", 5)
         self.both("decisions", NAMES)
+        self.both("ahead", CAUSES)
         self.both("look_back", "*/issues.*", f"k:{key}", 0, 5)
         self.both("delivered", self.now, 5)
         self.both("unread", lane)

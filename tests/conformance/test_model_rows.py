@@ -11,6 +11,7 @@ from orchestrator.ledger.calls import Result
 from orchestrator.ledger.migrations import MIGRATIONS
 from tests.support.builders import AT, RUN, intent, opening
 from workflows.messages import CallState, RunState
+from workflows.own_tools import ASK
 
 WORKERS = 4
 LONG = [{"type": "text", "text": "x" * 5_000}]
@@ -56,16 +57,19 @@ async def test_a_run_without_an_answer_is_counted_once_for_each_time_it_parks(wo
     assert found.parked
 
 
-async def test_a4_what_is_cleared_is_not_read(workers):
+async def test_a4_what_is_cleared_is_not_read_but_what_a_person_answered_is(workers):
     first = workers[0]
     for turn, content in ((1, LONG), (2, SHORT), (3, LONG)):
         await first.write(calls.intend, RUN, turn, intent(f"{turn}.0"), AT)
         done = Result(state=CallState.DONE, content=content, is_error=False)
         await first.write(calls.finish, RUN, f"{turn}.0", done, AT)
+    answered = Result(state=CallState.DONE, content=LONG, is_error=False)
+    await first.write(calls.intend, RUN, 2, intent("2.1", position=1, alias=ASK), AT)
+    await first.write(calls.finish, RUN, "2.1", answered, AT)
     await all_at_once(workers, clearings.clear, RUN, 4, 2, AT)
     await all_at_once(workers, clearings.clear, RUN, 4, 1, AT)
     through = await first.read(clearings.cleared, RUN)
     read = await first.read(calls.of_run, RUN, through, clearing.SMALL)
 
     assert through == 2
-    assert [call.content for call in read] == [None, SHORT, LONG]
+    assert [call.content for call in read] == [None, SHORT, LONG, LONG]

@@ -69,7 +69,7 @@ async def test_h3_a_server_that_hangs_after_a_lost_call_is_replaced(log, lab, mo
     monkeypatch.setattr("orchestrator.agent.hands.connection.PROBE", 0.2)
     async with reaching(lab) as hands:
         await hands.discover("lab")
-        assert isinstance(await ask(hands, "lab", "hangs", deadline=0.3), Lost)
+        assert isinstance(await ask(hands, "lab", "hangs", deadline=2), Lost)
         assert text(await ask(hands, "lab", "echo", text="new")) == "new"
     assert len(pids(log)) == 2
 
@@ -91,7 +91,7 @@ async def test_h3_an_http_server_killed_during_a_call_is_lost_and_then_not_sent(
 
 async def test_h3_a_mute_server_is_a_result_within_the_time_to_connect(mute):
     async with reaching(mute, connect_timeout=0.5) as hands:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):
             outcome = await ask(hands, "mute", "x")
         assert isinstance(outcome, NotSent)
         assert "no answer within 0.5 s" in outcome.reason

@@ -130,7 +130,11 @@ async def test_h3_fifty_calls_at_once_share_one_process(log, lab):
 async def test_h3_progress_is_heard(log, lab):
     heard: list[str] = []
     async with reaching(lab) as hands:
-        await hands.call("lab", "slow", {}, deadline=0.5, key="k", progress=heard.append)
+        call = hands.call("lab", "slow", {}, deadline=60, key="k", progress=heard.append)
+        calling = asyncio.create_task(call)
+        await until(lambda: heard)
+        calling.cancel()
+        await asyncio.gather(calling, return_exceptions=True)
     assert heard[0] == "working (0/600)"
 
 
@@ -182,7 +186,7 @@ async def test_h3_cancelling_the_caller_reaches_the_server(log, lab, transport):
 @pytest.mark.parametrize("transport", ["stdio", "http"])
 async def test_h3_a_deadline_tells_the_server_to_stop_and_the_outcome_is_lost(log, lab, transport):
     async with lab_over(transport, lab, log) as server, reaching(server) as hands:
-        outcome = await ask(hands, "lab", "slow", deadline=0.3)
+        outcome = await ask(hands, "lab", "slow", deadline=2)
         assert isinstance(outcome, Lost)
         await until(lambda: "slow cancelled" in lines(log))
         assert text(await ask(hands, "lab", "echo", text="still here")) == "still here"

@@ -11,8 +11,10 @@ import pytest
 
 from orchestrator.demo.wire import Fault
 from orchestrator.ledger import conversations, spending
+from orchestrator.rules import days
 from tests.support.rehearsals import EVENT, counting, rehearsals_at
 from tests.support.scripts import results, says, use, uses, wait, words
+from tests.support.zones import ZONE
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -30,7 +32,14 @@ def server():
 
 @pytest.fixture
 def there(tmp_path, server):
-    return rehearsals_at(tmp_path, server)
+    made = rehearsals_at(tmp_path, server)
+    limited(made)
+    return made
+
+
+def limited(there, more=""):
+    limits = there.path / "doorbell.d" / "limits.yaml"
+    limits.write_text(f"zone: {ZONE}\n{more}", encoding="utf-8")
 
 
 async def rehearsed(there, *flags, replies, code=0, playbook="triage"):
@@ -43,8 +52,8 @@ async def counted(there):
     """What the day of the whole installation cost, in attempts and nano-dollars."""
 
     async def act(stores):
-        day = f"{datetime.now(UTC):%Y-%m-%d}"
-        return await stores.ledger.read(spending.whole, day, "UTC")
+        day = days.day_of(datetime.now(UTC).timestamp(), ZONE)
+        return await stores.ledger.read(spending.whole, day, ZONE)
 
     return await asyncio.to_thread(there.there.use, act)
 
@@ -132,8 +141,7 @@ async def test_r5_the_budget_of_the_playbook_holds(there):
 async def test_r5_a_cap_of_the_day_that_is_spent_keeps_the_model_from_being_asked(there):
     await rehearsed(there, replies=[ENDS])
     spent = (await counted(there)).tokens_settled
-    limits = there.path / "doorbell.d" / "limits.yaml"
-    limits.write_text(f"tokens_per_day: {spent + 10}\n", encoding="utf-8")
+    limited(there, f"tokens_per_day: {spent + 10}\n")
     said, script = await rehearsed(there, "--json", replies=[ENDS])
     assert (said["ending"], script.asked) == ("parks", [])
     assert "the whole installation" in said["rehearsed"]["reason"]

@@ -13,6 +13,7 @@ from orchestrator.agent.conversation.frozen import VERSION, Frozen
 from orchestrator.agent.model import Claude
 from orchestrator.agent.tools.toolset import Tool
 from orchestrator.configuration.configuration import Configuration
+from orchestrator.configuration.files import Files
 from orchestrator.database import Database
 from orchestrator.demo.messages import messages_app
 from orchestrator.demo.wire import Fault
@@ -23,7 +24,7 @@ from orchestrator.events import Actor, Event
 from orchestrator.inbox import schema as inbox_schema
 from orchestrator.inbox.inbox import Arrival
 from orchestrator.inbox.sql import SqlInbox
-from orchestrator.ledger import calls
+from orchestrator.ledger import calls, configurations
 from orchestrator.ledger import migrations as ledger_migrations
 from orchestrator.ledger.conversations import Opening
 from orchestrator.ledger.shortfalls import Payer
@@ -280,6 +281,14 @@ def ledger_at(directory: Path) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+async def kept_rules(ledger: Database, *texts: str) -> None:
+    """Configurations that were in force, one after the other, of which these are the rules."""
+    for text in texts:
+        files = Files(root=Path(), texts={"rules/one.yaml": text})
+        before = await ledger.read(configurations.newest, 100)
+        await ledger.write(configurations.came, files.content(), float(len(before)))
 
 
 @contextmanager

@@ -79,7 +79,7 @@ class Deploying:
         identity = f"knock-{len(self.rung)}"
         headers = {"x-github-event": name, "x-github-delivery": identity}
         signed = headers | signature.sign(SECRET.encode(), body)
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=30) as http:
             answer = await http.post(f"{self.door}/hooks/github", content=body, headers=signed)
         assert answer.status_code == 202, answer.text
         self.home.dispatcher.poke()

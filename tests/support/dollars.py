@@ -23,9 +23,10 @@ from orchestrator.rules import days
 from tests.support.house import PLAYBOOK, RULE, Files, House, opened
 from tests.support.purses import books
 from tests.support.scripts import Turns, says, use, uses
+from tests.support.zones import ZONE
 
 LOOK = 0.2
-PRICES = "prices: {scripted-1: {input: 30, output: 150}}\n"
+LIMITS = f"zone: {ZONE}\nprices: {{scripted-1: {{input: 30, output: 150}}}}\n"
 """A turn costs some cents, and 15 more are reserved for it while it is asked."""
 
 
@@ -60,7 +61,7 @@ def under(cap: str) -> Files:
 
 async def billed(home: House, script: Turns, runs: int, patience: float) -> Bill:
     """Ring for so many runs at once, and look until all of them are at rest. Raises TimeoutError."""
-    (home.directory / "doorbell.d" / "limits.yaml").write_text(PRICES, encoding="utf-8")
+    (home.directory / "doorbell.d" / "limits.yaml").write_text(LIMITS, encoding="utf-8")
     await home.keep(*(home.arrival(opened(number)) for number in range(1, runs + 1)))
     most, account = 0, _account(home)
     async with asyncio.timeout(patience):
@@ -77,9 +78,9 @@ async def billed(home: House, script: Turns, runs: int, patience: float) -> Bill
 
 
 def _account(home: House) -> Account:
-    today = days.day_of(datetime.now(UTC).timestamp(), "UTC")
+    today = days.day_of(datetime.now(UTC).timestamp(), ZONE)
     (rule,) = home.read().rules
-    return Account(scope=Scope.RULE, rule=rule.id, day=today, zone="UTC")
+    return Account(scope=Scope.RULE, rule=rule.id, day=today, zone=ZONE)
 
 
 def _at_rest(connection: Transaction) -> Counter[str]:

@@ -8,7 +8,8 @@ is registered, Temporal doesn't know yet), `intended` (a tool call is taken, not
 ledger says sent, no byte has left) or `answered` (the answer is recorded, Temporal doesn't know yet). It leaves a file
 HOLD.held there, and HOLD.allowed or HOLD.refused once it has asked for permission. With MUTE, activities give only
 one sign of life, so that one that takes long counts as lost. With ATTEMPTS, an opening has so many before it pauses.
-With COUNTED, model and hands are stand-ins that append to that file. With PART=dispatch it is a dispatcher.
+With DEADLINE, a tool call has so many seconds. With COUNTED, model and hands are stand-ins that append to that file.
+With PART=dispatch it is a dispatcher.
 """
 
 import asyncio
@@ -40,18 +41,29 @@ from workflows import calls
 from workflows.messages import Ask, CallOutcome, CallRequest, Opened, Reply, Waiting, WaitRequest
 
 SILENCE = timedelta(seconds=1.5)
-DEADLINE = 2.0
+DEADLINE = 15.0
+"""The commit that lets a call leave is within it. Short ones are for tests that wait for the end of a sent write."""
+
+STAND_INS = 2.0
+"""The deadline of calls to hands that know none: so long nobody knows of one whose worker was killed."""
 
 
 def hurry() -> None:
-    """Notice a lost worker after 1.5 s instead of 10, and end a tool call after 2 s instead of 60."""
+    """Notice a lost worker after 1.5 s instead of 10, and end a tool call after 15 s instead of 60."""
     for name in ("MODEL", "OPENING", "TOOL"):
         setattr(calls, name, replace(getattr(calls, name), silence=SILENCE))
     beating.INTERVAL = 0.3
+    # Stock is 0.8 of the silence: a server that hears of it a moment late takes a worker that lives for lost.
+    worker.HEARTBEATS = timedelta(seconds=0.3)
     once.MARGIN = 0.5
     calls.PAUSE = 0.5
     worker.STICKY = timedelta(seconds=1)
-    CallRequest.__init__.__kwdefaults__["deadline"] = DEADLINE
+    patience(DEADLINE)
+
+
+def patience(deadline: float) -> None:
+    """A tool call has so many seconds."""
+    CallRequest.__init__.__kwdefaults__["deadline"] = deadline
 
 
 @dataclass
@@ -169,6 +181,9 @@ def grow_up(environment: dict[str, str]) -> None:
         calls.OPENING = replace(calls.OPENING, attempts=int(environment["ATTEMPTS"]))
     if "COUNTED" in environment:
         late.MODEL, late.HANDS = standins.MODEL, standins.HANDS
+        patience(STAND_INS)
+    if "DEADLINE" in environment:
+        patience(float(environment["DEADLINE"]))
     if environment.get("PART") == "dispatch":
         impatient_dispatcher.dispatch()
     else:

@@ -1,7 +1,6 @@
 """One write after another, each by a process that dies at another await; then it is counted what the server did."""
 
 import asyncio
-import socket
 import subprocess
 import sys
 from collections import defaultdict
@@ -18,6 +17,7 @@ from orchestrator.ledger.calls import Call
 from tests.support import asking
 from tests.support.awaits import LATER, ROOT, Graveyard, attempt, graveyard, lab, means
 from tests.support.builders import AT, frozen, intent, ledger_at, tool
+from tests.support.ports import free_port
 from workflows.messages import Settle
 from workflows.playbook import Effect
 
@@ -178,8 +178,7 @@ class _serving:  # noqa: N801 - reads as a verb
     """The counting server as a process."""
 
     def __enter__(self) -> int:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = int(free.getsockname()[1])
+        port = free_port()
         command = [sys.executable, str(ROOT / "tests/support/counting_server.py"), str(port)]
         self._process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -29,7 +29,7 @@ def request(body: bytes, secret: bytes, delivery: str, event: str = "issues") ->
     return head.encode() + body
 
 
-async def reachable(port: int, patience: float = 10.0) -> None:
+async def reachable(port: int, patience: float = 60.0) -> None:
     """Wait until somebody listens there."""
     async with asyncio.timeout(patience):
         while True:

@@ -15,6 +15,7 @@ import pytest
 from orchestrator.agent.hands.definitions import Answered
 from orchestrator.agent.hands.pool import Hands
 from orchestrator.servers import HttpServer, Server, StdioServer
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SUPPORT = ROOT / "tests" / "support"
@@ -71,9 +72,7 @@ async def serving_at(script: str, *arguments: str, port: int = 0) -> AsyncIterat
 async def _running(
     script: str, *arguments: str, port: int = 0
 ) -> AsyncIterator[tuple[str, subprocess.Popen[bytes]]]:
-    if not port:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+    port = port or free_port()
     command = [sys.executable, script, *arguments, str(port)]
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, stdout=quiet, stderr=quiet)  # noqa: ASYNC220

@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from orchestrator.configuration.configuration import Configuration
 from orchestrator.dispatch.destinations import Destinations, destinations
 from orchestrator.dispatch.posting import Resolve
 from orchestrator.inbox.inbox import Action, Decision, Entry, EntryState
+from orchestrator.known_secrets import redact_of
 from orchestrator.rules.rule import Destination, Rule
 from orchestrator.secrets import Secret
 from tests.support.builders import NOW, configuration, rule
@@ -160,7 +162,19 @@ def sending(
 ) -> Sending:
     rules = [rule("onward", playbook=None, forward=each) for each in found]
     clock, log = Clock(), Lines()
-    to = destinations(lambda: configuration(*rules), clock.now, log, resolve=resolve, tls=tls)
+
+    def now() -> Configuration:
+        return configuration(*rules)
+
+    known = redact_of({}, now)
+    to = destinations(
+        now,
+        clock.now,
+        log,
+        redact=lambda text: known().text(text),
+        resolve=resolve,
+        tls=tls,
+    )
     return Sending(rules=rules, clock=clock, log=log, to=to)
 
 

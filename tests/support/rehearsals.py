@@ -30,6 +30,7 @@ from tests.support.builders import AT, NOW, comment, known
 from tests.support.driven import driven
 from tests.support.installed import Installed
 from tests.support.lab import until
+from tests.support.ports import free_port
 from tests.support.scripts import Part, Turns
 
 SERVER = Path(__file__).with_name("counting_server.py")
@@ -139,8 +140,7 @@ async def _answering(replies: Sequence[Part]) -> AsyncIterator[tuple[str, Turns]
 @contextmanager
 def counting() -> Iterator[str]:
     """One counting server for many installations; its URL. Each names the file that it is to count in."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
+    port = free_port()
     command = [sys.executable, str(SERVER), str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

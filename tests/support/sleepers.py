@@ -13,6 +13,17 @@ async def parts(home: House, workflow_id: str) -> list[WorkflowHandle]:
     return [home.client.get_workflow_handle(workflow_id, run_id=one.run_id) for one in ordered]
 
 
+async def lived(home: House, workflow_id: str, count: int) -> list[WorkflowHandle]:
+    """Its parts, once so many are listed: Temporal's lists are a moment behind its histories."""
+
+    async def listed() -> list[WorkflowHandle] | None:
+        found = await parts(home, workflow_id)
+        return found if len(found) >= count else None
+
+    found: list[WorkflowHandle] = await home.until(listed, f"{count} parts of {workflow_id}")
+    return found
+
+
 async def given(home: House, handle: WorkflowHandle) -> RunInput:
     """What this part began with."""
     async for event in handle.fetch_history_events():

@@ -135,7 +135,7 @@ class Post:
     async def knock(self, headers: dict[str, str], body: Any) -> httpx2.Response:
         """Anything at the door."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        async with httpx2.AsyncClient() as client:
+        async with httpx2.AsyncClient(timeout=30) as client:
             return await client.post(self.url, content=raw, headers=headers)
 
     def outcomes(self) -> list[str]:

@@ -109,6 +109,6 @@ async def rung(url, payload, event="", secret=SIGNS):
     body = json.dumps(payload).encode()
     digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     headers = {"x-hub-signature-256": f"sha256={digest}", "x-github-event": event}
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=30) as http:
         answer = await http.post(f"{url}/webhooks/github", content=body, headers=headers)
     return answer.status_code, answer.json()

@@ -83,7 +83,7 @@ def event(type_, order, id_="evt_1", secret=WHSEC, now=None, **changes):
 async def ring(url, type_, order, id_="evt_1", path="/callbacks", **changes):
     """Forward one of the shop's webhooks to the server; its status and its words."""
     body, headers = event(type_, order, id_, **changes)
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=30) as http:
         answer = await http.post(f"{url}{path}", content=body, headers=headers)
     return answer.status_code, answer.json()
 

@@ -155,7 +155,7 @@ def signed(body, secret=SIGNS, at=None):
 async def rung(url, type_, thing, id_="evt_1", **changes):
     """Stripe calls our server itself."""
     body = json.dumps(event(type_, thing, id_)).encode()
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=30) as http:
         answer = await http.post(
             f"{url}/webhooks/stripe", content=body, headers=signed(body, **changes)
         )

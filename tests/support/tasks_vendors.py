@@ -95,6 +95,6 @@ def shopify_signed(body, topic="", secret=SECRET):
 
 
 async def post(url, body, headers):
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=30) as http:
         answer = await http.post(url, content=body, headers=headers)
     return answer.status_code, answer.json()

@@ -45,7 +45,7 @@ class Whole:
 
     async def configuration(self) -> dict[str, Any]:
         """What `/status` says about it."""
-        async with httpx2.AsyncClient() as client:
+        async with httpx2.AsyncClient(timeout=30) as client:
             told: dict[str, Any] = (await client.get(f"{self.url}/status")).json()
             found: dict[str, Any] = told["configuration"]
             return found
@@ -58,7 +58,7 @@ class Whole:
 
     async def knock(self, source: str) -> int:
         """The status that an unsigned delivery gets."""
-        async with httpx2.AsyncClient() as client:
+        async with httpx2.AsyncClient(timeout=30) as client:
             return int((await client.post(f"{self.url}/hooks/{source}", content=b"{}")).status_code)
 
     async def kept(self) -> Counter[str]:

@@ -20,8 +20,8 @@ from tests.support.ports import free_port
 from tests.support.senders import Signed
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 8.0
-"""Seconds after which an open connection without an end is a hang: eight times the door's own deadlines."""
+PATIENCE = 30.0
+"""Seconds after which an open connection without an end is a hang: six times the door's own deadlines."""
 
 LAST = b"GET /live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 """Sent behind a request that may or may not be one: whatever becomes of that, the connection has an end."""

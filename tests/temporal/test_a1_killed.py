@@ -61,7 +61,7 @@ async def test_a1_a_reply_that_was_recorded_when_the_worker_died_is_never_paid_t
 async def test_a1_a_worker_killed_while_a_tool_reads_makes_the_call_again(
     tmp_path: Path, town: Town
 ) -> None:
-    script = Turns([uses(COMMENT), uses(use("slow_read", seconds=1)), says()])
+    script = Turns([uses(COMMENT), uses(use("slow_read", seconds=4)), says()])
     async with house(tmp_path, town, script, working=False) as home:
         await home.ring(opened())
         async with home.worker() as first:

@@ -25,7 +25,7 @@ async def test_a2_a_write_whose_worker_is_killed_after_it_left_is_never_sent_aga
     script = Turns([uses(use("slow_write", seconds=30)), says()])
     async with house(tmp_path, town, script, working=False) as home:
         await home.ring(opened())
-        async with home.worker() as first:
+        async with home.worker(DEADLINE="2") as first:
             await home.until(lambda: home.executed("slow_write"), "the write")
             await kill(first)
         async with home.worker():
@@ -37,12 +37,12 @@ async def test_a2_a_write_whose_worker_is_killed_after_it_left_is_never_sent_aga
     assert run["reason"] == "writes of which nobody knows: 1"
 
 
-async def killed_at(home: House, instant: str) -> None:
+async def killed_at(home: House, instant: str, **told: str) -> None:
     """Kill the first worker exactly there."""
     hold = home.directory / "hold"
     hold.touch()
     await home.ring(opened())
-    async with home.worker(HOLD=str(hold), HOLD_AT=instant) as first:
+    async with home.worker(HOLD=str(hold), HOLD_AT=instant, **told) as first:
         await home.until(hold.with_suffix(".held").exists, instant)
         await kill(first)
 
@@ -66,7 +66,7 @@ async def test_a2_a_write_that_may_have_left_is_unknown_although_it_never_did(
 ) -> None:
     script = Turns([uses(WRITE), says()])
     async with house(tmp_path, town, script, working=False) as home:
-        await killed_at(home, "sent")
+        await killed_at(home, "sent", DEADLINE="2")
         async with home.worker():
             run = await home.ended()
     assert home.executed() == []
@@ -103,7 +103,7 @@ async def test_a2_a_write_may_take_as_long_as_its_server_or_tool_says_and_no_lon
     files = Files(servers=f"{HTTP}  {bounds}\n")
     async with house(tmp_path, town, script, files, working=False) as home:
         await home.ring(opened())
-        async with home.worker():
+        async with home.worker(DEADLINE="2"):
             run = await home.ended()
         (call,) = await home.stores.ledger.read(calls.of_run, run["id"])
     assert home.executed() == ["slow_write"]

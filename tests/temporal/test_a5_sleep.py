@@ -99,7 +99,7 @@ async def test_a5_a_run_stays_open_no_longer_than_its_budget_and_ends_with_a_las
     tmp_path: Path, town: Town
 ) -> None:
     script = Turns([uses(wait("github/issue_comment.created")), says("Nobody answered.")])
-    playbook = PLAYBOOK.replace("tool_calls: 90", "tool_calls: 90, open: 3s")
+    playbook = PLAYBOOK.replace("tool_calls: 90", "tool_calls: 90, open: 12s")
     async with house(tmp_path, town, script, Files(playbook=playbook)) as home:
         await home.ring(opened())
         run = await home.ended()

@@ -38,7 +38,7 @@ async def decided(home: House, event_id: str) -> list[str]:
 async def test_a5_an_event_that_came_before_the_wait_wakes_the_run_once(
     tmp_path: Path, town: Town
 ) -> None:
-    script = Turns([uses(use("slow_read", seconds=1)), uses(REPLY), says()])
+    script = Turns([uses(use("slow_read", seconds=6)), uses(REPLY), says()])
     async with house(tmp_path, town, script) as home:
         await home.ring(opened())
         await home.until(lambda: home.executed("slow_read"), "work before the wait")

@@ -177,7 +177,7 @@ async def test_a6_nobody_in_time_parks_the_run_and_a_person_who_resumes_it_is_as
     tmp_path: Path, town: Town
 ) -> None:
     script = Turns([uses(WRITE), says()])
-    async with house(tmp_path, town, script, files("{ttl: 2s, on_timeout: park}")) as home:
+    async with house(tmp_path, town, script, files("{ttl: 6s, on_timeout: park}")) as home:
         await home.ring(opened())
         run = await home.one("parked")
         assert [call["state"] for call in run["tool_calls"]] == ["pending"]

@@ -31,7 +31,9 @@ async def lost_at(home: House, run_id: str, instant: str) -> None:
     hold = home.directory / "hold"
     hold.touch()
     await home.say("apply", run_id)
-    async with home.worker(HOLD=str(hold), HOLD_AT=instant) as first:
+    # Of a call that left, the end of its time is waited for.
+    told = {"DEADLINE": "2"} if instant == "sent" else {}
+    async with home.worker(HOLD=str(hold), HOLD_AT=instant, **told) as first:
         await home.until(hold.with_suffix(".held").exists, instant)
         await kill(first)
 

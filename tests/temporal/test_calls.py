@@ -140,7 +140,7 @@ async def test_a2_a_call_whose_worker_is_killed_after_it_left_is_never_sent_agai
     files = calling(SLOW, WRITE)
     async with house(tmp_path, town, Turns([says()]), files, working=False) as home:
         await home.ring(opened())
-        async with home.worker() as first:
+        async with home.worker(DEADLINE="2") as first:
             await home.until(lambda: home.executed("slow_write"), "the write")
             await kill(first)
         async with home.worker():
@@ -151,12 +151,12 @@ async def test_a2_a_call_whose_worker_is_killed_after_it_left_is_never_sent_agai
     assert run["reason"] == "call 1 of 2, lab.slow_write: unknown; 1 more not made"
 
 
-async def killed_at(home: House, instant: str) -> None:
+async def killed_at(home: House, instant: str, **told: str) -> None:
     """Kill the first worker exactly there."""
     hold = home.directory / "hold"
     hold.touch()
     await home.ring(opened())
-    async with home.worker(HOLD=str(hold), HOLD_AT=instant) as first:
+    async with home.worker(HOLD=str(hold), HOLD_AT=instant, **told) as first:
         await home.until(hold.with_suffix(".held").exists, instant)
         await kill(first)
 
@@ -178,7 +178,7 @@ async def test_a2_a_call_that_may_have_left_is_unknown_although_it_never_did(
     tmp_path: Path, town: Town
 ) -> None:
     async with house(tmp_path, town, Turns([says()]), calling(WRITE, READ), working=False) as home:
-        await killed_at(home, "sent")
+        await killed_at(home, "sent", DEADLINE="2")
         async with home.worker():
             run = await home.ended()
     assert home.executed() == []

@@ -46,7 +46,7 @@ async def knock(home: House, payload: dict[str, object], name: str, delivery: st
             lambda: f"evt_{uuid.uuid4().hex[:16]}",
             told(structlog.get_logger("door")),
         )
-        async with serving(knocked) as url, httpx2.AsyncClient() as http:
+        async with serving(knocked) as url, httpx2.AsyncClient(timeout=30) as http:
             body = httpx2.Request("POST", url, json=payload).content
             headers = {
                 "content-type": "application/json",

@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.settings import environment
+from tests.support.ports import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 NOBODY = "127.0.0.1:9"
@@ -37,12 +37,6 @@ def unit_line(name: str) -> list[str]:
     found = re.search(r"^ExecStart=(.*)$", text, re.MULTILINE)
     assert found is not None
     return shlex.split(found[1])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -113,7 +107,7 @@ def test_the_whole_house_stands_up_in_an_empty_directory_and_stops_when_asked(
     with running(anywhere(line), tmp_path, {}) as process:
         port = re.search(r":(\d+)/hooks/", said(process, "Doorbell is up"))
         assert port is not None
-        assert is_ready(int(port[1]))
+        until(lambda: is_ready(int(port[1])))
         assert stopped(process) == 0
 
 

@@ -1,6 +1,5 @@
 """The embedded Temporal server's promises, on the real server from the wheel."""
 
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,14 +13,9 @@ from temporalio.client import Client
 
 from orchestrator import embedded
 from orchestrator.errors import OperatorError
+from tests.support.ports import free_port
 
 LOOPBACK = "127.0.0.1"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
         process.kill()
 
 
-def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+def until(holds: Callable[[], bool], seconds: float = 40) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline

@@ -35,7 +35,7 @@ def liars(directory: Path, ways: Iterable[str]) -> str:
     )
 
 
-@pytest.mark.parametrize(("ways", "deadline"), [(FLOODS, 2.0), (LIES, 30.0)])
+@pytest.mark.parametrize(("ways", "deadline"), [(FLOODS, 6.0), (LIES, 30.0)])
 async def test_h3_a_run_among_servers_that_flood_and_lie_hears_of_each_in_words(
     tmp_path: Path,
     town: Town,

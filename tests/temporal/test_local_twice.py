@@ -120,7 +120,7 @@ STORIES = (
         play=is_asked_twice,
         takes=frozenset({*ALWAYS, "ask_person", "expire", "limits", "heed"}),
         replies=(uses(WRITE), says()),
-        files=asking("ttl: 2s, on_timeout: park"),
+        files=asking("ttl: 6s, on_timeout: park"),
     ),
     Story(
         play=is_called_off,

@@ -9,7 +9,7 @@ from orchestrator.ledger import approvals
 from orchestrator.sources.source import OPERATOR
 from tests.support.house import PLAYBOOK, Files, House, commented, house, opened
 from tests.support.scripts import Turns, results, says, use, uses, wait
-from tests.support.sleepers import asleep, given, newest, parts, size
+from tests.support.sleepers import asleep, given, lived, newest, size
 from tests.support.town import Town
 from workflows import parking
 
@@ -34,12 +34,12 @@ async def test_a5_the_history_of_who_waits_long_is_short_and_a_callback_wakes_it
     async with house(tmp_path, town, script) as home:
         await home.ring(opened())
         workflow_id = await asleep(home)
-        before, sleeping = await parts(home, workflow_id)
+        before, sleeping = await lived(home, workflow_id, 2)
         sizes = [await size(before), await size(sleeping)]
         events = len([event async for event in sleeping.fetch_history_events()])
         await home.ring(commented("the answer"), "issue_comment")
         run = await home.ended()
-        assert len(await parts(home, workflow_id)) == 3
+        assert len(await lived(home, workflow_id, 3)) == 3
     assert sizes[1] < sizes[0] / 3
     assert events <= 5
     assert (run["outcome"], run["turns"], len(run["events"])) == ("completed", 6, 2)
@@ -56,7 +56,7 @@ async def test_a5_a_sleep_ends_with_its_time(
     async with house(tmp_path, town, script) as home:
         await home.ring(opened())
         run = await home.ended()
-        assert len(await parts(home, run["workflow_id"])) == 3
+        assert len(await lived(home, run["workflow_id"], 3)) == 3
     assert run["outcome"] == "completed"
     assert "Nothing came before the timeout" in last(script)
 
@@ -127,7 +127,7 @@ async def test_r3_what_only_waits_for_its_turn_wakes_nobody(tmp_path: Path, town
         await home.ring(commented("the answer"), "issue_comment")
         await home.until(lambda: _count(home, 2), "the next conversation")
         first, after = await home.runs()
-        woken = (await parts(home, workflow_id))[2]
+        woken = (await lived(home, workflow_id, 3))[2]
         mail = (await given(home, woken)).mail
     assert (kinds(mail), first["outcome"]) == (["event", "woken"], "completed")
     assert after["events"] == [second]
@@ -162,7 +162,7 @@ async def test_r3_who_gathers_long_sleeps_and_folds_all_that_came(
         ids.append(await home.ring(opened(action="labeled")))
         run = await home.ended()
         assert await home.taken(ids)
-        begun = [await given(home, one) for one in await parts(home, run["workflow_id"])]
+        begun = [await given(home, one) for one in await lived(home, run["workflow_id"], 3)]
     assert [one.asleep is not None for one in begun[:2]] == [False, True]
     assert run["events"] == ids[1:]
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.house import House, commented, house, opened
 from tests.support.scripts import Turns, says, use, uses, wait
-from tests.support.sleepers import asleep, parts
+from tests.support.sleepers import asleep, lived
 from tests.support.town import Town, kill
 from workflows import upgrades
 
@@ -54,7 +54,7 @@ async def test_a1_a_worker_killed_while_its_run_sleeps_and_another_killed_as_it_
         async with home.worker(HOLD=str(hold), HOLD_AT="waiting") as second:
             # Woken, it looks at its wait again: there it dies.
             await home.until(hold.with_suffix(".held").exists, "the look at the wait")
-            assert len(await parts(home, workflow_id)) == 3
+            assert len(await lived(home, workflow_id, 3)) == 3
             await kill(second)
         async with home.worker():
             run = await home.ended()
@@ -109,16 +109,12 @@ async def test_who_was_put_to_sleep_by_a_newer_program_waits_for_it_and_says_so(
             older.setattr(upgrades, "SCHEMA", 1)
             await home.ring(commented(HEARD), "issue_comment")
             run = await home.one("parked")
-            await home.until(lambda: _lived(home, workflow_id, 4), "its next sleep")
+            await lived(home, workflow_id, 4)
         assert "a newer doorbell put this run to sleep" in run["reason"]
         await home.ring(opened(action="labeled"))
         run = await home.ended()
     assert (run["outcome"], told(script, HEARD)) == ("completed", 1)
     assert len(run["events"]) == 3
-
-
-async def _lived(home: House, workflow_id: str, count: int) -> bool:
-    return len(await parts(home, workflow_id)) == count
 
 
 async def _delivered(home: House, event_id: str) -> bool:

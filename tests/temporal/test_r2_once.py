@@ -33,7 +33,7 @@ async def test_r3_ten_events_of_one_key_at_once_make_one_run_that_hears_them_all
     tmp_path: Path, town: Town
 ) -> None:
     # The read gives the rest of the burst the time to arrive while the conversation is open.
-    script = Turns([uses(use("slow_read", seconds=1)), says()])
+    script = Turns([uses(use("slow_read", seconds=6)), says()])
     async with house(tmp_path, town, script) as home:
         ids = await home.keep(*burst(home))
         await home.until(lambda: quiet(home), "all delivered")

@@ -133,7 +133,8 @@ async def test_r3_a1_worker_and_dispatcher_killed_together_while_events_gather_l
             await rest(home, kept, PATIENCE)
             toll = await counted(home, kept)
     assert (toll.twice, toll.lost) == ((), ()), toll
-    assert toll.unknown <= 1
+    # One of either key may have been on its way.
+    assert toll.unknown <= 2
 
 
 async def test_r2_a1_two_hundred_events_while_everybody_is_killed_again_and_again_start_once(

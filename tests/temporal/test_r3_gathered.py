@@ -14,6 +14,8 @@ pytestmark = [pytest.mark.temporal, pytest.mark.timeout(240)]
 # Not `parallel`: it can't be coalesced, and the configuration says so.
 MODES = ("signal", "queue", "supersede", "single")
 COALESCED = "coalesce: {quiet: 2s, within: 20s}"
+SLOWLY = "coalesce: {quiet: 6s, within: 30s}"
+"""Where all must be one batch: each comes as late as its delivery's commits."""
 FOLDED = ["coalesced", "coalesced", "consumed"]
 
 
@@ -22,7 +24,7 @@ async def test_r3_what_comes_in_a_quiet_time_is_folded_into_the_newest_and_told(
     tmp_path: Path, town: Town, mode: str
 ) -> None:
     script = Turns([says()])
-    async with house(tmp_path, town, script, Files(mode=f"{mode}, {COALESCED}")) as home:
+    async with house(tmp_path, town, script, Files(mode=f"{mode}, {SLOWLY}")) as home:
         ids = await home.keep(*arrivals(home, 4))
         ends = await ends_of(home, ids)
         (run,) = await all_ended(home)
@@ -52,7 +54,7 @@ async def test_r3_what_gathers_behind_an_open_conversation_meets_it_folded_by_it
         return uses(wait("github/issue_comment.created")) if waits else says()
 
     script = Turns([once])
-    async with house(tmp_path, town, script, Files(mode=f"{mode}, {COALESCED}")) as home:
+    async with house(tmp_path, town, script, Files(mode=f"{mode}, {SLOWLY}")) as home:
         first = await home.ring(opened())
         await home.one("waiting")
         burst = await home.keep(*arrivals(home, 3))

@@ -16,6 +16,7 @@ from tests.support.house import RULE, Files, House, house, opened
 from tests.support.purses import books
 from tests.support.scripts import Turns, says, use, uses
 from tests.support.town import Town
+from tests.support.zones import ZONE
 
 pytestmark = pytest.mark.temporal
 
@@ -23,8 +24,8 @@ PRICED = "claude-sonnet-5-5"
 READ = uses(use("read_thing"))
 
 
-def limited(limits: str) -> str:
-    return RULE + f"  limits: {limits}\n"
+def limited(limits: str, model: str = PRICED) -> Files:
+    return Files(rule=RULE + f"  limits: {limits}\n", limits=f"zone: {ZONE}\n", model=model)
 
 
 def releaser(home: House, ahead: timedelta = timedelta(0)) -> Releaser:
@@ -47,13 +48,13 @@ def rewrite(home: House, old: str, new: str) -> None:
 
 
 async def whole_day(home: House) -> caps.Standing:
-    today = days.day_of(datetime.now(UTC).timestamp(), "UTC")
-    account = Account(scope=Scope.INSTALLATION, day=today, zone="UTC")
+    today = days.day_of(datetime.now(UTC).timestamp(), ZONE)
+    account = Account(scope=Scope.INSTALLATION, day=today, zone=ZONE)
     return await home.stores.ledger.read(caps.standing, account, 0.0)
 
 
 async def test_r5_twelve_runs_at_once_never_pass_a_rules_day(tmp_path: Path, town: Town) -> None:
-    files = Files(rule=limited("{usd_per_day: 0.02}"), model=PRICED)
+    files = limited("{usd_per_day: 0.02}")
     script = Turns([READ, READ, says()])
     async with house(tmp_path, town, script, files) as home:
         await asyncio.gather(*[home.ring(opened(number)) for number in range(12)])
@@ -79,7 +80,7 @@ async def test_r5_twelve_runs_at_once_never_pass_a_rules_day(tmp_path: Path, tow
 async def test_r5_a_raised_cap_in_the_file_lets_a_parked_run_go_on_by_an_inbox_row(
     tmp_path: Path, town: Town
 ) -> None:
-    files = Files(rule=limited("{usd_per_day: 0.001}"), model=PRICED)
+    files = limited("{usd_per_day: 0.001}")
     script = Turns([READ, says()])
     async with house(tmp_path, town, script, files) as home:
         await home.ring(opened())
@@ -101,7 +102,7 @@ async def test_r5_a_run_takes_its_leave_where_the_rule_says_finish(
     tmp_path: Path, town: Town
 ) -> None:
     """The day has room for one short reply more."""
-    files = Files(rule=limited("{tokens_per_day: 6000, on_over_budget: finish}"), model=PRICED)
+    files = limited("{tokens_per_day: 6000, on_over_budget: finish}")
     script = Turns([READ, READ, READ, READ, READ, says("I looked.")])
 
     def answer(request):
@@ -123,7 +124,7 @@ async def test_r5_a_run_takes_its_leave_where_the_rule_says_finish(
 async def test_r5_a_run_fails_with_the_reason_where_the_rule_says_fail(
     tmp_path: Path, town: Town
 ) -> None:
-    files = Files(rule=limited("{usd_per_day: 0, on_over_budget: fail}"), model=PRICED)
+    files = limited("{usd_per_day: 0, on_over_budget: fail}")
     script = Turns([says()])
     async with house(tmp_path, town, script, files) as home:
         await home.ring(opened())
@@ -135,7 +136,7 @@ async def test_r5_a_run_fails_with_the_reason_where_the_rule_says_fail(
 async def test_r5_a_model_without_a_price_parks_under_a_dollar_cap_until_one_is_declared(
     tmp_path: Path, town: Town
 ) -> None:
-    files = Files(rule=limited("{usd_per_actor_day: 1}"))
+    files = limited("{usd_per_actor_day: 1}", model="scripted-1")
     script = Turns([says()])
     async with house(tmp_path, town, script, files) as home:
         await home.ring(opened())

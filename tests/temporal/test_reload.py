@@ -58,7 +58,7 @@ async def rings(url: str, delivery: str, payload: dict[str, Any], event: str = "
         "x-github-delivery": delivery,
         **github.sign(SECRET.encode(), body),
     }
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=30) as client:
         answer = await client.post(f"{url}/hooks/github", content=body, headers=headers)
     assert answer.status_code == 202, answer.text
 
@@ -68,7 +68,7 @@ async def in_force(home: House, url: str) -> None:
     digest = home.read().digest
 
     async def taken() -> bool:
-        async with httpx2.AsyncClient() as client:
+        async with httpx2.AsyncClient(timeout=30) as client:
             told = (await client.get(f"{url}/status")).json()
         return bool(told["configuration"]["digest"] == digest)
 

@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.temporal, pytest.mark.timeout(150)]
 
 READ = uses(use("read_thing"))
 WRITE = uses(use("write_thing", body="once"))
-SLOW = uses(use("slow_write", seconds=4))
+SLOW = uses(use("slow_write", seconds=12))
 WORDS = "rule 'work' is paused; after `doorbell rules unpause work` this goes on by itself"
 CALL = """\
 work:

@@ -99,6 +99,32 @@ def test_a_rule_that_can_never_match_is_a_mistake_at_its_leaf(there, when, place
 
 
 @pytest.mark.parametrize(
+    ("when", "place", "said"),
+    [
+        ('{cel: "false"}', "3:15", "no event"),
+        ("{action: opened, cel: \"size('event') > 9\"}", "3:31", "no event"),
+        ('{any: [{a: 1}, {cel: "1 < 2"}]}', "3:30", "every event"),
+        ('{not: {cel: "false"}}', "3:21", "no event"),
+        ('{all: [{cel: "true"}]}', "3:22", "every event"),
+    ],
+)
+def test_cel_that_no_event_can_change_is_doubted(there, when, place, said):
+    _, _, warnings, _ = changed(there, rule(when))
+
+    names = "actor, event, headers, id, source, subject, type"
+    assert f"{place}: this holds for {said}: it asks for nothing of one ({names})" in warnings
+
+
+@pytest.mark.parametrize(
+    "when", ["{cel: \"event.a == 'b'\"}", "{cel: \"'x' in headers\"}", "{cel: \"type != 'a'\"}"]
+)
+def test_cel_that_asks_for_something_of_an_event_is_not_doubted(there, when):
+    _, _, warnings, _ = changed(there, rule(when))
+
+    assert not [one for one in warnings if "asks for nothing" in one]
+
+
+@pytest.mark.parametrize(
     ("when", "who"),
     [
         ('{sender.login: "renovate[bot]"}', "renovate[bot]"),
@@ -212,6 +238,23 @@ def test_an_event_that_github_does_not_have_is_a_warning(there):
 @pytest.mark.parametrize(
     ("on", "said"),
     [
+        ("isues*", "'isues*'; did you mean 'issues'?"),
+        ("isue?.opened", "'isue?.opened'; did you mean 'issues'?"),
+        ("xyz*abc", "'xyz*abc'"),
+        ("check_?un.openned", "'check_?un.openned'; did you mean 'check_run'?"),
+    ],
+)
+def test_r6_a_glob_that_no_event_of_github_fits_is_a_warning(there, on, said):
+    text = rule().replace("github/issues.opened", f'"github/{on}"')
+
+    assert changed(there, text)[2] == [
+        f"2:7: no event of GitHub's that is known here fits {said}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("on", "said"),
+    [
         ("issues.openned", "'issues' has no action 'openned' that is known here; did you mean 'opened'?"),
         ("issues.opn*", "'issues' has no action 'opn*' that is known here; did you mean 'opened'?"),
         ("pull_request.merged", "'pull_request' has no action 'merged' that is known here"),
@@ -226,7 +269,11 @@ def test_r6_an_action_that_github_does_not_have_is_a_warning(there, on, said):
 
 
 @pytest.mark.parametrize(
-    "on", ["issues.*", "issues.*ed", "*.opened", "push", "repository_dispatch.rebuild", "*"]
+    "on",
+    [
+        *["issues.*", "issues.*ed", "*.opened", "push", "repository_dispatch.rebuild", "*", "issue*"],
+        *["iss*ed", "pus?", "issue?.opened", "*.rebuilt", "repository_dispatch*rebuild", "rep*ild"],
+    ],
 )
 def test_an_action_that_github_has_or_may_have_is_none(there, on):
     text = rule().replace("github/issues.opened", f'"github/{on}"')

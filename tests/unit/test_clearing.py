@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from orchestrator.agent.conversation import clearing
 from orchestrator.agent.conversation.clearing import Limit, enough, gains, halved, instead, limit
-from orchestrator.agent.conversation.prompt import conversation
+from orchestrator.agent.conversation.prompt import conversation, event_block
 from orchestrator.agent.conversation.weighing import Weight
+from tests.support.builders import event
 from tests.support.said import call, reply
 from workflows.messages import CallState
+from workflows.own_tools import ASK, BUILTIN, SLEEP, WAIT
 from workflows.playbook import Effect
 
 LONG = "x" * 5_000
@@ -101,6 +103,40 @@ def test_a4_what_is_cleared_says_what_it_was_and_where_it_is():
     assert "don't repeat it" in written
     assert "artifact" not in written
     assert max(len(read), len(written)) < clearing.SMALL
+
+
+@pytest.mark.parametrize("alias", [WAIT, SLEEP])
+def test_a4_a_wait_that_is_cleared_is_not_to_be_made_again(alias):
+    waited = long_call(1, alias=alias, server=BUILTIN, artifact=None, size=0)
+    told, unnamed = instead(waited, "evt_7")[0]["text"], instead(waited)[0]["text"]
+
+    assert "doorbell__event reads evt_7 again" in told
+    assert "doorbell__event reads the event again" in unnamed
+    assert "don't repeat it" in told
+    assert "Call the tool again" not in told
+
+
+def test_a4_what_a_person_answered_is_never_cleared():
+    asked = long_call(1, alias=ASK, server=BUILTIN)
+
+    assert not clearing.is_clearable(asked)
+    assert not clearing.is_cleared(asked, 3)
+    assert gains({}, [asked], 0, 6) == {}
+
+
+def test_a4_an_event_that_is_cleared_is_named():
+    note = clearing.note_instead(event_block(event(data={"body": LONG}), "Another event."))
+
+    assert f"doorbell__event reads {event().id} again" in note
+    assert "doorbell__event" not in clearing.note_instead(LONG)
+    assert len(note) < clearing.SMALL
+
+
+def test_a4_the_conversation_names_the_event_of_a_cleared_wait():
+    waited = long_call(1, alias=WAIT, server=BUILTIN, content=None)
+    messages = conversation({1: ["e"]}, [reply(1, "c1")], [waited], 1, {waited.call_id: "evt_7"})
+
+    assert "reads evt_7 again" in json.dumps(messages)
 
 
 def shown(cleared, content=WORDS):

@@ -51,6 +51,7 @@ def test_r1_json_is_one_object_for_each_event_with_every_decision_and_its_trace(
                     "note": None,
                     "due_at": None,
                     "held": None,
+                    "behind": None,
                     "redelivery": None,
                     "trace": [
                         {

@@ -77,6 +77,55 @@ def test_another_key_is_told_apart_from_another_input(there):
     assert changes(there, other_input) == [("triage", "otherwise", "evt_7")]
 
 
+def test_r6_preview_that_goes_live_is_a_change_and_the_stage_is_said(there):
+    result = tried(there, RULE + "  stage: live\n")
+
+    assert result.exit_code == 3
+    assert "today: run triage" in result.stdout
+    assert "key issue:7, preview, mode signal" in result.stdout
+    assert "key issue:7, live, mode signal" in result.stdout
+    assert changes(there, RULE + "  stage: live\n") == [("triage", "otherwise", "evt_7")]
+
+
+def test_another_flow_is_a_change_where_another_event_could_meet_the_run(there):
+    queued = "  flow: {mode: queue, coalesce: {quiet: 30s, within: 5m}}\n"
+
+    assert changes(there, RULE + queued) == [("triage", "otherwise", "evt_7")]
+    assert "mode queue, coalesce 30s within 300s" in tried(there, RULE + queued).stdout
+    alone = RULE.replace('  key: "issue:{{ event.number }}"\n', "")
+    in_force = there.path.parent / "doorbell.d" / "rules" / "triage.yaml"
+    in_force.write_text(alone)
+    assert changes(there, alone + "  flow: {mode: parallel}\n") == []
+
+
+ONWARD = """\
+onward:
+  on: github/issues.opened
+  forward: {url: "https://hooks.example.com/a", secret: env:HOOKS}
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        ("example.com/a", "example.org/a", "forward, key -, to https://hooks.example.org, env:HOOKS"),
+        ("example.com/a", "example.com/b", "forward, key -, to https://hooks.example.com, env:HOOKS"),
+        ("env:HOOKS", "env:OTHER", "to https://hooks.example.com, env:OTHER"),
+        ("env:HOOKS", "env:HOOKS, private: true", "to https://hooks.example.com (private), env:HOOKS"),
+        ("env:HOOKS", "env:HOOKS, headers: {A: env:SAID}", "env:HOOKS env:SAID"),
+    ],
+)  # fmt: skip
+def test_r6_a_forward_that_goes_elsewhere_or_otherwise_is_a_change(there, monkeypatch, was, now, said):
+    for name in ("HOOKS", "OTHER", "SAID"):
+        monkeypatch.setenv(name, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    (there.path.parent / "doorbell.d" / "rules" / "onward.yaml").write_text(ONWARD)
+
+    assert changes(there, ONWARD, "onward.yaml") == []
+    told = json.loads(tried(there, ONWARD.replace(was, now), "onward.yaml", "--json").stdout)
+    assert {(one["rule"], one["change"]) for one in told["changes"]} == {("onward", "otherwise")}
+    assert told["changes"][0]["after"].endswith(said)
+
+
 def test_a_rule_that_the_candidate_drops_and_one_that_it_adds(there):
     assert changes(there, RULE.replace("triage:\n", "sorting:\n", 1)) == [
         ("sorting", "starts", "evt_7"),

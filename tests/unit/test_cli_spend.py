@@ -99,6 +99,28 @@ def test_r5_who_is_parked_for_money_is_named_with_the_reason(there):
     assert words in there.doorbell("spend", "--day", DAY).output
 
 
+def test_r5_who_stands_still_for_its_own_budget_since_is_not_said_to_go_on(there):
+    need = Need(model=MODEL, input_tokens=1, kept_long=0, output_tokens=1)
+    there.write(shortfalls.record, RUN, 4, "the day is spent", DAY, need, AT)
+    there.write(shortfalls.release, RUN, 1, AT + 1)
+    there.write(conversations.record, RUN, RunState.PARKED, "the day is spent", None, AT)
+    (parked,) = there.told("spend", "--day", DAY)["parked"]
+    assert parked["goes_on"]
+    there.write(conversations.record, RUN, RunState.PARKED, "budget: no usd left", None, AT)
+
+    assert there.told("spend", "--day", DAY)["parked"] == []
+
+
+def test_r5_what_was_spent_before_the_zone_was_another_is_of_that_day_too(there):
+    """The caps count by the moment, and so must what people see."""
+    limits = there.path.parent / "doorbell.d" / "limits.yaml"
+    limits.write_text(LIMITS + "zone: Europe/Berlin\n")
+
+    told = there.told("spend", "--day", DAY)
+
+    assert (told["zone"], told["installation"]["usd"]["settled"]) == ("Europe/Berlin", 0.1)
+
+
 def test_r5_another_day_shows_its_own_and_the_caps_of_rules_that_spent_nothing(there):
     told = there.told("spend", "--day", "2026-11-20")
 

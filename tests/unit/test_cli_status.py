@@ -142,6 +142,13 @@ def test_a_service_that_does_not_answer_is_not_running_either(there):
     assert "nobody answers at http://127.0.0.1:9/status" in result.stdout
 
 
+async def test_a_pause_says_that_no_rule_in_force_has_its_name(there):
+    pause = {"what": "rule", "name": "old", "by": "ann", "in_force": False}
+    _, result = await asked(there, but("inbox", paused=[pause]))
+
+    assert "paused    rule old, by ann (no rule in force has this name;" in result.stdout
+
+
 async def test_what_is_paused_is_said_and_is_no_fault(there):
     pause = {"what": "source", "name": "github", "by": "ann", "at": "2026-11-21T12:00:00.000Z"}
     _, result = await asked(there, but("inbox", paused=[pause]))

@@ -218,6 +218,12 @@ def test_rules_are_listed_with_what_they_do_what_waits_and_what_is_paused(there,
     assert [(pause["what"], pause["name"]) for pause in found["paused"]] == [("rule", "triage")]
     shown = there.doorbell("rules", "list").stdout
     assert "paused: rule triage, by " in shown
+    assert "no rule in force" not in shown
+
+    rules = tmp_path / "doorbell.d" / "rules" / "triage.yaml"
+    rules.write_text(rules.read_text().replace("triage:", "renamed:\n  id: triage"))
+    assert [pause["in_force"] for pause in there.told("rules", "list")["paused"]] == [False]
+    assert "(no rule in force has this name;" in there.doorbell("rules", "list").stdout
 
 
 def test_rules_are_listed_before_there_is_an_installation(tmp_path, monkeypatch):

@@ -94,6 +94,10 @@ from tests.support.configurations import PLAYBOOK, RULE, SERVERS, SOURCES, mista
             "2:7: unknown source 'githup'; did you mean 'github'?",
         ),
         (
+            {"rules__triage_yaml": RULE.replace("github/issues.opened", "operator/run.cancel")},
+            "2:7: what a person says is about runs and starts no rule, got 'operator/run.cancel'",
+        ),
+        (
             {"rules__triage_yaml": RULE.replace("github/issues.opened", "issues.opened")},
             "2:7: expected source/type",
         ),

@@ -1,5 +1,7 @@
 """Input schemas, repaired for the Messages API."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,21 @@ from jsonschema import Draft202012Validator
 from orchestrator.agent.hands.schemas import repair
 
 EMPTY = {"type": "object", "properties": {}}
+EXPLOSIVE = {
+    **{f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 9} for n in range(30)},
+    "d30": {"properties": {"a": {}}},
+}
+
+
+def argument(schema: Any, **definitions: Any) -> dict[str, Any]:
+    return {"properties": {"a": schema}, "$defs": definitions}
+
+
+def nested(depth: int) -> dict[str, Any]:
+    inner: dict[str, Any] = {}
+    for _ in range(depth):
+        inner = {"properties": {"a": inner}}
+    return inner
 
 
 @pytest.mark.parametrize(
@@ -73,9 +90,7 @@ def test_a_schema_that_contains_itself_ends():
 
 
 def test_a_schema_made_to_explode_is_read_in_linear_time():
-    definitions = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 9} for n in range(30)}
-    definitions["d30"] = {"properties": {"a": {}}}
-    assert repair({"$ref": "#/$defs/d0", "$defs": definitions})["properties"] == {"a": {}}
+    assert repair({"$ref": "#/$defs/d0", "$defs": EXPLOSIVE})["properties"] == {"a": {}}
 
 
 def test_older_drafts_are_said_in_newer_words():
@@ -108,11 +123,94 @@ def test_an_optional_argument_the_api_cannot_name_is_left_out():
         ({"properties": {"a": {"$ref": "#/$defs/Nobody"}}}, "reference inside the schema"),
         ({"properties": {"a": {"$ref": "#anchor"}}}, "reference inside the schema"),
         ({"properties": {"$a": {}}, "required": ["$a"]}, "a name the Messages API refuses"),
+        ({"properties": {"default": {"$ref": "#/$defs/Nobody"}}}, "reference inside the schema"),
+        (argument({"$ref": "#/$defs/A"}, A={"$ref": "#/$defs/A"}), "leads only to itself"),
+        (argument({"$ref": "#/$defs/A"}, A={"not": {"$ref": "#/$defs/A"}}), "leads only to itself"),
+        (
+            argument({"items": {"$ref": "#/$defs/A"}}, A={"anyOf": [{"$ref": "#/$defs/A"}]}),
+            "to itself",
+        ),
+        (argument({"$ref": "#/$defs/d0"}, **EXPLOSIVE), "multiply beyond what can be checked"),
+        (nested(3000), "nested too deeply"),
+        (
+            argument({"$ref": "#/properties/a/default", "default": {"type": "text"}}),
+            "not a valid JSON",
+        ),
     ],
 )
 def test_what_cannot_be_repaired_says_why(schema, why):
     with pytest.raises(ValueError, match=why):
         repair(schema)
+
+
+def test_an_argument_that_refers_to_another_stands_alone():
+    schema = {
+        "properties": {
+            "owner": {"type": "string", "pattern": "^a"},
+            "repo": {"$ref": "#/properties/owner"},
+            "more": {"items": {"$ref": "#/properties/repo"}},
+        }
+    }
+    repaired = repair(schema)
+    owner = {"type": "string", "pattern": "^a"}
+    assert repaired["properties"] == {
+        "owner": owner,
+        "repo": {"$ref": "#/$defs/properties_owner"},
+        "more": {"items": {"$ref": "#/$defs/properties_repo"}},
+    }
+    assert repaired["$defs"] == {
+        "properties_owner": owner,
+        "properties_repo": {"$ref": "#/$defs/properties_owner"},
+    }
+    assert repair(repaired) == repaired
+
+
+def test_arguments_inside_arguments_are_the_whole_ones():
+    repaired = repair({"properties": {"a": {}, "inner": {"$ref": "#"}}, "required": ["a"]})
+    assert repaired["properties"]["inner"] == {"$ref": "#/$defs/arguments"}
+    assert repaired["$defs"]["arguments"] == {
+        "properties": {"a": {}, "inner": {"$ref": "#/$defs/arguments"}},
+        "required": ["a"],
+    }
+
+
+@pytest.mark.parametrize(
+    "reference", ["#/properties/b/anyOf/1", "#/$defs/x%3Cy%3E", "#/$defs/A/items"]
+)
+def test_a_reference_may_lead_anywhere_inside(reference):
+    integer = {"type": "integer"}
+    other = {"anyOf": [{"type": "string"}, integer]}
+    repaired = repair(
+        {
+            "properties": {"a": {"$ref": reference}, "b": other},
+            "$defs": {"x<y>": integer, "A": {"items": integer}, "properties_b_anyOf_1": {}},
+        }
+    )
+    name = repaired["properties"]["a"]["$ref"].removeprefix("#/$defs/")
+    assert repaired["$defs"][name] == integer
+
+
+def test_a_schema_may_contain_itself_where_the_value_does():
+    tree = {"type": "object", "properties": {"left": {"$ref": "#/$defs/T"}}}
+    schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/T"}}, "$defs": {"T": tree}}
+    assert repair(schema) == schema
+
+
+@pytest.mark.parametrize("pattern", [r"^\p{L}+$", r"(?<y>\d{4})", "a{1,99999999999}", "("])
+def test_h3_a_pattern_in_another_language_is_told_and_left_to_the_server(pattern):
+    schema = {"type": "string", "description": "A name.", "pattern": pattern}
+    assert repair({"properties": {"a": schema}})["properties"]["a"] == {
+        "type": "string",
+        "description": f"A name. Pattern: {pattern}",
+    }
+
+
+def test_h3_names_by_a_pattern_in_another_language_leave_the_schema_open():
+    named = {"patternProperties": {r"^\p{L}$": {}, "^x-": {}}, "additionalProperties": False}
+    assert repair({"properties": {"a": named}})["properties"]["a"] == {
+        "patternProperties": {"^x-": {}},
+        "additionalProperties": True,
+    }
 
 
 @pytest.mark.parametrize("words", ["", "long " * 20_000])

@@ -35,7 +35,7 @@ async def test_each_task_has_its_own():
     async def wait(seconds):
         try:
             with deadlines.within(seconds):
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(1)
         except TimeoutError:
             ended.append(seconds)
 

@@ -1,5 +1,6 @@
 """What an event counts under is decided with it; a backstop acts where no other rule did."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,9 +12,10 @@ from orchestrator.inbox.inbox import Action
 from orchestrator.inbox.tallies import Tallied
 from orchestrator.rules.limits import Cooldown, Dedupe, Limits, Rate
 from orchestrator.rules.rule import Leaf, Operator
+from orchestrator.rules.rulebook import Page
 from orchestrator.sources.source import OPERATOR
-from tests.support.builders import KEY, comment, event, known, rule, wanted
-from tests.support.roads import decided, delivered, road_at, the
+from tests.support.builders import KEY, comment, event, known, order, rule, wanted
+from tests.support.roads import decided, delivered, road_at, taken, the, waiting
 from workflows.flow import Mode
 
 HOUR = timedelta(hours=1)
@@ -76,10 +78,32 @@ def test_what_names_no_actor_counts_together_and_is_called_so():
     assert first.who == second.who == "events that name no actor"
 
 
-def test_what_ignores_the_event_or_is_folded_counts_under_nothing():
+def test_what_ignores_the_event_or_wakes_a_run_counts_under_nothing():
     assert one(rule(limits=ALL, when=NEVER)).tallies == ()
     woken, folded = decide(event(), 5, known(rule(limits=ALL, key=KEY), waits=[its_wait()]))
-    assert woken.tallies == folded.tallies == ()
+    assert woken.tallies == ()
+    assert len(folded.tallies) == 3, "should it act after all"
+
+
+async def test_one_business_event_acts_once_though_it_came_too_late_for_the_run_that_waited(
+    tmp_path,
+):
+    once = Dedupe(key="{{ event.comment.body }}", window=HOUR, said="1h")
+    with road_at(tmp_path, rule(key=KEY, dedupe=once)) as road:
+        await delivered(road, comment("e1", text="begin"))
+        await waiting(road, workflow_id=(await the(road, "e1")).workflow_id)
+        for event_id in ("e2", "e3"):
+            await delivered(road, comment(event_id, text="paid"))
+            woken, _ = await decided(road, event_id)
+            await taken(road, woken, "late")
+            road.clock.pass_by(31)
+            await road.dispatcher.reconcile()
+            await delivered(road)
+
+        acted = [one.event_id for one in road.runs.decisions if one.action is Action.START]
+        assert acted == ["e1", "e2"]
+        _, start = await decided(road, "e3")
+        assert start.reason == "same dedupe key paid as e2, within 1h"
 
 
 def its_wait():
@@ -144,6 +168,44 @@ def test_a_backstop_leaves_alone_what_a_broken_rule_wanted_or_a_run_waits_for():
     found = of("last", waiting)
     assert found.action is Action.IGNORE
     assert found.trace[-1].actual == ["a run that waits"]
+
+
+def test_a_backstop_leaves_alone_what_a_rule_might_want_that_is_broken_in_its_file():
+    broken = [Page(name="a", on=("github/*",)), Page(name="rules/x.yaml", on=("*/*",))]
+    found = of("last", decide(event(), 5, known(BACKSTOP, unsound=broken)))
+
+    assert found.action is Action.IGNORE
+    assert found.reason == (
+        "not acted: what is broken in the files might have wanted it: a, rules/x.yaml; mend that"
+        " (`doorbell check`) and redeliver the event"
+    )
+    assert (found.trace[-1].path, found.trace[-1].actual) == ("backstop", ["a", "rules/x.yaml"])
+    many = [Page(name=f"r{n}", on=("*/*",)) for n in range(9)]
+    found = of("last", decide(event(), 5, known(BACKSTOP, unsound=many)))
+    assert "r3, r4 and 4 more; mend" in found.reason
+
+
+def test_a_backstop_acts_where_no_broken_rule_is_about_such_events():
+    broken = [Page(name="a", on=("stripe/*",))]
+
+    (decision,) = decide(event(), 5, known(BACKSTOP, unsound=broken))
+    assert decision.action is Action.START
+    decisions = decide(event(), 5, known(BACKSTOP, rule("b"), unsound=[Page(name="a", on=("*",))]))
+    assert of("last", decisions).reason == "no match: backstop", "another matched"
+    assert of("b", decisions).action is Action.START
+
+
+async def test_a_backstop_stands_back_until_the_files_are_mended(tmp_path):
+    with road_at(tmp_path, BACKSTOP) as road:
+        sound = road.dispatcher.configuration()
+        broken = replace(sound, unsound=(Page(name="triage", on=("github/*",)),))
+        road.dispatcher.configuration = lambda: broken
+        await delivered(road, comment("e1"))
+        assert (await the(road, "e1")).reason.startswith("not acted: ")
+
+        road.dispatcher.configuration = lambda: sound
+        await delivered(road, order("w1", "event.redeliver", "e1"))
+        assert [event_id for event_id, _ in road.runs.arrived] == ["e1"]
 
 
 def test_a_backstop_has_conditions_of_its_own():

@@ -179,6 +179,29 @@ async def test_a7_a_destination_that_repeats_our_secrets_gets_none_into_inbox_or
     assert WHSEC not in told
 
 
+@pytest.mark.parametrize(
+    ("sent", "repeated"),
+    [
+        ("Bearer t0ken-of-ours", b'{"error": "invalid token \\"t0ken-of-ours\\""}'),
+        ("token t0ken-of-ours", b"no such token: t0ken-of-ours"),
+        ("Basic YW5uOnQwa2VuLW9mLW91cnM=", b"wrong password t0ken-of-ours of ann"),
+        ("Basic YW5uOnQwa2VuLW9mLW91cnM=", b"what is YW5uOnQwa2VuLW9mLW91cnM=?"),
+    ],
+)
+async def test_a7_a_secret_inside_a_headers_value_that_is_repeated_alone_comes_into_no_note(
+    sent, repeated
+):
+    headers = {"Authorization": Secret("env:T", sent)}
+    async with receiving(answering(401, repeated)) as receiver:
+        out = sending(destination(receiver.url(), headers=headers))
+        with pytest.raises(Finished, match=r"answered 401: .*secret env:T") as raised:
+            await out.forward()
+
+    told = f"{raised.value} {out.log} {out.to.status()}"
+    assert "t0ken" not in told
+    assert "YW5uOnQwa2Vu" not in told
+
+
 async def test_a_rule_that_is_gone_or_forwards_no_more_is_finished():
     out = sending()
     with pytest.raises(Finished, match="'onward' is gone"):

@@ -137,7 +137,7 @@ async def test_a_late_body_does_not_undo_a_status_that_came_in_time():
         await asyncio.Event().wait()
 
     async with receiving(behave) as receiver:
-        await sending(destination(receiver.url(), timeout=SOON)).forward()
+        await sending(destination(receiver.url(), timeout=timedelta(seconds=3))).forward()
 
     assert receiver.connections == 1
 

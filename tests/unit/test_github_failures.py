@@ -135,10 +135,11 @@ async def test_a_redirect_to_another_host_does_not_carry_the_token():
 
 
 async def test_an_address_where_nobody_listens_says_that_nothing_was_sent():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    async with in_process(f"http://127.0.0.1:{port}") as client:
-        words = await refused(client, "add_issue_comment", **COMMENT)
+    # Bound, and not listening: nobody else can be there.
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        async with in_process(f"http://127.0.0.1:{nobody.getsockname()[1]}") as client:
+            words = await refused(client, "add_issue_comment", **COMMENT)
 
     assert "could not be reached and nothing was sent" in words
 

@@ -1,7 +1,6 @@
 """The GitHub hands: a real MCP client, the real child process, real HTTP to the stand-in."""
 
 import asyncio
-import socket
 import sys
 from contextlib import asynccontextmanager
 
@@ -22,6 +21,7 @@ from tests.support.github import (
     refused,
     told,
 )
+from tests.support.ports import free_port
 
 ISSUE = AT | {"issue_number": 1}
 
@@ -246,8 +246,7 @@ async def test_an_issue_without_a_body_or_an_author_is_still_an_issue():
 
 
 async def test_the_same_server_serves_streamable_http():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     async with github() as peer, child_on(port, peer.url):
         url = f"http://127.0.0.1:{port}/mcp"
         async with (

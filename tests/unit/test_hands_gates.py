@@ -73,19 +73,19 @@ async def test_h3_a_place_is_free_again_after_its_call_failed_was_cancelled_or_g
 
 
 async def test_h3_no_more_than_so_many_calls_in_any_window():
-    one, loop = gate(pace=Pace(most=3, window=0.2, said="3/s")), asyncio.get_running_loop()
+    one, loop = gate(pace=Pace(most=3, window=0.6, said="3/s")), asyncio.get_running_loop()
     went = []
     for _ in range(7):
         async with one.entered():
             went.append(loop.time())
 
     # The loop's clock may wake a sleeper up to its resolution too early.
-    assert all(later - earlier > 0.19 for earlier, later in zip(went, went[3:], strict=False))
-    assert went[2] - went[0] < 0.15
+    assert all(later - earlier > 0.59 for earlier, later in zip(went, went[3:], strict=False))
+    assert went[2] - went[0] < 0.5
 
 
 async def test_h3_one_who_gives_up_waiting_for_the_pace_leaves_no_place_too_many():
-    one = gate(pace=Pace(most=1, window=0.3, said="1/s"), wait=0.05)
+    one = gate(pace=Pace(most=1, window=1.0, said="1/s"), wait=0.05)
     loop = asyncio.get_running_loop()
     async with one.entered():
         began = loop.time()
@@ -95,7 +95,7 @@ async def test_h3_one_who_gives_up_waiting_for_the_pace_leaves_no_place_too_many
     later = gate(pace=one.limits.pace)
     later._went = one._went
     async with later.entered():
-        assert loop.time() - began > 0.29
+        assert loop.time() - began > 0.99
 
 
 async def test_h3_a_tools_limit_does_not_hold_up_the_servers_other_tools():

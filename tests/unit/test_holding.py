@@ -12,7 +12,7 @@ from orchestrator.ledger import claims, conversations, slots, waits
 from orchestrator.ledger.calls import APPLIED
 from orchestrator.ledger.conversations import Opening
 from orchestrator.rules.limits import Limits
-from tests.support.builders import comment, rule, wait
+from tests.support.builders import comment, kept_rules, rule, wait
 from tests.support.roads import decided, delivered, road_at, the
 from workflows.flow import Mode
 from workflows.messages import Claim, Outcome, RunState
@@ -280,6 +280,41 @@ async def test_a_limit_that_is_lifted_or_raised_lets_go_what_was_held(road):
     await again(road)
 
     assert arrived(road) == ["e1", "e2", "e3", "e4", "e5"]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_r5_a_rule_that_left_the_files_keeps_its_limit_and_what_is_held_says_so(
+    road, restarted
+):
+    await kept_rules(road.ledger, "triage: {limits: {concurrent: 2}}")
+    await ring(road, 1, 2, 3, 4)
+    first = await begun(road, "e1")
+    road.rules[:] = [rule("other")]
+    if restarted:
+        road.dispatcher.holding.clear()
+        road.dispatcher.prepared = False
+    for _ in range(3):
+        road.clock.pass_by(31)
+        await again(road)
+
+    assert arrived(road) == ["e1", "e2"]
+    gone = "rule triage is gone from the files or broken there, and keeps the limit it had"
+    assert (await the(road, "e3")).note == f"held: {gone}: 2 runs of it are open"
+
+    await comes_to(road, first, RunState.ENDED)
+    await again(road)
+    assert arrived(road) == ["e1", "e2", "e3"], "it goes on as runs end"
+
+
+async def test_r5_a_start_that_no_limit_held_when_its_rule_left_the_files_is_held_by_it(tmp_path):
+    with road_at(tmp_path, limited(concurrent=1)) as road:
+        await kept_rules(road.ledger, "triage: {limits: {concurrent: 1}}")
+        await road.keep(*(comment(f"e{n}", number=n) for n in range(1, 6)))
+        await road.dispatcher.decide_some()
+        road.rules.clear()
+        await again(road)
+
+        assert len(arrived(road)) == 1
 
 
 async def test_a_limit_that_is_lowered_counts_from_the_next_start_on(road):

@@ -61,7 +61,10 @@ class Ear:
 @asynccontextmanager
 async def ear(there):
     token = Secret("env:GITHUB_TOKEN", TOKEN)
-    async with connected(there.peer.url, PLACE, token) as api, httpx2.AsyncClient() as http:
+    async with (
+        connected(there.peer.url, PLACE, token) as api,
+        httpx2.AsyncClient(timeout=30) as http,
+    ):
         yield Ear(there, api, http)
 
 

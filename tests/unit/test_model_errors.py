@@ -155,12 +155,13 @@ async def test_a_stream_that_ends_early_is_unavailable_and_was_begun(cut):
 
 
 async def test_a_server_that_is_not_there_was_asked_nothing():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    model = Claude("key", f"http://127.0.0.1:{port}")
-    with pytest.raises(Unavailable) as caught:
-        await model.say(REQUEST)
-    await model.close()
+    # Bound, and not listening: nobody else can be there.
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        model = Claude("key", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        with pytest.raises(Unavailable) as caught:
+            await model.say(REQUEST)
+        await model.close()
 
     assert not caught.value.begun
     assert "could not be reached" in str(caught.value)

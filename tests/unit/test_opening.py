@@ -29,6 +29,7 @@ from tests.support.builders import (
     WORKFLOW,
     comment,
     configuration,
+    kept_rules,
     ledger_at,
     rule,
     source,
@@ -170,6 +171,16 @@ async def test_r3_a_run_without_a_slot_waits_under_its_number_and_says_why_until
     assert await opening.begin(house.means, request) == RunRef(run_id=RUN)
     now = await house.means.ledger.read(conversations.one, RUN)
     assert now.state is RunState.RUNNING
+
+
+async def test_r3_a_start_of_a_rule_that_left_the_files_waits_for_a_slot_all_the_same(house):
+    await kept_rules(house.means.ledger, "triage: {limits: {concurrent: 1}}")
+    house.edit(rules=())
+    elsewhere = Wish(rule="triage", most=1, workflow_id="w", decision_id="d", event_id="e")
+    await house.means.ledger.write(slots.admit, [elsewhere], AT)
+
+    held = await opening.begin(house.means, await decided(house))
+    assert "has no slot free" in held.held
 
 
 async def test_a_decision_without_a_stage_opens_a_preview(house):

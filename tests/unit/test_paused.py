@@ -11,7 +11,8 @@ from orchestrator.agent.calling.paused import call_may_begin
 from orchestrator.agent.calling.revoked import Held
 from orchestrator.agent.hands.definitions import Answered
 from orchestrator.inbox.orders import Pausable, Pause
-from orchestrator.ledger import calls, standstills, turns
+from orchestrator.ledger import calls, conversations, shortfalls, standstills, turns
+from orchestrator.ledger.shortfalls import Need
 from orchestrator.telemetry.words import Parked
 from tests.support.asking import talk
 from tests.support.builders import AT, NOW, frozen, intent, tool
@@ -162,3 +163,20 @@ async def test_o3_a_run_that_stands_still_for_a_pause_is_counted_as_paused(tmp_p
         await counting.recorded(subject.means, record)
 
     assert counts.parked == [Parked.PERSON, Parked.PAUSED]
+
+
+async def test_o3_one_that_a_cap_held_up_before_is_counted_by_what_stops_it_now(tmp_path):
+    counts: Any = Counts()
+    need = Need(model="m", input_tokens=1, kept_long=0, output_tokens=1)
+    async with talk(tmp_path, PIN, says(), pauses=Switch([RULE]), counts=counts) as subject:
+        short = (subject.run_id, 1, "spent", "2026-11-21", need, 1.0)
+        await subject.ledger.write(shortfalls.record, *short)
+        with pytest.raises(Held):
+            await subject.ask()
+        for words in ("spent", WORDS):
+            stops = (subject.run_id, RunState.PARKED, words)
+            await subject.ledger.write(conversations.record, *stops, None, 1.0)
+            record = Record(run_id=subject.run_id, state=RunState.PARKED, reason=words)
+            await counting.recorded(subject.means, record)
+
+    assert counts.parked == [Parked.BUDGET, Parked.PAUSED]

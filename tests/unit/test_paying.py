@@ -20,6 +20,7 @@ from tests.support.builders import (
     configuration,
     frozen,
     inbox_at,
+    kept_rules,
     ledger_at,
     opening,
     payer,
@@ -219,6 +220,32 @@ async def test_r5_a_declared_price_makes_a_model_priced(desk):
     assert begun.prepared.estimate.usd == Decimal(UNPRICED.needed + 2 * out) / 10**6
 
 
+@pytest.mark.parametrize(
+    ("cap", "needed"),
+    [
+        (Cap(usd=Decimal("0.0001")), f"{LEAST.usd:.4f} USD"),
+        (Cap(tokens=9), f"{QUESTION.needed + USEFUL_REPLY} tokens"),
+    ],
+)
+async def test_r5_where_the_whole_cap_is_too_little_for_one_turn_it_says_that_no_day_mends_it(
+    desk, cap, needed
+):
+    desk.caps = Caps(day=cap)
+    over = await desk.begin()
+
+    told = f"no new day lets it go on, for that turn alone needs {needed} at least"
+    assert over.words.endswith(f"{told}: raise the cap of rule triage")
+    (found,) = (await desk.ledger.read(shortfalls.of_runs, [RUN])).values()
+    assert found.words == over.words
+
+
+async def test_r5_where_a_new_day_has_room_nothing_is_said_of_raising_the_cap(desk):
+    await desk.spent("19.99")
+    desk.caps = of_day("20")
+
+    assert "no new day" not in (await desk.begin()).words
+
+
 async def test_r5_a_broken_limits_file_allows_nothing(desk):
     desk.allowance = Allowance(broken=True)
     over = await desk.begin()
@@ -257,6 +284,17 @@ async def test_r5_a_rule_that_left_the_files_keeps_the_caps_it_had(desk):
     await desk.begin()
     desk.files = configuration
     over = await desk.begin()
+
+    assert over.words.startswith("rule triage: 0 tokens per day are spent")
+
+
+async def test_r5_a_rule_that_left_before_the_first_turn_of_its_run_keeps_its_caps(tmp_path):
+    with ledger_at(tmp_path) as ledger, inbox_at(tmp_path) as inbox:
+        await kept_rules(ledger, "triage: {limits: {tokens_per_day: 0}}")
+        run = await ledger.write(conversations.begin, opening(), AT)
+        desk = Desk(ledger=ledger, run=run, inbox=inbox)
+        desk.files = configuration
+        over = await desk.begin()
 
     assert over.words.startswith("rule triage: 0 tokens per day are spent")
 

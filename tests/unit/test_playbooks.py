@@ -44,6 +44,7 @@ def test_declared_inputs_may_stand_in_the_prose():
         ("", 1, "expected instructions"),
         ("a\n{{ with.words }}", 2, "stranger"),
         ("a\nb\n{{ with.nope }}", 3, "not among the inputs"),
+        ("{{ with.numbr }}", 1, "not among the inputs; did you mean 'with.number'?"),
         ("{{ event.issue.title }}", 1, "only inputs"),
         ("{{ with }}", 1, "only inputs"),
         ("{{ with['words'] }}", 1, "only inputs"),

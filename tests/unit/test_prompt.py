@@ -205,6 +205,53 @@ def test_a_request_has_four_cache_breakpoints_at_most(turns, each):
     )
 
 
+THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "s"}
+HIDDEN = {"type": "redacted_thinking", "data": "x"}
+WORDS = {"type": "text", "text": "I looked."}
+
+
+def thought(*content, after=()):
+    """The roles, and what is kept of this reply, of a conversation that goes on after it."""
+    replies = [
+        Turn(turn=turn, content=json.dumps(blocks), stop="end_turn")
+        for turn, blocks in enumerate([list(content), *after], start=1)
+    ]
+    return conversation({1: ["event"], 2: ["another"]}, replies, [])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [[THOUGHT], [THOUGHT, {"type": "text", "text": ""}], [THOUGHT, HIDDEN]],
+    ids=["alone", "before no words", "and one that is hidden"],
+)
+def test_a3_a_thought_alone_is_not_sent_back(content):
+    """The provider takes no message of the model that ends in one."""
+    (said,) = thought(*content)
+
+    assert said["role"] == "user"
+    assert [block["text"] for block in said["content"]] == ["event", "another"]
+
+
+def test_a3_a_thought_that_was_cut_behind_words_goes_and_the_words_stay():
+    _, said, _ = thought(THOUGHT, WORDS, THOUGHT)
+
+    assert said == {"role": "assistant", "content": [THOUGHT, WORDS]}
+
+
+def test_a3_a_conversation_without_its_thoughts_is_still_one_of_two():
+    roles = [message["role"] for message in thought(WORDS, after=[[THOUGHT], [WORDS], [THOUGHT]])]
+
+    assert roles == ["user", "assistant", "user", "assistant", "user"]
+
+
+def test_a3_a_result_that_was_kept_empty_is_sent_in_words():
+    """So a run goes on whose requests were refused for it."""
+    empty = call(content=({"type": "text", "text": ""},))
+    messages = conversation({1: ["e"]}, [reply(1, "c1")], [empty])
+
+    assert messages[-1]["content"][0]["content"] == [{"type": "text", "text": "(no output)"}]
+
+
 def test_the_longer_conversation_begins_with_the_bytes_of_the_shorter():
     calls = [call(), call("c2", 2)]
     short = conversation({1: ["e"]}, [reply(1, "c1")], calls)

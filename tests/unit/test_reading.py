@@ -1,14 +1,16 @@
 """A reading holds all it was made of, and the stamps see every way in which files change."""
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.configuration.files import Files, files_of, kept_files
 from orchestrator.configuration.former import former_of
 from orchestrator.configuration.reading import read, stamps_of
+from orchestrator.secrets import Unread
 from orchestrator.stores import read_secret_file
 
 GITHUB = "github:\n  scheme: github\n  secrets: [file:SECRET]\n"
@@ -37,6 +39,32 @@ def test_equal_files_mean_the_same_and_a_rotated_secret_does_not(tmp_path: Path)
     assert "two" not in repr(rotated)
     (secret,) = rotated.configuration.sources["github"].secrets
     assert secret.reveal() == "two"
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (None, "can't be read (No such file or directory)"),
+        (b"", "is empty"),
+        (b"hunter2\xff", "can't be read (it is no text in UTF-8)"),
+    ],
+)
+def test_d1_a_secret_that_cannot_be_had_of_its_file_says_why_and_nothing_of_it(
+    tmp_path: Path, kept: bytes | None, said: str
+) -> None:
+    at, secret = written(tmp_path), tmp_path / "secret"
+    secret.unlink()
+    if kept is not None:
+        secret.write_bytes(kept)
+
+    (warning,) = read(at, {}, read_secret_file).configuration.warnings
+    refused = "deliveries of 'github' are refused until it is set"
+    assert warning.message == f"file:{secret} {said}: {refused}"
+
+
+def test_a_directory_in_place_of_a_secret_is_told_as_one(tmp_path: Path) -> None:
+    assert read_secret_file(tmp_path) == Unread("Is a directory")
+    assert read_secret_file(PurePath("a\0b")) == Unread("embedded null byte")
 
 
 def test_every_change_of_a_file_is_seen(tmp_path: Path) -> None:

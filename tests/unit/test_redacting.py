@@ -83,6 +83,30 @@ def test_a7_each_line_of_a_private_key_is_a_secret() -> None:
     assert known.text("-----BEGIN PRIVATE KEY-----") == "-----BEGIN PRIVATE KEY-----"
 
 
+@pytest.mark.parametrize(
+    ("header", "alone"),
+    [
+        ("Bearer hunter22", "hunter22"),
+        ("bearer  hunter22", "hunter22"),
+        ("Token hunter22", "hunter22"),
+        ("Basic YW5uOmh1bnRlcjIy", "YW5uOmh1bnRlcjIy"),
+        ("Basic YW5uOmh1bnRlcjIy", "hunter22"),
+        ("Basic c2tfbGl2ZV8xOg==", "sk_live_1"),
+        ("Basic not-base64!é", "not-base64!é"),
+    ],
+)
+def test_a7_what_a_header_says_behind_its_scheme_is_a_secret_too(header: str, alone: str) -> None:
+    known = Redaction.of({header: "env:T"})
+
+    assert known.text(f"{header}; {alone}") == "[secret env:T]; [secret env:T]"
+
+
+def test_who_a_password_is_of_and_what_is_too_short_is_no_secret() -> None:
+    known = Redaction.of({"Basic YW5uYWJlbGxlOm5vbmU=": "env:T", "Bearer tok": "env:U"})
+
+    assert known.text("annabelle has none, and a tok") == "annabelle has none, and a tok"
+
+
 def test_the_place_of_a_secret_counts_as_one() -> None:
     assert NOTHING.found_in("see [secret env:TOKEN] here") == "env:TOKEN"
     assert NOTHING.found_in("a [secret place] in the wood") is None

@@ -9,7 +9,7 @@ from orchestrator.cli.inputs import typed
 from orchestrator.cli.recounting import account
 from orchestrator.cli.scene import Wanted, scene_of
 from orchestrator.errors import OperatorError
-from orchestrator.ledger import conversations, pruning, waits
+from orchestrator.ledger import approvals, conversations, pruning, waits
 from orchestrator.playbooks import InputError
 from orchestrator.sources.source import OPERATOR
 from tests.support.builders import (
@@ -17,6 +17,7 @@ from tests.support.builders import (
     KEY,
     MARK,
     RUN,
+    WORKFLOW,
     comment,
     configuration,
     opening,
@@ -27,8 +28,10 @@ from tests.support.builders import (
 )
 from tests.support.installed import Installed
 from tests.support.rehearsed import PLAYBOOK
+from workflows.approvals import Standing
 from workflows.messages import CallState, Outcome, RunState
-from workflows.playbook import Effect, InputType, Stage
+from workflows.own_tools import ASK, BUILTIN
+from workflows.playbook import Effect, InputType, OnTimeout, Stage
 
 NUMBERED = replace(PLAYBOOK, inputs={"number": InputType.INTEGER})
 
@@ -194,6 +197,60 @@ def test_a_run_is_told_with_what_it_called_spent_and_said_and_where_it_waited(th
     assert (found.turns, found.tokens, float(found.usd), found.waited) == (2, 220, 0.02, 2)
     assert found.heard == 2
     assert (found.came, found.said, found.model) == ("completed", "Done.", "claude-sonnet-5-5")
+
+
+def asked_of_people(there, call_id):
+    """The run stood still at this call of an earlier turn, until a person consented to it."""
+    values = {"approval_id": f"apr_{call_id}", "code": call_id, "call_id": call_id}
+    asked = approvals.Approval(
+        run_id=RUN,
+        workflow_id=WORKFLOW,
+        number=1,
+        tool="github.comment",
+        digest="d",
+        by=("role:maintainer",),
+        on_timeout=OnTimeout.DENY,
+        standing=Standing.OPEN,
+        asked_at=AT,
+        expires_at=AT + 3600,
+        **values,
+    )
+    there.write(approvals.open_request, asked)
+
+
+def began_with(there, *turned):
+    """The run's calls, each of a turn of its own from the second on."""
+    there.only_kept(comment("evt_1"))
+    there.began()
+    there.frozen("claude-sonnet-5-5")
+    for turn, (call_id, changes) in enumerate(turned, 2):
+        there.called(call_id, CallState.DONE, turn=turn, **changes)
+
+
+def waited(there):
+    async def read(stores):
+        return await stores.ledger.read(account, RUN)
+
+    return there.use(read).waited
+
+
+def test_a_run_waited_first_where_a_rehearsal_would_and_not_for_consent_to_a_write(there):
+    asks = {"server": BUILTIN, "tool": "ask", "alias": ASK}
+    began_with(there, ("a", {}), ("b", {}), ("w1", {"effect": Effect.READ}), ("q", asks))
+    asked_of_people(there, "a")
+    there.write(waits.begin, wait("wait_b", call_id="b"))
+    assert waited(there) is None
+    asked_of_people(there, "q")
+    assert waited(there) == 5
+    there.write(waits.begin, wait())
+    assert waited(there) == 4
+
+
+def test_a_run_waited_for_consent_to_a_read_as_a_rehearsal_would(there):
+    began_with(there, ("a", {"effect": Effect.READ}), ("w1", {"effect": Effect.READ}))
+    asked_of_people(there, "a")
+    there.write(waits.begin, wait())
+    assert waited(there) == 2
 
 
 TYPED = replace(

@@ -8,11 +8,20 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from orchestrator.inbox.inbox import EntryState
-from orchestrator.ledger import caps, conversations, reservations, schema, shortfalls
+from orchestrator.inbox.inbox import Action, EntryState
+from orchestrator.inbox.orders import Hold, Pausable
+from orchestrator.ledger import caps, claims, conversations, reservations, schema, shortfalls
 from orchestrator.ledger.shortfalls import Need
 from orchestrator.rules.caps import Allowance, Cap, Caps, Price
-from orchestrator.tending.releasing import AT_ONCE, EVERY, LOST, TURNED_BACK, Releaser
+from orchestrator.tending import releasing
+from orchestrator.tending.releasing import (
+    AT_ONCE,
+    EVERY,
+    LOST,
+    TURNED_BACK,
+    UNDER_WAY,
+    Releaser,
+)
 from tests.support.builders import (
     AT,
     MODEL,
@@ -23,14 +32,19 @@ from tests.support.builders import (
     inbox_at,
     ledger_at,
     opening,
+    order,
     payer,
     rule,
 )
 from tests.support.purses import HOUSE, books, cost, wish
+from tests.support.receiving import decision
 from workflows.messages import Outcome, RunState
 
 DAY = timedelta(days=1)
 NEED = Need(model=MODEL, input_tokens=90, kept_long=0, output_tokens=10)
+LARGE = replace(NEED, input_tokens=890)
+HALF = replace(NEED, input_tokens=490)
+BEYOND = replace(NEED, input_tokens=1000)
 UNKNOWN = Need(model="nobody-knows", input_tokens=90, kept_long=0, output_tokens=10)
 
 
@@ -45,17 +59,20 @@ class Night:
     at: timedelta = timedelta(0)
     parked: int = 0
     pokes: int = 0
+    one: Releaser | None = None
 
     @property
     def releaser(self):
-        return Releaser(
-            inbox=self.inbox,
-            ledger=self.ledger,
-            configuration=self.files,
-            now=lambda: NOW + self.at,
-            poke=self.poke,
-            log=Log(),
-        )
+        if self.one is None:
+            self.one = Releaser(
+                inbox=self.inbox,
+                ledger=self.ledger,
+                configuration=self.files,
+                now=lambda: NOW + self.at,
+                poke=self.poke,
+                log=Log(),
+            )
+        return self.one
 
     def files(self):
         rules = [rule(name, caps=self.caps) for name in ("triage", "other")]
@@ -106,6 +123,19 @@ class Night:
         await self.ledger.write(conversations.record, run_id, RunState.RUNNING, "", None, self.now)
         wished = wish(run_id, cost("0", tokens), *accounts, turn=turn)
         await self.ledger.write(reservations.begin, wished, self.now)
+
+    async def pause(self, name):
+        await self.inbox.keep([order(f"evt_{name}", "rule.pause", name)])
+        hold = Hold(what=Pausable.RULE, name=name, by="ann")
+        await self.inbox.decide(f"evt_{name}", [], NOW, hold)
+
+    async def heard(self, how):
+        """The runs take every row that lets them go on."""
+        for entry in await self.inbox.undecided(100):
+            word = decision(id=f"dec_{entry.id}", event_id=entry.id, action=Action.CONTROL)
+            await self.inbox.decide(entry.id, [word], NOW)
+            claimed = (word.id, "token", how, "w~a", self.now)
+            await self.ledger.write(claims.claim, *claimed)
 
     @property
     def day(self):
@@ -188,13 +218,55 @@ async def test_r5_one_whose_turn_needs_more_than_half_a_cap_goes_on_all_the_same
 
 
 async def test_r5_nobody_passes_who_waits_for_the_same_cap_and_others_are_not_held_up(night):
-    night.caps = Caps(day=Cap(tokens=1000))
-    large = Need(model=MODEL, input_tokens=2000, kept_long=0, output_tokens=10)
-    await night.park("a", large)
+    await night.goes_on(await night.park("before"), tokens=200)
+    await night.park("a", LARGE)
     await night.park("b")
     free = await night.park("c", of="other")
 
     assert await night.let_go() == [free]
+
+
+async def test_r5_nobody_waits_behind_one_whose_turn_needs_more_than_the_whole_cap(night):
+    await night.park("a", BEYOND)
+    small = await night.park("b")
+
+    assert await night.let_go() == [small]
+
+
+async def test_r5_nobody_waits_behind_one_whose_price_nobody_knows(night):
+    """A cap in dollars holds it until a price is declared; that in tokens, which it would fill, is the others' too."""
+    night.caps = Caps(day=Cap(usd=Decimal(1), tokens=150))
+    await night.goes_on(await night.park("before"))
+    unknown = replace(UNKNOWN, input_tokens=140)
+    await night.park("a", unknown)
+    small = await night.park("b", replace(NEED, input_tokens=40))
+
+    assert await night.let_go() == [small]
+
+
+async def test_r5_behind_a_line_of_runs_that_cannot_go_on_the_others_are_found(night, monkeypatch):
+    monkeypatch.setattr(releasing, "LOOKED_AT", 2)
+    for name in "abcde":
+        await night.park(name, BEYOND)
+    small = await night.park("f")
+
+    assert [await night.let_go() for _ in range(3)] == [[], [], [small]]
+
+
+async def test_r5_who_is_found_further_behind_passes_nobody_who_waits_for_the_same_cap(
+    night, monkeypatch
+):
+    monkeypatch.setattr(releasing, "LOOKED_AT", 2)
+    await night.goes_on(await night.park("before"), tokens=200)
+    large = await night.park("a", LARGE)
+    for name in "bcd":
+        await night.park(name)
+    free = [await night.park(name, of="other") for name in "efg"]
+
+    assert [await night.let_go() for _ in range(3)] == [[], [], free[:2]]
+    # From the front again, as soon as somebody was let go on: there is room now.
+    night.at = DAY
+    assert await night.let_go() == [*free[:2], large]
 
 
 async def test_r5_a_raised_cap_lets_a_run_go_on_the_same_day(night):
@@ -233,6 +305,83 @@ async def test_r5_one_that_is_turned_back_at_once_is_left_alone_for_a_minute(nig
     assert len(await night.let_go()) == 1
     night.at = timedelta(seconds=EVERY + TURNED_BACK + 1)
     assert len(await night.let_go()) == 2
+
+
+async def test_r5_who_is_paused_gets_no_row_and_holds_up_nobody(night):
+    for name in "abcd":
+        await night.park(name)
+    free = await night.park("e", of="other")
+    await night.pause("triage")
+    assert await night.let_go() == [free]
+    await night.pause("other")
+    await night.goes_on(free)
+
+    assert await night.let_go() == [free]
+
+
+@pytest.mark.parametrize("words", ["rule 'triage' is paused", "budget: too little is left"])
+async def test_r5_who_is_parked_for_something_else_since_gets_no_row_and_holds_up_nobody(
+    night, words
+):
+    """It was let go on, and stood still before its turn was held against the caps once more."""
+    runs = [await night.park(name) for name in "abcd"]
+    await night.let_go()
+    for run_id in runs[:AT_ONCE]:
+        parked = (run_id, RunState.PARKED, words, None, night.now)
+        await night.ledger.write(conversations.record, *parked)
+
+    assert await night.let_go() == runs
+
+
+async def test_r5_who_was_let_go_on_and_stays_parked_holds_up_the_others_for_minutes_only(night):
+    runs = [await night.park(name) for name in "abcd"]
+    await night.let_go()
+    night.at = timedelta(seconds=UNDER_WAY - 1)
+    assert await night.let_go() == runs[:AT_ONCE]
+    night.at = timedelta(seconds=UNDER_WAY + 1)
+
+    assert await night.let_go() == runs
+
+
+async def test_r5_what_was_promised_to_those_who_stay_parked_is_free_on_the_next_day(night):
+    """Half of it went to the first; to which day the hour belongs at which it takes it nobody knows before."""
+    runs = [await night.park(name, HALF) for name in "ab"]
+    await night.let_go()
+    night.at = timedelta(hours=1)
+    assert await night.let_go() == runs[:1]
+    night.at = DAY
+
+    assert await night.let_go() == runs
+
+
+async def test_r5_one_that_took_the_row_for_one_that_came_too_late_is_told_again_in_minutes(night):
+    run_id = await night.park("a")
+    await night.let_go()
+    await night.heard("late")
+    night.at = timedelta(seconds=UNDER_WAY - 1)
+    assert await night.let_go() == []
+    night.at = timedelta(seconds=UNDER_WAY + 1)
+
+    assert await night.let_go() == [run_id]
+    assert await night.let_go() == [run_id]
+
+
+async def test_r5_one_that_has_heard_the_row_and_is_slow_is_not_told_again(night):
+    await night.park("a")
+    await night.let_go()
+    await night.heard("consumed")
+    night.at = DAY
+
+    assert [await night.let_go() for _ in range(2)] == [[], []]
+
+
+async def test_r5_one_that_did_not_hear_the_row_yet_is_not_told_again(night):
+    """Its worker is away; the row waits for it."""
+    run_id = await night.park("a")
+    await night.let_go()
+    night.at = DAY
+
+    assert [await night.let_go() for _ in range(2)] == [[run_id]] * 2
 
 
 async def test_r5_who_is_no_longer_parked_is_not_told_to_go_on(night):

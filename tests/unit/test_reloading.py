@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from orchestrator import service
-from orchestrator.configuration.reloading import worse
 from orchestrator.database import Database, DatabaseError, sqlite_url
 from orchestrator.errors import Mistake
 from orchestrator.ledger import configurations
@@ -111,6 +110,22 @@ async def test_of_two_rules_broken_at_the_start_one_can_be_mended_alone_but_no_t
     await running.passes()
     assert running.rules() == ["one", "two"]
     assert running.reloading.rejected is not None
+
+
+async def test_a_rule_in_force_that_moves_into_a_file_broken_since_the_start_is_told_and_stays(
+    files: Files, ledger: Database
+) -> None:
+    files.write({"rules/two.yaml": "two: [\n"})
+    running = process(files.at, ledger)
+    await running.reloading.start()
+    (files.at / "rules" / "one.yaml").unlink()
+    files.write({"rules/two.yaml": "one: {on: github/push}\ntwo: [\n"})
+    await running.passes()
+
+    assert running.rules() == ["one"]
+    assert running.log.named("configuration.rejected")
+    told = [line["mistake"] for line in running.log.named("configuration.mistake")]
+    assert "rule 'one' can't be used" in told[-1]
 
 
 async def test_a_directory_that_goes_changes_nothing_and_one_that_comes_is_read(
@@ -297,16 +312,6 @@ async def test_it_works_until_it_is_cancelled_and_wakes_when_it_is_asked(
     working.cancel()
     with pytest.raises(asyncio.CancelledError):
         await working
-
-
-def test_a_mistake_that_moved_is_the_same_and_the_same_one_twice_is_worse() -> None:
-    def at(line: int, message: str = "m") -> Mistake:
-        return Mistake(file="f", line=line, column=1, message=message)
-
-    assert not worse([at(9)], [at(1)])
-    assert not worse([], [at(1)])
-    assert worse([at(1), at(2)], [at(1)])
-    assert worse([at(1, "other")], [at(1)])
 
 
 async def test_o3_every_reload_is_counted_as_taken_or_rejected(

@@ -36,6 +36,18 @@ def test_a_result_is_shown_and_its_artifact_stays_as_it_came():
     assert text(answer_shown(result(SLY), STRIP)) == "Fine.[HTML comment of 13 characters left out]"
 
 
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [(("\u200b",), ["(no output)"]), (("\u200b \ufeff", "b", "\u2060"), ["b"])],
+)
+def test_a7_a_text_of_which_nothing_is_left_is_no_block_of_the_result(words, left):
+    """The provider refuses an empty one, in every request that comes after."""
+    content = [{"type": "text", "text": one} for one in words]
+    said = answer_shown(answered({"content": content}), STRIP)
+
+    assert [block["text"] for block in said.content] == left
+
+
 def test_marks_do_not_make_a_result_longer_than_the_limit():
     said = answer_shown(result("a\u200b" * 30_000), AS_A_RULE, limit=80_000)
     assert said.truncated

@@ -12,6 +12,7 @@ from orchestrator.inbox.inbox import Action
 from orchestrator.inbox.tallies import Tallied
 from orchestrator.rules.limits import Limits, Rate
 from orchestrator.rules.rule import Leaf, Operator
+from orchestrator.rules.rulebook import Page
 from orchestrator.telemetry.words import Skipped
 from tests.support.builders import comment, event, known, rule
 from tests.support.roads import delivered, road_at, the
@@ -33,6 +34,13 @@ LAST = rule("last", on=("*/*",), backstop=True)
 )
 def test_every_decision_says_why_it_left_the_event_alone(rules, reason):
     assert skipped(decide(event(), 5, known(*rules))[-1]) is reason
+
+
+def test_a_backstop_that_a_broken_rule_holds_back_is_skipped_for_what_is_broken():
+    broken = [Page(name="a", on=("*/*",))]
+
+    (left,) = decide(event(), 5, known(LAST, unsound=broken))
+    assert skipped(left) is Skipped.BROKEN
 
 
 def test_what_we_wrote_ourselves_and_bots_are_skipped_for_trust():

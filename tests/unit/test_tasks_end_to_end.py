@@ -76,7 +76,7 @@ async def doorbell(directory, preset):
 
 async def rung(hook, inbox, callbacks, body, headers):
     """A vendor rings twice; what was kept is forwarded to our server, twice as well."""
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=30) as http:
         answers = [await http.post(hook, content=body, headers=headers) for _ in range(2)]
     assert all(answer.is_success for answer in answers), [answer.text for answer in answers]
     (kept,) = await inbox.undecided(5)

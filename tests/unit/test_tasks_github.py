@@ -65,7 +65,7 @@ async def test_h4_a_doorbells_forward_completes_it_as_well(tmp_path):
         handle = await call(client, "create_deployment", **DEPLOY)
         payload = deployed(peer, "success")
         body, headers = event("deployment_status.created", None, payload=payload, secret=WHSEC)
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=30) as http:
             await http.post(f"{peer.url}/callbacks", content=body, headers=headers)
         await rung(peer.url, payload, "deployment_status")
         task = await get(client, handle.task_id)
@@ -196,7 +196,7 @@ async def test_d1_what_github_did_not_sign_is_refused(tmp_path):
             await rung(peer.url, ran(), secret="other"),
             await rung(peer.url, ran(), secret=""),
         ]
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=30) as http:
             for value in ("", "sha256=", "sha256=zz", "sha1=" + "0" * 40):
                 headers = {"x-hub-signature-256": value}
                 url = f"{peer.url}/webhooks/github"

@@ -27,7 +27,7 @@ async def house(tmp_path):
 
 
 async def post(url, body, headers):
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=30) as http:
         return await http.post(f"{url}/callbacks", content=body, headers=headers)
 
 
@@ -66,7 +66,7 @@ async def test_d5_a_payload_of_another_shape_is_the_senders_mistake(tmp_path, or
 
 async def test_d5_only_post_rings_and_only_so_much(tmp_path, monkeypatch):
     monkeypatch.setattr(rooms, "LARGEST", 1000)
-    async with house(tmp_path) as served, httpx2.AsyncClient() as http:
+    async with house(tmp_path) as served, httpx2.AsyncClient(timeout=30) as http:
         read = await http.get(f"{served.url}/callbacks")
         large = await post(served.url, b"x" * 1001, {})
 

@@ -62,7 +62,7 @@ async def test_h4_the_doorbell_is_the_mailroom_of_the_same_server(tmp_path):
         handle = await call(client, "create_payment_link", **LINK)
         paid = event("checkout.session.completed", session(peer.of("payment_link")[0]["id"]))
         body, headers = forwarded("checkout.session.completed", paid, payload=paid)
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=30) as http:
             answer = await http.post(f"{served.url}/callbacks", content=body, headers=headers)
         task = await get(client, handle.task_id)
 
@@ -246,7 +246,7 @@ async def test_d1_what_stripe_did_not_sign_is_refused(tmp_path):
     async with house(tmp_path) as (_, served, _):
         forged = await rung(served.url, "refund.updated", {}, secret="whsec_other")
         body = json.dumps(event("star", {})).encode()
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=30) as http:
             bare = await http.post(f"{served.url}/webhooks/stripe", content=body)
 
     assert (forged[0], bare.status_code) == (401, 401)

@@ -269,6 +269,65 @@ def test_the_built_in_wait_is_a_valid_definition_that_takes_what_it_says():
     assert complaints("doorbell__wait", schema, {**good, "timeout": "soon"}) is not None
 
 
+REUSED = {
+    "type": "object",
+    "properties": {
+        "owner": {"type": "string"},
+        "repo": {"$ref": "#/properties/owner"},
+        "fork": {"$ref": "#"},
+    },
+    "required": ["owner"],
+}
+
+
+def reused(policy: dict[str, Allowed], bound: dict[str, Any]) -> Any:
+    book = playbook(
+        tools={"github": ("comment",)}, writes={"github.comment": WriteLimit(args=policy)}
+    )
+    [one] = curate(book, offers(tool("comment", input_schema=REUSED)), SERVERS, {"github": bound})
+    return one
+
+
+def test_an_argument_that_refers_to_a_bound_one_can_be_given():
+    one = reused({}, {"owner": "acme"})
+    assert check_arguments(one, {"repo": "api", "fork": {"owner": "eve"}}) is None
+    assert "repo: 7 is not of type 'string'" in str(check_arguments(one, {"repo": 7}))
+    assert "'owner' is a required property" in str(check_arguments(one, {"fork": {}}))
+
+
+def test_an_argument_that_refers_to_another_can_be_bound():
+    assert reused({}, {"repo": "api"}).bound == {"repo": "api"}
+
+
+def test_a_policy_of_one_argument_does_not_reach_those_that_refer_to_it():
+    one = reused({"owner": Allowed(values=("acme",))}, {})
+    assert check_arguments(one, {"owner": "acme", "repo": "api"}) is None
+    assert check_arguments(one, {"owner": "eve"}) is not None
+
+
+def test_arguments_under_a_schema_that_leads_nowhere_draw_a_complaint():
+    said = complaints("t", {"properties": {"a": {"$ref": "#/properties/b"}}}, {"a": 1})
+    assert said is not None
+    assert said.startswith("The call of t was not made")
+
+
+def test_h3_a_tool_with_a_pattern_in_javascript_can_be_called():
+    schema = {"properties": {"name": {"type": "string", "pattern": r"^[\p{L} ]+$"}}}
+    definition = tool("comment", input_schema=schema)
+    [one] = curate(playbook(tools={"github": ("comment",)}), offers(definition), SERVERS, {})
+    assert check_arguments(one, {"name": "Zoë"}) is None
+    assert one.hash == definition_hash(definition)
+
+
+def test_a7_a_tool_with_everything_bound_takes_no_more():
+    schema = {"type": "object", "properties": {"branch": {"type": "string"}}}
+    found = offers(tool("delete_branch", input_schema=schema))
+    book = playbook(tools={"github": ("delete_branch",)})
+    [one] = curate(book, found, SERVERS, {"github": {"branch": "old"}})
+    assert check_arguments(one, {}) is None
+    assert "it has no argument 'force'" in str(check_arguments(one, {"force": True}))
+
+
 LABELS = {"labels": Allowed(values=("bug", "question"))}
 LABEL = {
     "type": "object",

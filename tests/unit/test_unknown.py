@@ -28,6 +28,10 @@ def test_a_tool_that_says_nothing_of_its_arguments_takes_any() -> None:
     assert strange({"properties": {}}, (), {"cc": "eve"}) == []
 
 
+def test_a7_a_tool_whose_arguments_are_all_bound_takes_no_other() -> None:
+    assert strange({"properties": {}}, {"repo"}, {"repo": "payroll", "force": True}) == ["force"]
+
+
 @pytest.mark.parametrize("name", ["REPO", WIDE, "re-po", " repo", "repo\u200b"])
 def test_a7_a_name_that_looks_like_a_bound_one_is_refused_wherever_it_stands(name: str) -> None:
     assert strange(OPEN, {"repo"}, {name: "payroll"}) == [name]

@@ -1,7 +1,8 @@
 """What people and programs are shown of events and runs."""
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,12 +10,14 @@ from orchestrator import views
 from orchestrator.dispatch.decide import OURSELVES, decide, workflow_id_of
 from orchestrator.errors import Reason
 from orchestrator.inbox.inbox import Action, Refusal, event_of
+from orchestrator.inbox.orders import Hold, Pausable
 from orchestrator.ledger import artifacts, calls, conversations, turns, waits
 from orchestrator.ledger.calls import Result
 from orchestrator.rules.rule import All, Any_, Leaf, Operator
 from orchestrator.rules.rulebook import PAGES, Rulebook
 from orchestrator.state import StateDirectory
 from orchestrator.stores import Stores
+from orchestrator.tell import standing
 from tests.support.builders import (
     AT,
     KEY,
@@ -31,6 +34,7 @@ from tests.support.builders import (
 )
 from workflows.messages import CallState, Outcome, RunState
 
+LEASE = timedelta(seconds=30)
 NEVER = Leaf("action", Operator.EQ, "deleted")
 SHOWN_AT = "2026-11-21T12:00:00.000Z"
 
@@ -42,8 +46,9 @@ def stores(tmp_path):
     opened.close()
 
 
-async def decided(stores, *rules, **changes):
-    await stores.inbox.keep([comment("e1")])
+async def decided(stores, *rules, rang=("github", "issue_comment.created"), **changes):
+    source, type_ = rang
+    await stores.inbox.keep([replace(comment("e1"), source=source, type=type_)])
     (entry,) = await stores.inbox.undecided(1)
     found = decide(event_of(entry, json.loads(entry.body)), 9, known(*rules, **changes))
     await stores.inbox.decide("e1", found, NOW)
@@ -124,10 +129,10 @@ async def test_r1_an_event_is_shown_with_why_each_rule_did_what_it_did(stores):
     assert ignore.id == missed["id"]
 
 
-async def why(stores, *rules):
+async def why(stores, *rules, event_id="e1"):
     book = Rulebook(rules)
     await stores.ledger.write(artifacts.put, book.pages, PAGES, AT)
-    return await views.why(stores, await stores.inbox.entry("e1"))
+    return await views.why(stores, await stores.inbox.entry(event_id))
 
 
 async def test_r1_rules_that_were_not_asked_are_told_one_by_one_though_they_share_a_row(stores):
@@ -156,6 +161,100 @@ async def test_r1_rules_whose_pages_are_lost_are_told_as_a_number(stores):
     shown = await views.why(stores, await stores.inbox.entry("e1"))
     (told,) = shown["decisions"]
     assert told["reason"] == "no match: on (2 rules)"
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("schedule", "no match: on (the clock rings only the rule that names it)"),
+        ("doorbell", "no match: on (our own notices ring only rules that name them)"),
+    ],
+)
+async def test_r1_a_rule_that_is_wide_enough_for_what_we_ring_says_why_it_was_not_asked(
+    stores, source, reason
+):
+    wide = rule("wide", on=("*/*", "stripe/*"))
+    rules = [rule("named", on=(f"{source}/triage",)), wide, rule("far", on=("stripe/*",))]
+    await decided(stores, *rules, rang=(source, "triage"))
+
+    told = {one["rule"]: one for one in (await why(stores, *rules))["decisions"]}
+    assert told["named"]["action"] == "start"
+    assert (told["wide"]["action"], told["wide"]["reason"]) == ("ignore", reason)
+    (line,) = told["wide"]["trace"]
+    assert (line["expected"], line["held"]) == (["*/*", "stripe/*"], False)
+    assert told["far"]["reason"] == "no match: on"
+
+
+async def test_r1_a_rule_is_told_as_not_asked_though_its_run_is_woken_by_what_we_ring(stores):
+    wide, other = rule("wide", on=("*/*",)), rule("far", on=("stripe/*",))
+    waits = [wanted(rule="wide", patterns=("doorbell/*",))]
+    await decided(stores, wide, other, rang=("doorbell", "run.parked"), waits=waits)
+
+    shown = (await why(stores, wide, other))["decisions"]
+    assert [(one["rule"], one["action"]) for one in shown] == [
+        ("wide", "resume"),
+        ("wide", "ignore"),
+        ("far", "ignore"),
+    ]
+
+
+async def second(stores, *rules):
+    """Another event of the same key, with what was decided about it."""
+    await stores.inbox.keep([comment("e2")])
+    (entry,) = await stores.inbox.undecided(1)
+    found = decide(event_of(entry, json.loads(entry.body)), 10, known(*rules))
+    await stores.inbox.decide("e2", found, NOW)
+    return (await why(stores, *rules, event_id="e2"))["decisions"][0]
+
+
+async def paused_source(stores, name):
+    await stores.inbox.keep([replace(comment("w1"), source="operator")])
+    pause = Hold(what=Pausable.SOURCE, name=name, by="ann")
+    await stores.inbox.decide("w1", [], NOW, pause)
+
+
+async def released(stores, note):
+    (lease,) = await stores.inbox.claim(NOW, LEASE, 1)
+    await stores.inbox.release(lease.decision.id, lease.fence, NOW, note, count=False)
+
+
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        ("held: 1 run of triage is open", ", which is held: 1 run of triage is open"),
+        ("Temporal: UNAVAILABLE", ", which waits: Temporal: UNAVAILABLE"),
+        (None, ""),
+    ],
+)
+async def test_r1_what_is_behind_another_of_its_key_says_which_and_what_holds_that(
+    stores, note, said
+):
+    await decided(stores, rule())
+    if note is not None:
+        await released(stores, note)
+
+    told = await second(stores, rule())
+    assert told["behind"] == f"e1 of its key{said}"
+    assert standing(told) == f"behind e1 of its key{said}"
+    (first,) = (await event(stores))["decisions"]
+    assert first["behind"] is None
+
+
+async def test_r1_what_is_behind_what_another_source_rang_says_that_this_is_paused(stores):
+    both = rule(on=("*/*",))
+    await decided(stores, both, rang=("billing", "invoice.paid"))
+    await paused_source(stores, "billing")
+
+    said = "e1 of its key, which is held: source paused by ann"
+    assert (await second(stores, both))["behind"] == said
+
+
+async def test_r1_what_is_delivered_is_behind_nobody(stores):
+    await decided(stores, rule())
+    (lease,) = await stores.inbox.claim(NOW, LEASE, 1)
+    await stores.inbox.settle(lease.decision.id, lease.fence, NOW)
+
+    assert (await second(stores, rule()))["behind"] is None
 
 
 FITS = Leaf("action", Operator.EQ, "created")

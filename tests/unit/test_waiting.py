@@ -1,11 +1,13 @@
 """A5: a wait is registered once, ends once, and what it brings is said once; and notes, which are said once too."""
 
+import json
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from orchestrator.agent.conversation import transcript
 from orchestrator.agent.means import Means
 from orchestrator.agent.text.redacting import Redaction
 from orchestrator.agent.waiting import registering
@@ -267,6 +269,45 @@ async def test_a_place_that_another_note_has_taken_is_not_taken_again(house):
 
     assert not await note(house, event_id="e2")
     assert await note(house, ordinal=2, event_id="e2")
+
+
+async def test_a4_what_is_heard_before_one_turn_is_named_where_it_would_be_too_much(house):
+    """Sixty comments to a run that is parked would never fit before its next turn."""
+    later = [f"e{number}" for number in range(2, 7)]
+    await house.keep(*later, text="x" * 23_000)
+    for ordinal, event_id in enumerate(later, start=1):
+        assert await note(house, ordinal, turn=2, event_id=event_id)
+    noted = (await house.ledger.read(turns.noted, RUN))[2]
+
+    assert [len(text) > 23_000 for text in noted] == [True, True, True, False, False]
+    assert sum(map(len, noted)) < registering.MOST_HEARD + 1_000
+    assert "It is e5 (github/issue_comment" in noted[3]
+    assert "doorbell__event reads it" in noted[3]
+    assert await house.ledger.read(conversations.heard, RUN) == ["e1", *later]
+
+
+async def test_a4_another_turn_and_words_of_ours_have_room_of_their_own(house):
+    await house.keep("e2", "e3", text="x" * 23_000)
+    assert await note(house, text="y" * registering.MOST_HEARD)
+    assert await note(house, 2, event_id="e2")
+    assert await note(house, turn=2, event_id="e3")
+
+    said = await house.ledger.read(turns.noted, RUN)
+    assert [len(text) > 23_000 for turn in (1, 2) for text in said[turn]] == [True] * 3
+
+
+async def test_a4_a_wait_that_is_shown_no_more_names_the_event_that_ended_it(house):
+    await house.keep("e2", text="x" * 5_000)
+    await begun(house)
+    await end(house, WaitEnd.RESOLVED, "e2")
+    use = {"type": "tool_use", "id": "u1", "name": WAIT, "input": {}}
+    await house.ledger.write(turns.reply, RUN, 1, json.dumps([use]), "tool_use", None, AT)
+    whole = await transcript.of_run(house.means, RUN)
+    shorter = await transcript.cleared(house.means, RUN, 2, 1)
+
+    assert "xxxxx" in str(whole.messages)
+    assert "xxxxx" not in str(shorter.messages)
+    assert "doorbell__event reads e2 again" in str(shorter.messages)
 
 
 async def test_r3_what_was_folded_in_is_told_by_its_id_type_and_time(house):

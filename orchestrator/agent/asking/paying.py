@@ -12,6 +12,7 @@ from orchestrator.agent.asking.preparing import USEFUL_REPLY, Prepared, Question
 from orchestrator.agent.asking.purse import BROKEN, Purse, Room, Standings, dumped, in_force
 from orchestrator.agent.means import Means
 from orchestrator.agent.reply import Unavailable
+from orchestrator.configuration.bounds import bounds_of
 from orchestrator.database import Transaction
 from orchestrator.inbox.inbox import Entry
 from orchestrator.ledger import caps, reservations, shortfalls
@@ -19,7 +20,7 @@ from orchestrator.ledger.conversations import Conversation
 from orchestrator.ledger.reservations import Wish
 from orchestrator.ledger.shortfalls import Need, Payer
 from orchestrator.ledger.turns import Charge
-from orchestrator.rules.caps import Caps, Price
+from orchestrator.rules.caps import Price
 from workflows.messages import Ask
 from workflows.playbook import OverBudget
 
@@ -92,12 +93,14 @@ async def _found(means: Means, conversation: Conversation) -> Payer:
     decision = await means.inbox.decision(conversation.decision_id)
     entry = await means.inbox.entry(conversation.event_id)
     actor, named = _actor(entry)
+    rule = conversation.rule if decision is None else decision.cause
+    bounds = await bounds_of(means.ledger, means.configuration(), rule)
     return Payer(
         run_id=conversation.run_id,
-        rule=conversation.rule if decision is None else decision.cause,
+        rule=rule,
         actor=f"{conversation.source}:{actor}",
         named=f"{conversation.source}:{named}",
-        caps=dumped(Caps()),
+        caps=dumped(bounds.caps),
     )
 
 
@@ -123,10 +126,10 @@ async def _try(
     prepared, last = _fitting(purse, question, standings)
     if prepared is not None:
         return await _reserved(means, purse, question, asked, attempt, prepared, last)
-    words = last or purse.short(standings, question.charge(question.useful), alone.estimate)
-    words = words or SPENT
+    least = question.charge(question.useful)
+    words = last or purse.short(standings, least, alone.estimate) or SPENT
     if purse.caps.over is OverBudget.PARK:
-        return await _parked(means, purse, question, asked, words)
+        return await _parked(means, purse, question, asked, words + purse.beyond(least))
     return Over(over=purse.caps.over, words=words)
 
 

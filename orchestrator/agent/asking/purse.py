@@ -21,6 +21,8 @@ from orchestrator.rules.rule import Rule
 
 BROKEN: Final = "limits.yaml has a mistake, so nobody knows what may be spent: run `doorbell check`"
 
+BEYOND: Final = "; no new day lets it go on, for that turn alone needs {needed} at least: raise the cap of {whose}"
+
 TENTH: Final = Decimal("0.10")
 
 Standings = Mapping[Account, Standing]
@@ -86,6 +88,17 @@ class Purse:
                 up_to = most.input_tokens + most.output_tokens
                 return _spent_tokens(one, cap.tokens, standing, up_to)
         return None
+
+    def beyond(self, least: Charge) -> str:
+        """That no new day has room for it, where a whole cap is less than even `least`; empty where none is."""
+        tokens = least.input_tokens + least.output_tokens
+        for one in self.limited:
+            cap = one.cap
+            if cap.usd is not None and least.usd is not None and nano(least.usd) > nano(cap.usd):
+                return BEYOND.format(needed=f"{usd(least.usd)} USD", whose=one.whose)
+            if cap.tokens is not None and tokens > cap.tokens:
+                return BEYOND.format(needed=f"{tokens} tokens", whose=one.whose)
+        return ""
 
 
 def in_force(configuration: Configuration, payer: Payer, now: float) -> Purse:

@@ -15,6 +15,7 @@ from orchestrator.agent.means import Means, event
 from orchestrator.agent.text.untrusted import event_shown
 from orchestrator.agent.tools.offers import offers, without
 from orchestrator.agent.tools.toolset import curate
+from orchestrator.configuration.bounds import bounds_of
 from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.locks import content
 from orchestrator.database import Transaction
@@ -65,17 +66,18 @@ async def begin(means: Means, request: OpenRequest) -> RunRef:
 
 async def _wish(means: Means, decision: Decision, workflow_id: str) -> Wish | None:
     """What it asks for where its rule is limited; it is the last where others of its rule are held in the inbox."""
-    rules = means.configuration().rules
-    rule = next((one for one in rules if one.id == decision.cause), None)
-    if rule is None or rule.limits.concurrent is None:
+    bounds = await bounds_of(means.ledger, means.configuration(), decision.cause)
+    if bounds.concurrent is None:
         return None
     return Wish(
-        rule=rule.id,
-        most=rule.limits.concurrent,
+        rule=decision.cause,
+        most=bounds.concurrent,
         workflow_id=workflow_id,
         decision_id=decision.id,
         event_id=decision.event_id,
-        last=bool(await means.inbox.hasten(rule.id, 1, datetime.fromtimestamp(means.now(), UTC))),
+        last=bool(
+            await means.inbox.hasten(decision.cause, 1, datetime.fromtimestamp(means.now(), UTC))
+        ),
     )
 
 

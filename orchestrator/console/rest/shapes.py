@@ -27,6 +27,7 @@ class Decision(TypedDict):
     note: str | None
     due_at: str | None
     held: str | None
+    behind: str | None
     redelivery: int | None
     to: NotRequired[str]
     call: NotRequired[list[dict[str, Any]]]

@@ -25,6 +25,7 @@ decisions | fence | bigint | NO
 decisions | leased_until | bigint | YES
 decisions | again | bigint | YES
 decisions | flow | text | YES
+decisions | tallies | text | YES
 entries | position | bigint | NO | nextval('entries_position_seq'::regclass)
 entries | id | text | C | NO
 entries | source | text | C | NO
