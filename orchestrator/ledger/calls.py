@@ -15,6 +15,7 @@ from orchestrator.ledger import audit
 from orchestrator.ledger.schema import calls
 from orchestrator.ledger.upsert import leave
 from workflows.messages import CallState
+from workflows.own_tools import ASK
 from workflows.playbook import Effect
 
 APPLIED: Final = ":applied"
@@ -206,9 +207,11 @@ def before(connection: Connection, call: Call) -> int:
 def of_run(connection: Connection, run_id: str, cleared: int = 0, small: int = 0) -> list[Call]:
     """All calls of a conversation in the order they were asked for.
 
-    What was done up to the turn `cleared` comes without its content, unless that is no longer than `small`.
+    What was done up to the turn `cleared` comes without its content, unless that is no longer than `small`, or a
+    person's answer.
     """
     long_done = (calls.c.state == CallState.DONE) & (func.length(calls.c.content) > small)
+    long_done &= calls.c.alias != ASK
     content = case((long_done & calls.c.turn.between(1, cleared), None), else_=calls.c.content)
     columns: list[Any] = [column for column in calls.c if column is not calls.c.content]
     rows: Any = connection.execute(

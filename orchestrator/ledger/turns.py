@@ -181,6 +181,13 @@ def noted(connection: Connection, run_id: str) -> dict[int, list[str]]:
     return found
 
 
+def heard(connection: Connection, run_id: str, turn: int) -> int:
+    """The characters of all events that stand before a turn."""
+    of_turn = (notes.c.run_id == run_id, notes.c.turn == turn, notes.c.event_id.is_not(None))
+    said = select(func.coalesce(func.sum(func.length(notes.c.text)), 0)).where(*of_turn)
+    return int(connection.execute(said).scalar_one())
+
+
 def under_way(connection: Connection) -> frozenset[tuple[str, int]]:
     """The turns that were begun and have no reply, as (run, turn)."""
     begun = select(attempts.c.run_id, attempts.c.turn).where(attempts.c.state == "reserved")

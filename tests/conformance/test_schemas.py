@@ -24,7 +24,7 @@ def aged(connection):
         connection.execute(text(f"DROP INDEX {name}"))
     for name in ("pauses", "tallies"):
         connection.execute(text(f"DROP TABLE {name}"))
-    for name in ("again", "flow"):
+    for name in ("again", "flow", "tallies"):
         connection.execute(text(f"ALTER TABLE decisions DROP COLUMN {name}"))
     connection.execute(text("DELETE FROM migrations WHERE name <> 'm001_inbox'"))
 

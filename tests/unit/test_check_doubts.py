@@ -247,9 +247,7 @@ def test_an_event_that_github_does_not_have_is_a_warning(there):
 def test_r6_a_glob_that_no_event_of_github_fits_is_a_warning(there, on, said):
     text = rule().replace("github/issues.opened", f'"github/{on}"')
 
-    assert changed(there, text)[2] == [
-        f"2:7: no event of GitHub's that is known here fits {said}"
-    ]
+    assert changed(there, text)[2] == [f"2:7: no event of GitHub's that is known here fits {said}"]
 
 
 @pytest.mark.parametrize(
@@ -271,7 +269,15 @@ def test_r6_an_action_that_github_does_not_have_is_a_warning(there, on, said):
 @pytest.mark.parametrize(
     "on",
     [
-        *["issues.*", "issues.*ed", "*.opened", "push", "repository_dispatch.rebuild", "*", "issue*"],
+        *[
+            "issues.*",
+            "issues.*ed",
+            "*.opened",
+            "push",
+            "repository_dispatch.rebuild",
+            "*",
+            "issue*",
+        ],
         *["iss*ed", "pus?", "issue?.opened", "*.rebuilt", "repository_dispatch*rebuild", "rep*ild"],
     ],
 )

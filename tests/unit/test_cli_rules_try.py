@@ -115,7 +115,9 @@ onward:
         ("env:HOOKS", "env:HOOKS, headers: {A: env:SAID}", "env:HOOKS env:SAID"),
     ],
 )  # fmt: skip
-def test_r6_a_forward_that_goes_elsewhere_or_otherwise_is_a_change(there, monkeypatch, was, now, said):
+def test_r6_a_forward_that_goes_elsewhere_or_otherwise_is_a_change(
+    there, monkeypatch, was, now, said
+):
     for name in ("HOOKS", "OTHER", "SAID"):
         monkeypatch.setenv(name, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     (there.path.parent / "doorbell.d" / "rules" / "onward.yaml").write_text(ONWARD)

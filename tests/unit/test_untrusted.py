@@ -159,6 +159,16 @@ def test_a7_what_stands_within_the_room_is_shown_as_if_there_were_no_end(value, 
     assert data(tree(value, policy, room))[:room] == data(tree(value, policy))[:room]
 
 
+def test_a7_names_that_look_alike_hide_no_value():
+    value = {"a": "first", "a\u200b": "second", "\u200ba": "third", "a#1": "fourth"}
+
+    told = tree(value, STRIP)
+    assert list(told.values()) == list(value.values())
+    assert next(iter(told)) == "a"
+    many = {"\u200b" * count: count for count in range(2_000)}
+    assert list(tree(many, STRIP).values()) == list(range(2_000))
+
+
 def test_a7_of_a_great_payload_only_the_beginning_is_looked_at():
     rest = ["a\u200b" * 100_000] * 50
     value = {"first": "\u200b", "rest": rest}

@@ -5,6 +5,7 @@ cleared stays in the ledger and among the artifacts; the model is told what it w
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,7 @@ from typing import Any, Final
 from orchestrator.agent.conversation.weighing import Weight, weight
 from orchestrator.ledger.calls import Call
 from workflows.messages import CallState
+from workflows.own_tools import ASK, EVENT, SLEEP, WAIT
 from workflows.playbook import Effect
 
 SMALL: Final = 800
@@ -41,6 +43,9 @@ MOST_ATTACHED: Final = 90
 
 OPENING: Final = 1
 """The turn before which the event stands that opened the conversation; what it is about stays."""
+
+_NAMED: Final = re.compile(r'\n<event>\n\{"id":"([^"\\]+)"')
+"""How an event is named at the head of its block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +101,11 @@ def gains(
 
 
 def is_clearable(call: Call) -> bool:
-    """Whether a result may go: a long one of a call that was done, for what became of any other must be known."""
-    done = call.state is CallState.DONE
+    """Whether a result may go: a long one of a call that was done, for what became of any other must be known.
+
+    What a person answered stays: nobody else knows it, and nobody is asked a second time.
+    """
+    done = call.state is CallState.DONE and call.alias != ASK
     return done and len(json.dumps(call.content, ensure_ascii=False)) > SMALL
 
 
@@ -108,19 +116,25 @@ def is_cleared(call: Call, cleared: int) -> bool:
     return call.content is None or is_clearable(call)
 
 
-def instead(call: Call) -> list[dict[str, Any]]:
-    """What stands in the place of a cleared result."""
+def instead(call: Call, event_id: str | None = None) -> list[dict[str, Any]]:
+    """What stands in the place of a cleared result; a wait names the event that ended it."""
     kept = f" The whole result is kept as artifact {call.artifact}." if call.artifact else ""
     size = f": {call.size} bytes" if call.size else ""
-    return [{"type": "text", "text": f"[cleared to make room{size}.{kept} {_advice(call)}]"}]
+    return [
+        {"type": "text", "text": f"[cleared to make room{size}.{kept} {_advice(call, event_id)}]"}
+    ]
 
 
 def note_instead(text: str) -> str:
     """What stands in the place of a cleared note."""
-    return f"[cleared to make room: {len(text)} characters that were said here, an event or words about it]"
+    named = _NAMED.search(text)
+    again = f" {EVENT} reads {named[1]} again." if named else ""
+    return f"[cleared to make room: {len(text)} characters that were said here, an event or words about it.{again}]"
 
 
-def _advice(call: Call) -> str:
+def _advice(call: Call, event_id: str | None) -> str:
+    if call.alias in {WAIT, SLEEP}:
+        return f"It came and the wait is over; don't repeat it. {EVENT} reads {event_id or 'the event'} again."
     if call.effect is Effect.READ:
         return "Call the tool again if you still need it."
     return "The call was made and it was done; don't repeat it."

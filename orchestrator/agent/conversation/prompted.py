@@ -3,6 +3,7 @@
 Its words are its server's. They stand before the event, as what a user says, and never among the instructions.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -22,6 +23,9 @@ DEADLINE: Final = 30.0
 MOST: Final = 40_000
 """Characters of a prompt; a longer one is refused, for cut instructions are others."""
 WORDS: Final = 300
+
+_TAG: Final = re.compile(r"[<\ufe64\uff1c](?=[\s/\uff0f]*(?:prompt|event)\b)", re.IGNORECASE)
+"""Where a block would begin or end, to somebody who doesn't look closely."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +101,8 @@ def _begins(name: str, answer: Answered, policy: TextPolicy) -> Begins:
     said = [
         str(one.get("text") or f"[{one['type']} omitted]") for one in blocks(answer.content, policy)
     ]
-    # Nothing in it may close the block it stands in.
-    text = "\n\n".join(said).replace("</prompt", "<\\/prompt")
+    # Nothing in it may close the block it stands in, nor look like the event that follows.
+    text = _TAG.sub("&lt;", "\n\n".join(said))
     if len(text) > MOST or answer.truncated:
         raise PersonError(f"the prompt {name} is longer than {MOST} characters: shorten it")
     return Begins(name=name, text=text, digest=sha256(text.encode()).hexdigest())

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from orchestrator.agent.conversation import frozen as pins
-from orchestrator.agent.hands.convert import LIMIT, artifact_id, capped
+from orchestrator.agent.hands.convert import LIMIT, artifact_id, capped, worded
 from orchestrator.agent.hands.definitions import Answered
 from orchestrator.agent.text import untrusted
 from orchestrator.database import Transaction
@@ -25,7 +25,8 @@ def policy_of(connection: Transaction, run_id: str) -> TextPolicy:
 
 def answer_shown(said: Answered, policy: TextPolicy, limit: int = LIMIT) -> Answered:
     """What a server answered as the model is shown it; the whole of it stays as it came."""
-    content = untrusted.blocks(said.content, policy)
+    # Of what nobody sees, nothing may be left.
+    content = tuple(worded(untrusted.blocks(said.content, policy)))
     before, after = _length(said.content), _length(content)
     # Marks make a text longer, and a result full of them is no reason to pay for six.
     if after <= max(before, limit):

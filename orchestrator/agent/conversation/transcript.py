@@ -1,14 +1,14 @@
 """What was said in a conversation, as the ledger keeps it, and what of it is shown no more; it asks no model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from orchestrator.agent.conversation import clearing, prompt, withholding
 from orchestrator.agent.conversation.weighing import Weight
 from orchestrator.agent.means import Means
 from orchestrator.database import Transaction
-from orchestrator.ledger import calls, clearings, turns
+from orchestrator.ledger import calls, clearings, turns, waits
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.turns import Turn
 from workflows.messages import CallState
@@ -20,17 +20,21 @@ MADE: Final = frozenset({CallState.DONE, CallState.FAILED, CallState.UNKNOWN, Ca
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
-    """All rows of a conversation; what is long up to the turn `cleared` is not shown, nor read."""
+    """All rows of a conversation; what is long up to the turn `cleared` is not shown, nor read.
+
+    `ended_by` names the event that ended a wait, by the id of its call.
+    """
 
     turns: Sequence[Turn]
     notes: Mapping[int, Sequence[str]]
     calls: Sequence[Call]
     cleared: int
+    ended_by: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def messages(self) -> list[prompt.Message]:
         """As the model is shown it. Raises Bug when a call has no answer."""
-        told = prompt.conversation(self.notes, self.turns, self.calls, self.cleared)
+        told = prompt.conversation(self.notes, self.turns, self.calls, self.cleared, self.ended_by)
         return withholding.fitting(told)
 
     @property
@@ -74,4 +78,9 @@ def _read(connection: Transaction, run_id: str) -> Transcript:
         notes=turns.noted(connection, run_id),
         calls=calls.of_run(connection, run_id, through, clearing.SMALL),
         cleared=through,
+        ended_by={
+            wait.call_id: wait.event_id
+            for wait in waits.of_run(connection, run_id)
+            if wait.event_id
+        },
     )

@@ -43,10 +43,10 @@ def answered(result: Mapping[str, Any], *, limit: int = LIMIT) -> Answered:
     """A `CallToolResult` in wire form as blocks for a `tool_result`, capped, with the whole beside it."""
     is_error = result.get("isError") is True
     full, media_type = _full(result)
-    blocks = list(_meaningful(_block(item) for item in result.get("content") or ()))
-    if not _worded(blocks) and result.get("structuredContent") is not None:
+    blocks = _meaningful(_block(item) for item in result.get("content") or ())
+    if not _has_text(blocks) and result.get("structuredContent") is not None:
         blocks = [_text(_json(result["structuredContent"])), *blocks]
-    blocks = [_text("(no output)")] if not blocks else list(_affordable(blocks, is_error=is_error))
+    blocks = list(_affordable(worded(blocks), is_error=is_error))
     content, truncated = capped(_few(blocks), limit, artifact_id(full))
     return Answered(
         content=content,
@@ -60,6 +60,11 @@ def answered(result: Mapping[str, Any], *, limit: int = LIMIT) -> Answered:
 def failed(message: str) -> Answered:
     """An error in words, as if the tool had said it."""
     return answered({"content": [{"type": "text", "text": message}], "isError": True})
+
+
+def worded(blocks: Iterable[Block]) -> list[Block]:
+    """The same without texts that say nothing; where nothing is left, that in words."""
+    return _meaningful(blocks) or [_text("(no output)")]
 
 
 def artifact_id(full: bytes) -> str:
@@ -91,7 +96,7 @@ def _block(item: Mapping[str, Any]) -> Block:
             return _text(f"[content of type {item.get('type')!r} omitted: it can't be shown here]")
 
 
-def _worded(blocks: Iterable[Block]) -> bool:
+def _has_text(blocks: Iterable[Block]) -> bool:
     """Whether there is text; servers repeat there what is structured."""
     return any(block["type"] == "text" for block in blocks)
 
@@ -186,9 +191,9 @@ def _cut(text: str, limit: int, artifact: str) -> str:
     return text[:head] + marker + text[-tail:]
 
 
-def _meaningful(blocks: Iterable[Block]) -> Iterator[Block]:
+def _meaningful(blocks: Iterable[Block]) -> list[Block]:
     # The API refuses text blocks of nothing but white space.
-    return (block for block in blocks if block["type"] != "text" or block["text"].strip())
+    return [block for block in blocks if block["type"] != "text" or block["text"].strip()]
 
 
 def _text(text: str) -> Block:

@@ -26,6 +26,7 @@ _PLAIN: Final = re.compile(
     r"https?://[^\s@?#]*|[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?|[.~]?/[\w./ -]*|\d{1,9}|[a-z]+|[A-Z]+"
 )
 _NAMED_SECRET: Final = re.compile(r"TOKEN|KEY|SECRET|PASS|AUTH|CRED|PWD|SIGN", re.IGNORECASE)
+_AUTHORIZATION: Final = re.compile(r"(bearer|basic|token)\s+(\S.*)", re.IGNORECASE)
 _PLACE: Final = re.compile(r"\[secret (?:env:[A-Za-z_][A-Za-z0-9_]*|file:[^\]\n]+|[A-Z_]+)\]")
 
 
@@ -133,9 +134,30 @@ def _forms(value: str) -> Iterator[str]:
     if len(value) < SHORTEST:
         return
     yield value
+    for credential in _credentials(value):
+        yield from _forms(credential)
     yield from _escaped(value)
     encoded = _encoded(value.encode("utf-8", "replace"))
     yield from (form for form in encoded if len(form) >= SHORTEST_ENCODED)
+
+
+def _credentials(value: str) -> Iterator[str]:
+    """What is secret by itself in the value of an `Authorization` header: servers repeat it without its scheme."""
+    found = _AUTHORIZATION.fullmatch(value)
+    if found is not None:
+        scheme, credential = found.groups()
+        yield credential
+        if scheme.lower() == "basic":
+            yield _password(credential)
+
+
+def _password(credential: str) -> str:
+    try:
+        user, _, password = base64.b64decode(credential).decode("utf-8", "replace").partition(":")
+    except ValueError:
+        return ""
+    # Some give their key for a name, and no password.
+    return password or user
 
 
 def _escaped(value: str) -> Iterator[str]:

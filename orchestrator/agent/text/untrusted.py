@@ -32,7 +32,18 @@ _UNSEEN: Final = re.compile(
 )
 # One that is never closed hides the rest of the page.
 _COMMENT: Final = re.compile(r"<!--.*?(?:--!?>|\Z)", re.DOTALL)
-_SELECTOR: Final = re.compile("[\ufe00-\ufe0f\u180b-\u180d\u180f]")
+# https://www.unicode.org/Public/UCD/latest/ucd/emoji/emoji-variation-sequences.txt, its blocks as wholes
+_PICTURE: Final = re.compile(
+    "[\xa9\xae\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u24c2\u25aa-\u27bf\u2934\u2935"
+    "\u2b05-\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
+)
+# A selector is a sign nobody sees; elsewhere than behind what takes it, each hides some bits.
+_SELECTED: Final = (
+    (_PICTURE, re.compile("[\ufe0e\ufe0f]")),
+    (re.compile("[\u1820-\u18aa]"), re.compile("[\u180b-\u180d\u180f]")),
+)
+_KEY: Final = re.compile("[0-9#*]")
+_KEYCAP: Final = "\u20e3"
 _JOINED: Final = re.compile("\ufe0f?\u200d")
 _JOINER: Final = re.compile("[\u200c\u200d]")
 _LETTER_THAT_JOINS: Final = re.compile(
@@ -43,7 +54,6 @@ _FLAGS: Final = frozenset(
     for region in ("gbeng", "gbsct", "gbwls")
 )
 _BLACK_FLAG: Final = "\U0001f3f4"
-_PICTURES: Final = frozenset({"So", "Sk"})
 
 
 def shown(text: str, policy: TextPolicy, room: int = ENDLESS) -> str:
@@ -81,11 +91,21 @@ class _Walk:
             case str():
                 return self._text(value)
             case Mapping():
-                return {self._text(str(name)): self.over(one) for name, one in value.items()}
+                return self._members(value)
             case list() | tuple():
                 return [self.over(one) for one in value]
             case _:
                 return value
+
+    def _members(self, value: Mapping[Any, Any]) -> dict[str, Any]:
+        told: dict[str, Any] = {}
+        for name, one in value.items():
+            shown_as = self._text(str(name))
+            # Two names may differ in what nobody sees alone, and neither hides the other.
+            while shown_as in told:
+                shown_as = f"{shown_as}#{len(told)}"
+            told[shown_as] = self.over(one)
+        return told
 
     def _text(self, text: str) -> str:
         if self.room < 0:
@@ -172,17 +192,15 @@ def _ordinary(found: re.Match[str]) -> bool:
         text[max(found.start() - 1, 0) : found.start()],
         text[found.end() : found.end() + 1],
     )
-    if _SELECTOR.fullmatch(run):
-        return bool(before.strip())
-    if _JOINED.fullmatch(run) and _is_picture(before) and _is_picture(after):
+    if any(kind.fullmatch(before) and selector.fullmatch(run) for kind, selector in _SELECTED):
+        return True
+    if run == "\ufe0f" and _KEY.fullmatch(before):
+        return after == _KEYCAP
+    if _JOINED.fullmatch(run) and _PICTURE.fullmatch(before) and _PICTURE.fullmatch(after):
         return True
     if _JOINER.fullmatch(run):
         return _LETTER_THAT_JOINS.fullmatch(before) is not None
     return before == _BLACK_FLAG and run in _FLAGS
-
-
-def _is_picture(char: str) -> bool:
-    return bool(char) and unicodedata.category(char) in _PICTURES
 
 
 def _code(char: str) -> str:

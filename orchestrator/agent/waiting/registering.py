@@ -4,6 +4,7 @@ It wakes nobody: that is the dispatcher's part, which finds the wait by its key.
 """
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.agent import counting
@@ -32,12 +33,24 @@ from workflows.messages import (
     Waiting,
     WaitRequest,
 )
-from workflows.own_tools import BUILTIN, SLEEP
+from workflows.own_tools import BUILTIN, EVENT, SLEEP
 
 DEFAULT = "7d"
 LONGEST = timedelta(days=30)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 KEYS_TOLD = 10
+
+MOST_HEARD = 3 * prompt.EVENT_LIMIT
+"""Characters of all events together that are shown before one turn; the others are named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What is put before a turn, whole and by its name alone; our own words have no name."""
+
+    text: str
+    brief: str
+    position: int
 
 
 def duration(text: str) -> timedelta:
@@ -143,13 +156,15 @@ async def note(means: Means, noted: Note) -> Noted:
     """Put words or an event before the next turn; an event the conversation has heard is not said twice."""
     if noted.wait_id is not None and await _says_too_late(means, noted.event_id):
         return await means.ledger.write(_lapsed, noted, noted.wait_id, means.now())
-    text, position = noted.text, 0
+    text, position, brief = noted.text, 0, ""
     if noted.folded:
         text = await _folded(means, noted.folded)
     if noted.event_id is not None:
         words = "Another event of this run's key came in."
         text, position = await told.block(means, noted.run_id, noted.event_id, words)
-    stands, ended = await means.ledger.write(_noted, noted, text, position, means.now())
+        brief = f"{words} It is {await told.named(means, [noted.event_id])}; {EVENT} reads it."
+    heard = Heard(text=text, brief=brief, position=position)
+    stands, ended = await means.ledger.write(_noted, noted, heard, means.now())
     if ended is not None:
         counting.reopened(means, ended)
     return stands
@@ -236,6 +251,12 @@ def _ended(
     return True
 
 
+def _fitting(connection: Transaction, noted: Note, heard: Heard) -> str:
+    """The event as far as there is room before its turn: what stands there is cleared by nobody."""
+    said = turns.heard(connection, noted.run_id, noted.turn)
+    return heard.brief if heard.brief and said + len(heard.text) > MOST_HEARD else heard.text
+
+
 def _lapsed(connection: Transaction, noted: Note, wait_id: str, at: float) -> Noted:
     place, event_id = (noted.run_id, noted.turn, noted.ordinal), noted.event_id
     text = callbacks.lapse(connection, wait_id, at) if turns.free(connection, *place) else ""
@@ -252,7 +273,7 @@ def _stands(connection: Transaction, noted: Note) -> Noted:
 
 
 def _noted(
-    connection: Transaction, noted: Note, text: str, position: int, at: float
+    connection: Transaction, noted: Note, heard: Heard, at: float
 ) -> tuple[Noted, Conversation | None]:
     """Whether it stands there, and the conversation as it had ended where this reopens it."""
     ended = None
@@ -261,9 +282,9 @@ def _noted(
     place, event_id = (noted.run_id, noted.turn, noted.ordinal), noted.event_id
     if turns.free(connection, *place) and (
         event_id is None
-        or conversations.hear(connection, noted.run_id, event_id, position, "handed in", at)
+        or conversations.hear(connection, noted.run_id, event_id, heard.position, "handed in", at)
     ):
-        turns.note(connection, *place, text, event_id)
+        turns.note(connection, *place, _fitting(connection, noted, heard), event_id)
         # Only what is new reopens it: an attempt that was left behind may say this long after the end.
         ended = conversations.reopen(connection, noted.run_id, at)
     return _stands(connection, noted), ended
