@@ -9,6 +9,7 @@ from orchestrator.ledger import approvals, calls, conversations, turns, waits
 from orchestrator.ledger.calls import Call
 from orchestrator.ledger.waits import PREPARED
 from orchestrator.rehearsal.runs import Account, Made, unmarked
+from workflows.own_tools import BUILTIN
 from workflows.playbook import Effect
 
 
@@ -18,6 +19,7 @@ def account(connection: Transaction, run_id: str) -> Account:
     made = [call for call in calls.of_run(connection, run_id) if call.turn]
     replies, spent = turns.replied(connection, run_id), turns.spent(connection, run_id)
     rested = set(_rested(connection, run_id))
+    stood = (call.turn for call in made if call.call_id in rested and _rests(call))
     return Account(
         run_id=run_id,
         event_id=conversation.event_id,
@@ -32,7 +34,7 @@ def account(connection: Transaction, run_id: str) -> Account:
         usd=spent.usd,
         unpriced=spent.unpriced,
         calls=tuple(map(_made, made)),
-        waited=min((call.turn for call in made if call.call_id in rested), default=None),
+        waited=min(stood, default=None),
         said=_text(replies[-1].content) if replies else "",
         heard=len(conversations.heard(connection, run_id)),
     )
@@ -43,6 +45,11 @@ def _rested(connection: Transaction, run_id: str) -> Iterator[str]:
     waited = waits.of_run(connection, run_id)
     yield from (wait.call_id for wait in waited if wait.state != PREPARED)
     yield from (one.call_id for one in approvals.of_run(connection, run_id))
+
+
+def _rests(call: Call) -> bool:
+    """Whether a rehearsal would stand still there too: a write it only proposes, and goes on."""
+    return call.effect is Effect.READ or call.server == BUILTIN
 
 
 def _made(call: Call) -> Made:

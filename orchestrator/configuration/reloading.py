@@ -1,12 +1,12 @@
 """The configuration in force: read at the start, read again when it changed, taken only if that breaks nothing.
 
 Whoever uses it asks each time for what is in force and gets one whole configuration, never halves of two. A start
-runs what is sound. A reload that brings a mistake which wasn't there is rejected as a whole, and told.
+runs what is sound. A reload that brings a mistake which wasn't there, or loses a rule by one that was, is rejected as
+a whole, and told.
 """
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,6 +18,7 @@ from orchestrator.configuration.configuration import Configuration
 from orchestrator.configuration.former import former_of
 from orchestrator.configuration.reading import Reading
 from orchestrator.configuration.watching import Stamps, Watch, watched
+from orchestrator.configuration.worsening import worsened
 from orchestrator.database import Database
 from orchestrator.errors import Mistake
 from orchestrator.ledger import configurations
@@ -174,8 +175,8 @@ class Reloading:
         if reading.made_of == self._made_of and not asked:
             return
         before, after = self.loaded.configuration, reading.configuration
-        mistakes = [*after.mistakes, *self.vet(after)]
-        if worse(mistakes, before.mistakes):
+        mistakes = worsened(before, after, self.vet(after))
+        if mistakes:
             self.count(Reloaded.REJECTED)
             self._reject(reading, mistakes)
         else:
@@ -243,15 +244,6 @@ class Reloading:
         with suppress(TimeoutError):
             async with asyncio.timeout(self.look_every):
                 await self._asked.wait()
-
-
-def worse(after: Sequence[Mistake], before: Sequence[Mistake]) -> bool:
-    """Whether there is a mistake that wasn't there before, wherever in its file it stood."""
-    return bool(_counted(after) - _counted(before))
-
-
-def _counted(mistakes: Sequence[Mistake]) -> Counter[tuple[str, str]]:
-    return Counter((mistake.file, mistake.message) for mistake in mistakes)
 
 
 def _ns(moment: datetime) -> int:

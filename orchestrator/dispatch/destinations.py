@@ -55,12 +55,16 @@ class Standing:
 
 @dataclass(kw_only=True, slots=True)
 class Destinations(Forwards):
-    """Everywhere the rules forward to. `configuration` answers with what is in force now."""
+    """Everywhere the rules forward to. `configuration` answers with what is in force now.
+
+    `redact` takes the secrets out of what a destination says, also those that stand inside a header's value.
+    """
 
     configuration: Callable[[], Configuration]
     now: Callable[[], datetime]
     poster: Poster
     log: Any
+    redact: Callable[[str], str]
     counts: DispatchInstruments = field(default_factory=uncounted)
     breakers: dict[str, Breaker] = field(default_factory=dict)
 
@@ -83,7 +87,7 @@ class Destinations(Forwards):
         began = self.now()
         with self._counted(decision.rule, began):
             answer = await self._posted(destination, post, decision)
-            _judge(answer, destination, self.now())
+            _judge(answer, destination, self.now(), self.redact)
 
     @contextmanager
     def _counted(self, rule: str, began: datetime) -> Iterator[None]:
@@ -132,7 +136,7 @@ class Destinations(Forwards):
         try:
             answer = await self.poster.post(post)
         except Failed as failed:
-            error = _plain(str(failed), destination)
+            error = _plain(str(failed), destination, self.redact)
             self.log.warning("forward.failed", error=error, **said)
             self._learn(name, sent.round, error)
             raise Undeliverable(f"{name}: {error}") from None
@@ -154,6 +158,7 @@ def destinations(
     now: Callable[[], datetime],
     log: Any,
     *,
+    redact: Callable[[str], str],
     counts: DispatchInstruments | None = None,
     resolve: Resolve | None = None,
     tls: ssl.SSLContext | None = None,
@@ -165,6 +170,7 @@ def destinations(
         now=now,
         poster=poster,
         log=log,
+        redact=redact,
         counts=counts or uncounted(),
     )
 
@@ -207,9 +213,11 @@ def _headers(
     return list({**ALWAYS, **own, **ours}.items())
 
 
-def _judge(answer: Answer, destination: Destination, now: datetime) -> None:
+def _judge(
+    answer: Answer, destination: Destination, now: datetime, redact: Callable[[str], str]
+) -> None:
     """Return if it was taken. Raises as `Forwards.forward` does."""
-    words = _plain(answer.words.decode("utf-8", "replace"), destination)
+    words = _plain(answer.words.decode("utf-8", "replace"), destination, redact)
     said = f"{destination.label} answered {answer.status}{f': {words}' if words else ''}"
     match answer.status // 100:
         case 2:
@@ -228,11 +236,11 @@ def _failure(answer: Answer) -> str | None:
     return None if well else f"it answered {answer.status}"
 
 
-def _plain(words: str, destination: Destination) -> str:
+def _plain(words: str, destination: Destination, redact: Callable[[str], str]) -> str:
     """A stranger's words in one short line, without our secrets: they come into our inbox and logs."""
     for secret in _secrets_of(destination):
         words = words.replace(secret, "***")
-    line = " ".join("".join(c if c.isprintable() else " " for c in words).split())
+    line = " ".join("".join(c if c.isprintable() else " " for c in redact(words)).split())
     return line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
 
 

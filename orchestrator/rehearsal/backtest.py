@@ -4,10 +4,9 @@ Only rules are asked: runs that wait, limits, and what earlier events led to are
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import PurePath
-from typing import Any
 
 from orchestrator.dispatch.decide import Known, decide
 from orchestrator.events import Event
@@ -15,6 +14,7 @@ from orchestrator.inbox.inbox import Action, Decision
 from orchestrator.rehearsal.testing import Answer, answered
 from orchestrator.rules.rule import Rule
 from orchestrator.rules.rulebook import Rulebook
+from orchestrator.secrets import Secret
 from orchestrator.sources.source import Source
 
 
@@ -64,7 +64,7 @@ class Backtest:
             left = None if pair.today is None else before.get(pair.today.id)
             right = None if pair.candidate is None else after.get(pair.candidate.id)
             if _acts(left) or _acts(right):
-                yield _shift(pair.name, left, right)
+                yield _shift(pair, left, right)
 
     def _decided(self, event: Event, rules: Rulebook) -> dict[str, Decision]:
         source = self.sources[event.source]
@@ -125,17 +125,36 @@ def said(answer: Answer | None) -> str:
         return answer.reason
     what = " ".join(word for word in (answer.action, answer.playbook) if word)
     given = f" with {dict(answer.with_)}" if answer.with_ else ""
-    return f"{what}{given}, key {answer.key or '-'}"
+    more = "".join(f", {word}" for word in (answer.stage, *_flow(answer), *_where(answer)) if word)
+    return f"{what}{given}, key {answer.key or '-'}{more}"
+
+
+def _flow(answer: Answer) -> Iterator[str]:
+    if answer.flow is not None:
+        yield f"mode {answer.flow.mode}"
+        if together := answer.flow.coalesce:
+            yield f"coalesce {together.quiet:g}s within {together.within:g}s"
+
+
+def _where(answer: Answer) -> Iterator[str]:
+    """Where it goes, as far as that may be shown: a path may be a secret."""
+    if to := answer.forward:
+        yield f"to {to.label}{' (private)' if to.private else ''}"
+        texts = (*to.secrets, *to.headers.values())
+        yield " ".join(one.reference for one in texts if isinstance(one, Secret))
 
 
 def _acts(decision: Decision | None) -> bool:
     return decision is not None and decision.action is not Action.IGNORE
 
 
-def _shift(rule: str, left: Decision | None, right: Decision | None) -> Shift:
-    before = None if left is None else answered(left)
-    after = None if right is None else answered(right)
-    return Shift(rule=rule, change=_change(before, after), before=before, after=after)
+def _shift(pair: Pair, left: Decision | None, right: Decision | None) -> Shift:
+    before, after = _answer(left, pair.today), _answer(right, pair.candidate)
+    return Shift(rule=pair.name, change=_change(before, after), before=before, after=after)
+
+
+def _answer(decision: Decision | None, rule: Rule | None) -> Answer | None:
+    return None if decision is None or rule is None else answered(decision, rule)
 
 
 def _change(before: Answer | None, after: Answer | None) -> Change:
@@ -149,5 +168,6 @@ def _change(before: Answer | None, after: Answer | None) -> Change:
     return Change.SAME if _does(before) == _does(after) else Change.OTHERWISE
 
 
-def _does(answer: Answer) -> tuple[str | None, str | None, Mapping[str, Any]]:
-    return answer.action, answer.playbook, answer.with_
+def _does(answer: Answer) -> Answer:
+    """All that it does, without why."""
+    return replace(answer, reason="", trace=())

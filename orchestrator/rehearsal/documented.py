@@ -1,13 +1,17 @@
 """Whether GitHub documents an event that a file names; pure, and what it documents since is only not known here."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
+from orchestrator.rehearsal.conditions import overlap
 from orchestrator.rules.load import closest
 from orchestrator.rules.operators import is_glob, like
 from orchestrator.sources.github import GithubDialect
 from orchestrator.sources.github_actions import ACTIONS
 from orchestrator.sources.github_shapes import SHAPES
 from orchestrator.sources.source import Source
+
+NAMES: Final = frozenset({*SHAPES, *ACTIONS})
 
 
 def unknown(pattern: str, sources: Sequence[Source]) -> Iterator[str]:
@@ -16,13 +20,25 @@ def unknown(pattern: str, sources: Sequence[Source]) -> Iterator[str]:
     ours = [one for one in sources if like(one.name, source)]
     event, _, action = type_.partition(".")
     github = bool(ours) and all(isinstance(one.dialect, GithubDialect) for one in ours)
-    if github and not is_glob(event):
-        known = event in SHAPES or event in ACTIONS
-        yield from _unknown_action(event, action) if known else _unknown_event(event)
+    if github and is_glob(event):
+        yield from () if any(_may_fit(type_, name) for name in NAMES) else _unfit(type_, event)
+    elif github:
+        yield from _unknown_action(event, action) if event in NAMES else _unknown_event(event)
+
+
+def _may_fit(glob: str, event: str) -> bool:
+    """Whether a type of this event, with one of its actions or without any, may fit the glob."""
+    types = [f"{event}.{action}" for action in ACTIONS.get(event, ("*",))]
+    return any(overlap(glob, type_) for type_ in types or (event,))
+
+
+def _unfit(glob: str, event: str) -> Iterator[str]:
+    near = _only_near(closest(event, NAMES))
+    yield f"no event of GitHub's that is known here fits {glob!r}{near}"
 
 
 def _unknown_event(event: str) -> Iterator[str]:
-    near = closest(event, {*SHAPES, *ACTIONS})
+    near = closest(event, NAMES)
     yield f"GitHub has no event {event!r} that is known here{_only_near(near)}"
 
 

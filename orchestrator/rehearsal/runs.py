@@ -32,8 +32,9 @@ class Made:
 class Account:
     """A run from its opening to where it stands; `usd` leaves out the `unpriced` attempts.
 
-    `waited` is the turn in which it first waited for an event, a time or a person; `said` are its last words. `heard`
-    counts its events, the one that opened it included.
+    `waited` is the turn in which it first waited for an event, a time or a person as a rehearsal would too: a write is
+    only proposed there, and waits for nobody. `said` are its last words. `heard` counts its events, the one that opened
+    it included.
     """
 
     run_id: str

@@ -17,9 +17,10 @@ from orchestrator.rehearsal.reading import Proof, event_in, proof_of
 from orchestrator.rehearsal.requests import Request, RequestError, parsed
 from orchestrator.rules.match import on
 from orchestrator.rules.operators import is_glob, same
-from orchestrator.rules.rule import Example, Finding, Match, Rule
+from orchestrator.rules.rule import Destination, Example, Finding, Match, Rule
 from orchestrator.rules.steps import CALL, are_called
 from orchestrator.sources.source import Source
+from workflows.flow import Flow
 
 RUN = "run"
 CALLS = "call"
@@ -68,7 +69,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a rule says to an event. `action` is None where it does nothing."""
+    """What a rule says to an event. `action` is None where it does nothing.
+
+    `flow` is None where no other event comes to the same run, `forward` where it goes nowhere.
+    """
 
     action: str | None
     reason: str
@@ -76,6 +80,9 @@ class Answer:
     with_: Mapping[str, Any]
     playbook: str | None
     trace: tuple[Finding, ...]
+    stage: str | None = None
+    flow: Flow | None = None
+    forward: Destination | None = None
 
     @property
     def failed(self) -> Finding | None:
@@ -112,15 +119,15 @@ def answer_of(rule: Rule, event: Event, source: Source, rules: Sequence[Rule]) -
     known = Known(rules=beside, waits=[], own_actors=source.own_actors, runs={}, configuration="")
     decided = [one for one in decide(event, 1, known) if one.cause == rule.id]
     if decided:
-        return answered(decided[0])
+        return answered(decided[0], rule)
     finding = on(rule, event)
     return Answer(
         action=None, reason="no match: on", key=None, with_={}, playbook=None, trace=(finding,)
     )
 
 
-def answered(decision: Decision) -> Answer:
-    """What a decision says, without what only a delivery needs."""
+def answered(decision: Decision, rule: Rule) -> Answer:
+    """What a decision by this rule says, without what only a delivery needs."""
     acts = decision.action is not Action.IGNORE
     does = CALLS if are_called(decision.playbook) else RUN
     started = decision.action is Action.START
@@ -132,6 +139,9 @@ def answered(decision: Decision) -> Answer:
         with_=decision.with_ if started else {},
         playbook=(decision.playbook or "").removeprefix(CALL) or None if acts else None,
         trace=decision.trace,
+        stage=decision.stage if started else None,
+        flow=decision.flow if started and keyed else None,
+        forward=rule.forward if acts else None,
     )
 
 
