@@ -7,6 +7,7 @@ declared, so that nothing but slugs, numbers and yes or no can ever stand in the
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import unquote
@@ -141,7 +142,9 @@ def _path_flaws(path: str, inputs: Mapping[str, InputType]) -> Iterator[str]:
     if root != "with" or not name:
         yield f"only inputs may stand in the prose, as {{{{ with.name }}}}; got {path!r}"
     elif name not in inputs:
-        yield f"the prose uses with.{name}, which is not among the inputs"
+        near = get_close_matches(name, sorted(inputs), n=1, cutoff=0.6)
+        hint = f"; did you mean 'with.{near[0]}'?" if near else ""
+        yield f"the prose uses with.{name}, which is not among the inputs{hint}"
     elif inputs[name] is InputType.TEXT:
         yield (
             f"with.{name} is text and may be a stranger's words: it may not stand in the prose "

@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
-
+from orchestrator.agent.hands.fitting import faults
 from orchestrator.rules.operators import asks, same
 from orchestrator.rules.rule import Operator
 from workflows.playbook import Allowed
@@ -183,8 +182,7 @@ def _kinds(prop: Any) -> Iterator[str | None]:
 def _fitting(prop: Any, values: Sequence[Any], definitions: Mapping[str, Any]) -> list[Any]:
     """Those of the values that the schema of an argument takes, alone or in a list."""
     schema = {**definitions, "properties": {"it": prop}}
-    taken = Draft202012Validator(schema)
-    return [one for one in values if any(taken.is_valid({"it": it}) for it in (one, [one]))]
+    return [one for one in values if any(not faults(schema, {"it": it}) for it in (one, [one]))]
 
 
 def _must_be_given(prop: Mapping[str, Any], allowed: Allowed) -> bool:

@@ -14,14 +14,14 @@ MOST = 20_000
 """Characters of an event that one call shows."""
 
 # Python's `$` also matches before a last line break, and such a text would match no event.
-EVENT_PATTERN = r"^[A-Za-z0-9_-]{1,50}/[A-Za-z0-9_.?*-]{1,50}(?!\n)$"
+EVENT_PATTERN = r"^[A-Za-z0-9_-]{1,50}/[A-Za-z0-9_.?*-]{1,50}$"
 UNTIL_PATTERN = (
     r"^([1-9][0-9]{0,4}[smhd]"
-    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2}))(?!\n)$"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2}))$"
 )
-TIMEOUT_PATTERN = r"^[1-9][0-9]{0,4}[smhd](?!\n)$"
+TIMEOUT_PATTERN = r"^[1-9][0-9]{0,4}[smhd]$"
 
-PERSON_PATTERN = r"^(role:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}(?!\n)$"
+PERSON_PATTERN = r"^(role:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
 WAITING: Final[Definition] = {
     "name": WAIT,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import ValidationError
 
 from orchestrator.agent.hands.convert import alias, described
 from orchestrator.agent.hands.definitions import (
@@ -20,6 +20,7 @@ from orchestrator.agent.hands.definitions import (
     definition_hash,
 )
 from orchestrator.agent.hands.effects import Origin, effect_of
+from orchestrator.agent.hands.fitting import faults
 from orchestrator.agent.hands.schemas import repair
 from orchestrator.agent.text.untrusted import hidden_characters, shown, texts
 from orchestrator.agent.tools.arguments import Policy, breaches, crowded, misfits, narrowed
@@ -178,7 +179,7 @@ def not_allowed(name: str, wrong: Sequence[str]) -> str | None:
 
 def complaints(name: str, schema: Mapping[str, Any], arguments: Any) -> str | None:
     """What is wrong with arguments under a schema that `repair` has made sound; None when nothing is."""
-    errors = sorted(Draft202012Validator(schema).iter_errors(arguments), key=lambda e: e.json_path)
+    errors = faults(schema, arguments)
     if not errors:
         return None
     lines = [f"- {_complaint(error)}" for error in errors[:MAX_COMPLAINTS]]
@@ -338,10 +339,8 @@ def _misfits(full_name: str, schema: Mapping[str, Any], pinned: Mapping[str, Any
     for name, value in pinned.items():
         if value is LATER:
             continue
-        validator = Draft202012Validator(
-            {**definitions, "properties": {name: schema["properties"][name]}}
-        )
-        for error in validator.iter_errors({name: value}):
+        taken = {**definitions, "properties": {name: schema["properties"][name]}}
+        for error in faults(taken, {name: value}):
             yield f"bind: {full_name} doesn't take this value for {_complaint(error)}"
 
 

@@ -25,7 +25,7 @@ def strange(
     """
     names = schema["properties"]
     others = [name for name in arguments if name not in names and name not in fixed]
-    if names and not any(word in schema for word in _OPENING):
+    if (names or fixed) and not any(word in schema for word in _OPENING):
         return others
     looks, guarded = {*map(bare, names)}, {*map(bare, (*fixed, *limited))}
     return [
