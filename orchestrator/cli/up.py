@@ -40,7 +40,7 @@ LOOPBACK = "127.0.0.1"
 SERVICE_BOOT = 60.0
 WORKER_BOOT = timedelta(seconds=60)
 STOP_ORDER = ("service", "worker", "temporal")
-PATIENCE: Mapping[str, float] = {"service": 15.0, "worker": 35.0, "temporal": 10.0}
+PATIENCE: Mapping[str, float] = {"service": 20.0, "worker": 35.0, "temporal": 10.0}
 """Seconds between SIGTERM and SIGKILL: longer than what each allows itself to drain."""
 HANGUP_TAKES = 0.1
 """Seconds."""

@@ -103,8 +103,10 @@ def _stands_on(value: Any) -> tuple[str, ...]:
 
 
 def _unclear(on: Sequence[str], flaws: Sequence[Flaw], around: Surroundings, at: Place) -> bool:
-    wrong = any(flaw.at[:2] == (*at, "on") for flaw in flaws)
-    return not on or wrong or any(any(_on(pattern, around, at)) for pattern in on)
+    # Wrong or not, what names us wants nothing that anybody else sends.
+    others = [one for one in on if one.partition("/")[0] not in {OPERATOR, DOORBELL}]
+    wrong = len(others) == len(on) and any(flaw.at[:2] == (*at, "on") for flaw in flaws)
+    return not on or wrong or any(any(_on(pattern, around, at)) for pattern in others)
 
 
 def _unread(document: Document) -> set[str]:

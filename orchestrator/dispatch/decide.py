@@ -24,10 +24,9 @@ from orchestrator.events import Event
 from orchestrator.inbox.inbox import FOLDED, Action, Decision, DecisionState
 from orchestrator.inbox.tallies import Tally
 from orchestrator.rules.match import inputs_of, key_of
-from orchestrator.rules.operators import like
 from orchestrator.rules.reading import Reading
 from orchestrator.rules.rule import Destination, Finding, Operator, Rule, decisive
-from orchestrator.rules.rulebook import Concerned, Page, Rulebook
+from orchestrator.rules.rulebook import Concerned, Page, Rulebook, might_want
 from orchestrator.rules.steps import rendered, title_of
 from orchestrator.rules.trust import guards, ourselves, too_far
 from orchestrator.sources.source import OPERATOR
@@ -73,9 +72,9 @@ class Known:
     held: str = ""
     unsound: Sequence[Page] = ()
 
-    def unsound_on(self, rang: str) -> list[str]:
+    def unsound_on(self, event: Event) -> list[str]:
         """The rules with a mistake that might have wanted an event of this kind."""
-        return [page.name for page in self.unsound if like(rang, page.on)]
+        return [one.name for one in self.unsound if might_want(one, event.source, event.type)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +150,7 @@ def _each(asking: _Asking, concerned: Sequence[Concerned]) -> list[Decision]:
     if backstops:
         acted = [one.rule for one in decided if one.action is not Action.IGNORE]
         broken = [one.rule for one in decided if one.reason.startswith(BROKEN)]
-        unsound = asking.known.unsound_on(f"{asking.event.source}/{asking.event.type}")
+        unsound = asking.known.unsound_on(asking.event)
         nobody = nobody_else([*acted, *broken], unsound, woke=bool(asking.taken))
         decided += [_rule(asking, each, nobody) for each in backstops]
     return decided
@@ -177,14 +176,16 @@ def _rule(asking: _Asking, concerned: Concerned, last: Finding | None = None) ->
     guarded = asking.guarded.get(trusts)
     if guarded is None:
         guarded = asking.guarded[trusts] = _guards(asking, rule)
-    trace = [wanted, *guarded] if last is None else [wanted, *guarded, last]
+    # What nobody can know is said only of an event that it would have acted on.
+    unsure = last if last is not None and last.operator == SOUND else None
+    trace = [wanted, *guarded] if last is None or unsure else [wanted, *guarded, last]
     if guarded or last is not None:
         for finding in trace:
             if not finding.held:
                 return _not(asking, rule, trace, finding)
-    if ask(asking.reading, trace):
-        return _acted(asking, rule, tuple(trace))
-    return _not(asking, rule, trace, decisive(trace))
+    if not ask(asking.reading, trace):
+        return _not(asking, rule, trace, decisive(trace))
+    return _not(asking, rule, [*trace, unsure], unsure) if unsure else _acted(asking, rule, trace)
 
 
 def _guards(asking: _Asking, rule: Rule) -> tuple[Finding, ...]:
@@ -198,7 +199,8 @@ def _guards(asking: _Asking, rule: Rule) -> tuple[Finding, ...]:
     return found if far is None else (*found, far)
 
 
-def _acted(asking: _Asking, rule: Rule, trace: tuple[Finding, ...]) -> Decision:
+def _acted(asking: _Asking, rule: Rule, found: Sequence[Finding]) -> Decision:
+    trace = tuple(found)
     try:
         if rule.forward is None:
             return _start(asking, rule, trace)

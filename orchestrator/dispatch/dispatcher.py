@@ -21,7 +21,7 @@ IDLE: Final = 0.25
 
 RECONCILE_EVERY: Final = 30.0
 LAST_ANSWERS: Final = 8.0
-"""Seconds that forwards under way have when the service stops; it is killed after 15."""
+"""Seconds that forwards under way have when the service stops; it is killed after 20."""
 
 
 @dataclass(kw_only=True, slots=True)

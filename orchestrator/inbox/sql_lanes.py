@@ -17,11 +17,14 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    column,
     exists,
     func,
     literal,
     or_,
     select,
+    table,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
@@ -33,17 +36,28 @@ from orchestrator.inbox.orders import Pausable
 from orchestrator.inbox.schema import DECISIONS, ENTRIES, LANES, PAUSES
 from orchestrator.inbox.sought import HELD, OPEN
 
+
+def _following(count: Select[Any]) -> ColumnElement[int]:
+    return func.coalesce(count.scalar_subquery(), 0) + 1
+
+
 _NEXT: Final = {"last": LANES.c.last + 1}
 # A lane that was forgotten never counts from 1 again: a run that is open since then would take what is new for late.
-# No lane is ahead of the decisions, so the next number of these is beyond all that it ever gave.
-_FIRST: Final = select(func.coalesce(func.max(DECISIONS.c.number), 0) + 1).scalar_subquery()
+# No lane is ahead of the count of decisions, which never falls, so what follows that is beyond all that it ever gave.
+_OF_SQLITE: Final[Select[Any]] = select(column("seq")).select_from(table("sqlite_sequence"))
+_OF_POSTGRES: Final = select(
+    func.pg_sequence_last_value(text("pg_get_serial_sequence('decisions', 'number')::regclass"))
+)
 NEXT_NUMBER: Final = {
     "sqlite": sqlite_insert(LANES)
-    .values(lane=bindparam("lane"), last=_FIRST)
+    .values(
+        lane=bindparam("lane"),
+        last=_following(_OF_SQLITE.where(column("name") == DECISIONS.name)),
+    )
     .on_conflict_do_update(index_elements=["lane"], set_=_NEXT)
     .returning(LANES.c.last),
     "postgresql": postgres_insert(LANES)
-    .values(lane=bindparam("lane"), last=_FIRST)
+    .values(lane=bindparam("lane"), last=_following(_OF_POSTGRES))
     .on_conflict_do_update(index_elements=["lane"], set_=_NEXT)
     .returning(LANES.c.last),
 }
@@ -89,7 +103,11 @@ def ahead(connection: Connection, decision_ids: Sequence[str]) -> dict[str, Ahea
         .group_by(DECISIONS.c.id, before.c.lane)
         .subquery()
     )
-    mine = and_(DECISIONS.c.lane == foremost.c.lane, DECISIONS.c.lane_number == foremost.c.number)
+    mine = and_(
+        DECISIONS.c.lane == foremost.c.lane,
+        DECISIONS.c.lane_number == foremost.c.number,
+        _READY,
+    )
     found = (
         select(DECISIONS, foremost.c.id.label("behind"), ENTRIES.c.source)
         .join_from(DECISIONS, foremost, mine)

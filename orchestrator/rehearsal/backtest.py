@@ -142,6 +142,7 @@ def _where(answer: Answer) -> Iterator[str]:
         yield f"to {to.label}{' (private)' if to.private else ''}"
         texts = (*to.secrets, *to.headers.values())
         yield " ".join(one.reference for one in texts if isinstance(one, Secret))
+        yield f"timeout {to.timeout.total_seconds():g}s"
 
 
 def _acts(decision: Decision | None) -> bool:

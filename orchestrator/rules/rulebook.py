@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from orchestrator.expressions import scrub
 from orchestrator.rules.match import Ask, Shared, about_on, asked_of
-from orchestrator.rules.operators import glob, is_glob
+from orchestrator.rules.operators import glob, is_glob, like
 from orchestrator.rules.rule import Finding, Rule, Trust
 from orchestrator.sources.source import DOORBELL, SCHEDULE
 
@@ -125,6 +125,13 @@ class _Index:
             self._of_source.setdefault(source, []).append((pattern, number))
         else:
             self._others.append((pattern, number))
+
+
+def might_want(page: Page, source: str, type_: str) -> bool:
+    """Whether a rule with this page would be asked about such an event."""
+    ours = source in {SCHEDULE, DOORBELL}
+    named = [one for one in page.on if not (ours and is_glob(one.partition("/")[0]))]
+    return like(f"{source}/{type_}", named)
 
 
 def pages_of(kept: bytes) -> list[Page]:

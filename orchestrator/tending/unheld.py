@@ -34,13 +34,14 @@ class Unheld:
     async def step(self) -> int:
         """Tell of what is in force now; says how many pauses name no rule of it."""
         loaded = self.reloading.loaded
+        # First: where the inbox can't be read, the next files are soon enough.
+        self._number = loaded.number
         names = {rule.name for rule in loaded.configuration.rules}
         found = of_no_rule(await self.inbox.pauses(), names)
         for pause in found:
             self.log.warning(
                 "pause.of_no_rule", rule=pause.name, by=pause.by, ends_with=pause.ends_with
             )
-        self._number = loaded.number
         return len(found)
 
     async def _rest(self, _told: int) -> None:

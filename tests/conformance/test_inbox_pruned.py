@@ -142,7 +142,7 @@ async def test_a_lane_that_was_pruned_gives_no_place_that_it_gave_before(inbox):
         await inbox.close([f"c{n}"])
     newest = (await inbox.decisions(["e3"]))["e3"][0].place
 
-    await inbox.prune(["e1"])
+    await inbox.prune(["e1", "e2", "e3"])
     await decided(inbox, decision("c4", "e4", lane="a"), event_id="e4")
     await decided(inbox, decision("c5", "e5", lane="a"), event_id="e5")
 

@@ -49,7 +49,7 @@ APPLIES = (
     by_note(
         ("the second;", uses(wait("github/issue_comment.created"))),
         ("the third;", says()),
-        otherwise=uses(use("slow_write", seconds=4), use("write_thing", body="last")),
+        otherwise=uses(use("slow_write", seconds=12), use("write_thing", body="last")),
     ),
     says(),
 )

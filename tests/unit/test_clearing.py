@@ -102,6 +102,8 @@ def test_a4_what_is_cleared_says_what_it_was_and_where_it_is():
     assert "Call the tool again" in read
     assert "don't repeat it" in written
     assert "artifact" not in written
+    answered = instead(long_call(1, effect=Effect.WRITE_ONCE), "evt_7")[0]["text"]
+    assert "doorbell__event reads evt_7, which answered it, again" in answered
     assert max(len(read), len(written)) < clearing.SMALL
 
 

@@ -113,6 +113,7 @@ onward:
         ("env:HOOKS", "env:OTHER", "to https://hooks.example.com, env:OTHER"),
         ("env:HOOKS", "env:HOOKS, private: true", "to https://hooks.example.com (private), env:HOOKS"),
         ("env:HOOKS", "env:HOOKS, headers: {A: env:SAID}", "env:HOOKS env:SAID"),
+        ("env:HOOKS", "env:HOOKS, timeout: 5s", "env:HOOKS, timeout 5s"),
     ],
 )  # fmt: skip
 def test_r6_a_forward_that_goes_elsewhere_or_otherwise_is_a_change(
@@ -125,7 +126,7 @@ def test_r6_a_forward_that_goes_elsewhere_or_otherwise_is_a_change(
     assert changes(there, ONWARD, "onward.yaml") == []
     told = json.loads(tried(there, ONWARD.replace(was, now), "onward.yaml", "--json").stdout)
     assert {(one["rule"], one["change"]) for one in told["changes"]} == {("onward", "otherwise")}
-    assert told["changes"][0]["after"].endswith(said)
+    assert said in told["changes"][0]["after"]
 
 
 def test_a_rule_that_the_candidate_drops_and_one_that_it_adds(there):

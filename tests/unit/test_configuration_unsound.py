@@ -54,6 +54,14 @@ def test_a_rule_whose_on_is_wrong_might_want_everything():
     assert unsound(rules__triage_yaml=RULE + "  on: github/push\n") == ANYTHING, "twice"
 
 
+def test_what_names_a_person_or_us_wants_nothing_that_anybody_else_sends():
+    said = RULE.replace("github/issues.opened", "operator/run.cancel")
+    notice = RULE.replace("github/issues.opened", "doorbell/tpyo")
+
+    assert unsound(rules__triage_yaml=said) == (Page(name="triage", on=("operator/run.cancel",)),)
+    assert unsound(rules__triage_yaml=notice) == (Page(name="triage", on=("doorbell/tpyo",)),)
+
+
 def test_a_file_that_nobody_can_read_stands_for_its_rules():
     stands = (Page(name="conf/rules/triage.yaml", on=("*/*",)),)
 

@@ -13,7 +13,7 @@ from orchestrator.inbox.tallies import Tallied
 from orchestrator.rules.limits import Cooldown, Dedupe, Limits, Rate
 from orchestrator.rules.rule import Leaf, Operator
 from orchestrator.rules.rulebook import Page
-from orchestrator.sources.source import OPERATOR
+from orchestrator.sources.source import DOORBELL, OPERATOR
 from tests.support.builders import KEY, comment, event, known, order, rule, wanted
 from tests.support.roads import decided, delivered, road_at, taken, the, waiting
 from workflows.flow import Mode
@@ -213,6 +213,20 @@ def test_a_backstop_has_conditions_of_its_own():
     assert [one.rule for one in decide(event(), 5, known(choosy))] == [""]
     never = rule("last", on=("*/*",), backstop=True, when=NEVER)
     assert of("last", decide(event(), 5, known(never))).reason == "no match: when.action"
+    broken = [Page(name="a", on=("github/*",))]
+    found = of("last", decide(event(), 5, known(never, unsound=broken)))
+    assert found.reason == "no match: when.action", "it would not have acted in any case"
+
+
+@pytest.mark.parametrize(("on", "acts"), [("*/*", True), ("doorbell/*", False)])
+def test_a_broken_rule_wants_our_own_notices_only_where_it_names_them(on, acts):
+    tells = rule("last", on=("doorbell/run.*",), backstop=True)
+    notice = event(source=DOORBELL, type="run.parked")
+    broken = [Page(name="a", on=(on,))]
+
+    found = of("last", decide(notice, 5, known(tells, unsound=broken)))
+
+    assert (found.action is Action.START) is acts
 
 
 def test_a_persons_word_reaches_no_backstop():

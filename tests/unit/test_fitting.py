@@ -24,6 +24,24 @@ def test_a_pattern_is_matched_in_time_that_grows_with_the_text():
     assert said({"pattern": BACKTRACKING}, LONG[:-1]) == []
 
 
+def test_a_class_of_letters_is_not_taken_for_ascii_where_the_server_may_mean_more():
+    assert said({"pattern": r"^\w+$"}, "Müller") == []
+    assert len(said({"pattern": r"^\w+$"}, "a b")) == 1
+    assert len(said({"pattern": "^[a-z]+$"}, "Müller")) == 1
+
+
+def test_references_that_multiply_at_every_level_of_a_value_come_to_an_end():
+    again = {"$ref": "#/$defs/a"}
+    deeper = {"properties": {"x": {"allOf": [again] * 20}}}
+    value: dict[str, Any] = {}
+    for _ in range(8):
+        value = {"x": value}
+
+    found = said({"properties": {"x": again}, "$defs": {"a": deeper}}, value)
+
+    assert found == ["the schema leads through it too often to be checked"]
+
+
 def test_names_are_matched_in_time_that_grows_with_the_name():
     named = {"patternProperties": {BACKTRACKING: {"type": "integer"}}}
     assert said(named, {LONG: "x"}) == []

@@ -137,4 +137,5 @@ def _advice(call: Call, event_id: str | None) -> str:
         return f"It came and the wait is over; don't repeat it. {EVENT} reads {event_id or 'the event'} again."
     if call.effect is Effect.READ:
         return "Call the tool again if you still need it."
-    return "The call was made and it was done; don't repeat it."
+    answered = f" {EVENT} reads {event_id}, which answered it, again." if event_id else ""
+    return f"The call was made and it was done; don't repeat it.{answered}"

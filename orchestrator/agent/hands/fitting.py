@@ -3,7 +3,9 @@
 Patterns are matched by RE2, in time that grows with the text and no faster. What RE2 can't read is left to the server.
 """
 
+import re
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator, ValidationError
@@ -14,7 +16,11 @@ from referencing.exceptions import Unresolvable
 from orchestrator.rules.operators import OperatorValueError, asks
 from orchestrator.rules.rule import Operator
 
+MOST_FOLLOWED: Final = 20_000
+"""References followed for one value: a few hundred bytes of schema can lead through one millions of times."""
+
 _STOCK: Final = Draft202012Validator.VALIDATORS
+_CLASS: Final = re.compile(r"\\[wWdDsSbB]")
 # Without a way to retrieve: else a reference would make the validator ask whom a stranger named.
 _NOWHERE: Final[Registry[Any]] = Registry()
 
@@ -23,7 +29,9 @@ def faults(schema: Mapping[str, Any], value: Any) -> list[ValidationError]:
     """What is wrong with a value, by the place in it; that a schema can't be followed is a fault too."""
     kind = _LENIENT if _names_by_pattern(schema) else _STRICT
     try:
-        found = list(kind(schema, registry=_NOWHERE).iter_errors(value))
+        found = list(_counting(kind)(schema, registry=_NOWHERE).iter_errors(value))
+    except _TooMuch:
+        return [ValidationError("the schema leads through it too often to be checked")]
     except Unresolvable:
         return [ValidationError("the schema refers to what it doesn't have")]
     except RecursionError:
@@ -33,12 +41,30 @@ def faults(schema: Mapping[str, Any], value: Any) -> list[ValidationError]:
     return sorted(found, key=lambda error: error.json_path)
 
 
+class _TooMuch(Exception):
+    """More references were followed than any honest schema needs."""
+
+
+def _counting(kind: Any) -> Any:
+    """The same validator, which follows so many references and no more."""
+    followed = count(1)
+
+    def follow(validator: Any, reference: Any, value: Any, schema: Any) -> Iterator[Any]:
+        if next(followed) > MOST_FOLLOWED:
+            raise _TooMuch
+        yield from _STOCK["$ref"](validator, reference, value, schema)
+
+    return extend(kind, {"$ref": follow})  # type: ignore[no-untyped-call]  # the stubs leave it so
+
+
 def _matches(pattern: str, text: str) -> bool | None:
     """Whether the pattern is found in the text; None where only the server can tell."""
     try:
-        return asks(Operator.REGEX, pattern, [text])
+        found = asks(Operator.REGEX, pattern, [text])
     except OperatorValueError:
         return None
+    # RE2's classes are of ASCII; most servers' are of Unicode.
+    return None if not found and not text.isascii() and _CLASS.search(pattern) else found
 
 
 def _pattern(_: Any, pattern: Any, value: Any, __: Any) -> Iterator[ValidationError]:

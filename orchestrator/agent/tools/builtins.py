@@ -13,7 +13,6 @@ Definition = Mapping[str, Any]
 MOST = 20_000
 """Characters of an event that one call shows."""
 
-# Python's `$` also matches before a last line break, and such a text would match no event.
 EVENT_PATTERN = r"^[A-Za-z0-9_-]{1,50}/[A-Za-z0-9_.?*-]{1,50}$"
 UNTIL_PATTERN = (
     r"^([1-9][0-9]{0,4}[smhd]"
