@@ -32,6 +32,13 @@ async def ends_of(home: House, ids: list[str]) -> list[str]:
     return found
 
 
+async def last_ends_of(home: House, ids: list[str]) -> list[str]:
+    """The same once all is over: a task that came to nothing may have claimed otherwise than its repeat."""
+    await ends_of(home, ids)
+    await gone(home)
+    return await ends_of(home, ids)
+
+
 async def delivered(home: House, ids: list[str]) -> bool:
     """Whether Temporal has the start of each of these events."""
     found = await starts(home, ids)

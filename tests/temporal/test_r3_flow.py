@@ -13,7 +13,7 @@ from orchestrator import temporal, views
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.runs import TemporalRuns
 from tests.support.house import PLAYBOOK, Files, House, commented, house, opened
-from tests.support.met import NUMBER, all_ended, arrivals, ends_of, gone, starts
+from tests.support.met import NUMBER, all_ended, arrivals, ends_of, gone, last_ends_of, starts
 from tests.support.scripts import Request, Turns, says, turn_of, use, uses, wait, words
 from tests.support.town import Town, kill
 from workflows import intake
@@ -112,8 +112,7 @@ async def test_r3_a_worker_killed_while_others_queue_begins_each_of_them_once_in
             await home.until(lambda: home.executed("slow_read"), "the first one's call")
             await kill(first)
         async with home.worker():
-            ends = await ends_of(home, ids)
-            await gone(home)
+            ends = await last_ends_of(home, ids)
             runs = await all_ended(home)
     assert ends == ["consumed"] * 3
     assert [run["events"] for run in runs] == [[event] for event in ids]
@@ -131,8 +130,7 @@ async def test_r3_a2_superseded_while_it_writes_the_write_is_counted_once_and_it
         ids = [await home.ring(opened())]
         await home.until(lambda: home.executed("endless_write"), "the write")
         ids.append(await home.ring(opened(note="the newer;")))
-        ends = await ends_of(home, ids)
-        await gone(home)
+        ends = await last_ends_of(home, ids)
         old, new = await all_ended(home)
     assert ends == ["consumed", "consumed"]
     assert (old["outcome"], new["outcome"]) == ("superseded", "completed")
@@ -195,8 +193,7 @@ async def test_r3_a_waiting_conversation_hears_its_event_before_what_queues_behi
         if mode == "single":
             assert await ends_of(home, ids) == ["consumed", "ignored"]
         answer = await home.ring(commented("the answer"), "issue_comment")
-        ends = await ends_of(home, ids)
-        await gone(home)
+        ends = await last_ends_of(home, ids)
         runs = await all_ended(home)
     assert ends == ["consumed", end]
     assert runs[0]["events"] == [ids[0], answer]
@@ -220,8 +217,7 @@ async def test_r3_a2_a_waiting_run_continues_as_new_under_what_queues_and_repeat
         ids += await home.keep(*arrivals(home, 4))
         await home.until(lambda: parts_of(home, run["workflow_id"], 2), "a continue-as-new")
         answer = await home.ring(commented("the answer"), "issue_comment")
-        ends = await ends_of(home, ids)
-        await gone(home)
+        ends = await last_ends_of(home, ids)
         runs = await all_ended(home)
     assert ends == ["consumed"] * 5
     assert [one["events"] for one in runs] == [[ids[0], answer], *([event] for event in ids[1:])]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.house import Files, House, commented, house, opened
-from tests.support.met import all_ended, arrivals, ends_of, gone, starts
+from tests.support.met import all_ended, arrivals, ends_of, gone, last_ends_of, starts
 from tests.support.scripts import Request, Turns, says, turn_of, uses, wait, words
 from tests.support.town import Town, kill
 
@@ -87,8 +87,7 @@ async def test_r3_a_worker_killed_while_it_gathers_loses_and_doubles_nothing(
             await kill(first)
         ids += await home.keep(home.arrival(opened(note="while nobody worked;")))
         async with home.worker():
-            ends = await ends_of(home, ids)
-            await gone(home)
+            ends = await last_ends_of(home, ids)
             runs = await all_ended(home)
     consumed = [event for event, end in zip(ids, ends, strict=True) if end == "consumed"]
     assert [event for run in runs for event in run["events"]] == consumed

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.house import Files, House, house, opened
-from tests.support.met import all_ended, arrivals, delivered, ends_of, gone
+from tests.support.met import all_ended, arrivals, delivered, last_ends_of
 from tests.support.scripts import Request, Turns, says, turn_of, use, uses, words
 from tests.support.town import Town, kill
 
@@ -44,9 +44,7 @@ async def killed_at(home: House, instant: str) -> list[str]:
 async def gone_on(home: House, ids: list[str]) -> tuple[list[str], list[dict[str, Any]]]:
     """With another worker, to the end: how each event was taken, and the conversations."""
     async with home.worker():
-        ends = await ends_of(home, ids)
-        await gone(home)
-        return ends, await all_ended(home)
+        return await last_ends_of(home, ids), await all_ended(home)
 
 
 @pytest.mark.parametrize("instant", INSTANTS)
